@@ -1,0 +1,166 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{
+    Address, Consent, ConsentState, Details, EventKey, Micros, MoneyKind, Presented, RecordKey,
+};
+
+/// What the events of one record node, or of one identity, said.
+///
+/// [`Facts::merge`] is commutative and associative: in whatever order and grouping events arrive, the fold is the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The earliest and latest event time; `None` before the first event.
+    pub seen: Option<(Micros, Micros)>,
+    /// Events per channel and type.
+    pub activity: BTreeMap<Activity, u64>,
+    /// Money per direction and currency.
+    pub money: BTreeMap<MoneyKey, MoneySum>,
+    /// Product categories and how often.
+    pub categories: BTreeMap<String, u64>,
+    /// Campaigns and how often.
+    pub campaigns: BTreeMap<String, u64>,
+    /// The sum of sentiments in thousandths, and how many.
+    pub sentiment: (i64, u64),
+    /// The valid consent per purpose.
+    pub consent: BTreeMap<String, ConsentFact>,
+    /// Each way the identity was written, and when it was so last.
+    pub presented: BTreeMap<Presented, Seen>,
+}
+
+/// The channel and type of an event.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct Activity {
+    pub channel: Arc<str>,
+    pub kind: Arc<str>,
+}
+
+/// What a sum of money is kept by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct MoneyKey {
+    pub currency: String,
+    pub decimals: u8,
+    pub kind: MoneyKind,
+}
+
+/// How often money went one way, and how much in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct MoneySum {
+    pub count: u64,
+    pub minor: i64,
+}
+
+/// A consent and since when; the later wins, and at one time the stricter, so the greater wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct ConsentFact {
+    pub at: Micros,
+    pub state: ConsentState,
+}
+
+/// Where a way of writing comes from: its latest event. The greater wins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Seen {
+    /// When it was last so.
+    pub at: Micros,
+    /// The event that said so; breaks ties of time.
+    pub event: EventKey,
+    /// The source of that event.
+    pub source: Arc<str>,
+    /// The record that the event belongs to.
+    pub record: RecordKey,
+    /// How often it was so.
+    pub count: u64,
+}
+
+impl Facts {
+    /// The facts of one event.
+    pub fn of_event(
+        activity: Activity,
+        at: Micros,
+        details: &Details,
+        presented: Presented,
+        seen: Seen,
+    ) -> Self {
+        let mut facts = Self { seen: Some((at, at)), ..Self::default() };
+        facts.activity.insert(activity, 1);
+        if let Some(money) = &details.money {
+            let key = MoneyKey {
+                currency: money.currency.clone(),
+                decimals: money.decimals,
+                kind: money.kind,
+            };
+            facts.money.insert(key, MoneySum { count: 1, minor: money.minor });
+        }
+        if let Some(Consent { purpose, state }) = &details.consent {
+            facts.consent.insert(purpose.clone(), ConsentFact { at, state: *state });
+        }
+        facts.categories.extend(details.category.iter().map(|c| (c.clone(), 1)));
+        facts.campaigns.extend(details.campaign.iter().map(|c| (c.clone(), 1)));
+        if let Some(milli) = details.sentiment_milli {
+            facts.sentiment = (milli.into(), 1);
+        }
+        if presented != Presented::default() {
+            facts.presented.insert(presented, seen);
+        }
+        facts
+    }
+
+    /// Adds the facts of other events to these.
+    pub fn merge(&mut self, other: Self) {
+        self.seen = match (self.seen, other.seen) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, None) | (None, one) => one,
+        };
+        add(&mut self.activity, other.activity);
+        add(&mut self.categories, other.categories);
+        add(&mut self.campaigns, other.campaigns);
+        self.sentiment.0 += other.sentiment.0;
+        self.sentiment.1 += other.sentiment.1;
+        for (key, sum) in other.money {
+            let mine = self.money.entry(key).or_default();
+            mine.count += sum.count;
+            mine.minor = mine.minor.saturating_add(sum.minor);
+        }
+        for (purpose, fact) in other.consent {
+            self.consent.entry(purpose).and_modify(|mine| *mine = fact.max(*mine)).or_insert(fact);
+        }
+        for (presented, seen) in other.presented {
+            match self.presented.entry(presented) {
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(seen);
+                }
+                std::collections::btree_map::Entry::Occupied(mut entry) => {
+                    let count = entry.get().count + seen.count;
+                    if (seen.at, seen.event) > (entry.get().at, entry.get().event) {
+                        entry.insert(seen);
+                    }
+                    entry.get_mut().count = count;
+                }
+            }
+        }
+    }
+
+    /// How many events these are the facts of.
+    pub fn events(&self) -> u64 {
+        self.activity.values().sum()
+    }
+}
+
+fn add<K: Ord>(mine: &mut BTreeMap<K, u64>, other: BTreeMap<K, u64>) {
+    for (key, count) in other {
+        *mine.entry(key).or_default() += count;
+    }
+}
+
+impl Presented {
+    /// The address, where there is one.
+    pub fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+}

@@ -1,0 +1,169 @@
+//! The rows of the published tables, before they are columns.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Seen;
+use crate::record::{Address, ConsentState, Details, EventKey, IdentityId, Micros, RecordKey};
+
+/// One row of `profiles`: what is known of one customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The durable name of the customer.
+    pub identity: IdentityId,
+    /// The commit in which the row last changed.
+    pub version: u64,
+    /// Whether the customer can be told apart: some member holds more than cookies and devices.
+    pub known: bool,
+    /// The given name that survives, and where it is from.
+    pub given: Option<Value>,
+    /// The surname that survives, and where it is from.
+    pub surname: Option<Value>,
+    /// The birth date that survives (`YYYY-MM-DD`), and where it is from.
+    pub birth_date: Option<Value>,
+    /// Every e-mail address, latest first.
+    pub emails: Vec<Value>,
+    /// Every phone number, latest first.
+    pub phones: Vec<Value>,
+    /// Every address, latest first.
+    pub addresses: Vec<ValueAddress>,
+    /// Identifiers by kind and source (`cookie`, `device`, `card`, `loyalty`, `government_id`, and `record` for the row keys of keyed
+    /// sources), ascending.
+    pub ids: Vec<SourceId>,
+    /// The valid consent per purpose, ascending.
+    pub consent: Vec<ConsentRow>,
+    /// Events per channel and type, ascending.
+    pub activity: Vec<(Arc<str>, Arc<str>, u64)>,
+    /// How many events there are.
+    pub events: u64,
+    /// How many records belong to the identity.
+    pub records: u64,
+    /// The earliest event.
+    pub first_seen: Micros,
+    /// The latest event.
+    pub last_seen: Micros,
+    /// Purchases and returns per currency, ascending.
+    pub money: Vec<MoneyRow>,
+    /// Product categories and how often, most frequent first.
+    pub categories: Vec<(String, u64)>,
+    /// The mean sentiment in thousandths, where there is any.
+    pub sentiment_milli: Option<i64>,
+}
+
+/// A value with its provenance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// The value as a person would write it.
+    pub value: String,
+    /// The latest event that gave it, and how many did.
+    pub seen: Seen,
+}
+
+/// An address with its provenance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct ValueAddress {
+    pub address: Address,
+    pub seen: Seen,
+}
+
+/// An identifier by which a source knows the customer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct SourceId {
+    pub kind: String,
+    pub source: Arc<str>,
+    pub value: String,
+}
+
+/// The valid consent for one purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct ConsentRow {
+    pub purpose: String,
+    pub state: ConsentState,
+    pub at: Micros,
+}
+
+/// Money in one currency, in integer minor units of `decimals` decimals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct MoneyRow {
+    pub currency: String,
+    pub decimals: u8,
+    pub purchases: u64,
+    pub purchase_minor: i64,
+    pub returns: u64,
+    pub return_minor: i64,
+}
+
+/// One row of `identity_map`: which identity a record belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The record.
+    pub record: RecordKey,
+    /// The source that first brought it (for keyed records, the source whose row it is).
+    pub source: Arc<str>,
+    /// The source's own row key; `None` for records made of events.
+    pub record_id: Option<String>,
+    /// The identity.
+    pub identity: IdentityId,
+}
+
+/// One row of `identity_changes`. Holds no personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The identity it happened to: the one created, merged away, split off, carried or erased.
+    pub identity: IdentityId,
+    /// The other one: merged into, or split from.
+    pub other: Option<IdentityId>,
+    /// Why, e.g. `records`, `deletion`, `judgement`.
+    pub cause: String,
+    /// The commit that made it.
+    pub epoch: u64,
+    /// The time of the latest event in that commit.
+    pub occurred_at: Micros,
+}
+
+/// What can happen to an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum ChangeKind {
+    Created,
+    Merged,
+    Split,
+    Carried,
+    Erased,
+}
+
+impl ChangeKind {
+    /// The name in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Merged => "merged",
+            Self::Split => "split",
+            Self::Carried => "carried",
+            Self::Erased => "erased",
+        }
+    }
+}
+
+/// One row of `interactions`: an accepted event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct Interaction {
+    pub event_id: String,
+    pub event_key: EventKey,
+    pub source: Arc<str>,
+    pub channel: Arc<str>,
+    pub kind: Arc<str>,
+    pub occurred_at: Micros,
+    /// The record that the event belongs to; join through `identity_map`.
+    pub record: RecordKey,
+    pub details: Details,
+}

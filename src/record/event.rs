@@ -1,0 +1,193 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{EventKey, Micros};
+
+/// Where a message was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Origin {
+    /// The source's name in the pipeline file.
+    pub source: Arc<str>,
+    /// `topic/partition` of a Kafka source, the object's URL or path of a file source.
+    pub partition: Arc<str>,
+    /// The Kafka offset, or the 0-based ordinal of the line or row within the file.
+    pub offset: u64,
+}
+
+/// One message as its source's mapping reads it: placed in time, its identity still raw.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Where it was read.
+    pub origin: Origin,
+    /// The source's name for it; unique in its channel.
+    pub event_id: String,
+    /// The source's own row key, for exports whose rows have one: a newer version of the row replaces the older.
+    pub record_id: Option<String>,
+    /// The channel, e.g. `web`.
+    pub channel: Arc<str>,
+    /// The type within the channel, e.g. `purchase`.
+    pub kind: Arc<str>,
+    /// When it happened.
+    pub occurred_at: Micros,
+    /// Who it speaks of.
+    pub identity: RawIdentity,
+    /// What happened.
+    pub details: Details,
+}
+
+impl Event {
+    /// The key under which a second delivery is recognised.
+    pub fn key(&self) -> EventKey {
+        EventKey::hash([self.channel.as_bytes(), self.event_id.as_bytes()])
+    }
+}
+
+/// What an identity field may be mapped from. The names are those of `[source.NAME.identity]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum RawField {
+    FullName,
+    GivenName,
+    MiddleName,
+    Surname,
+    BirthDate,
+    Email,
+    Phone,
+    /// The ISO 3166 country whose numbering plan a national phone number is in.
+    PhoneRegion,
+    /// A whole address in one text.
+    Address,
+    AddressLine,
+    AddressLine2,
+    House,
+    Street,
+    City,
+    Region,
+    Postcode,
+    Country,
+    Gender,
+    Occupation,
+    GovernmentId,
+    Loyalty,
+    Cookie,
+    Device,
+    Card,
+}
+
+/// The identity-bearing values of one message, as they stood there; none is empty.
+pub type RawIdentity = BTreeMap<RawField, String>;
+
+/// What happened in one event, beyond who and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// A purchase, or money given back.
+    pub money: Option<Money>,
+    /// A change of consent.
+    pub consent: Option<Consent>,
+    /// A product category that was looked at or bought.
+    pub category: Option<String>,
+    /// The campaign that caused the event.
+    pub campaign: Option<String>,
+    /// Mood of a conversation in thousandths, −1000 to 1000.
+    pub sentiment_milli: Option<i32>,
+}
+
+/// An amount of money in integer minor units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    /// Whether it was paid or given back.
+    pub kind: MoneyKind,
+    /// ISO 4217, upper case.
+    pub currency: String,
+    /// How many decimals one minor unit stands for: 2 means hundredths.
+    pub decimals: u8,
+    /// The amount in minor units; for a return, what was given back, not negative.
+    pub minor: i64,
+}
+
+/// Which way money went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum MoneyKind {
+    Purchase,
+    Return,
+}
+
+/// One change of consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// What it is for, e.g. `marketing_email`.
+    pub purpose: String,
+    /// What was said.
+    pub state: ConsentState,
+}
+
+/// A state of consent; the greater is the stricter, and wins between two of the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub enum ConsentState {
+    Granted,
+    Withdrawn,
+}
+
+/// Why a message could not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The bytes are not a document of the source's format.
+    Malformed,
+    /// A field that every event must have is missing.
+    MissingField,
+    /// A field has another type than the mapping says.
+    WrongType,
+    /// The event time cannot be read or is not a plausible time.
+    BadTime,
+    /// Longer, deeper or larger than the limits allow.
+    TooLarge,
+}
+
+impl Reason {
+    /// The name in tables, metrics and listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::MissingField => "missing_field",
+            Self::WrongType => "wrong_type",
+            Self::BadTime => "bad_time",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+/// A message that could not be used, kept whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// Where it was read.
+    pub origin: Origin,
+    /// Why it was not used.
+    pub reason: Reason,
+    /// Which pointer or column, and what was expected there; never a value of the message.
+    pub detail: String,
+    /// The message's bytes as read.
+    #[serde(with = "payload")]
+    pub payload: Bytes,
+}
+
+mod payload {
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Bytes, D::Error> {
+        Ok(Bytes::from(Vec::<u8>::deserialize(d)?))
+    }
+}

@@ -1,0 +1,21 @@
+//! Which nouns does the whole program share?
+//!
+//! An [`Event`] is one message as its source's mapping reads it, still raw. Its identity-bearing part,
+//! normalised, is an [`Identity`]: the content of a record node. What happened is in its [`Details`],
+//! which fold into facts. Nothing here does I/O or reads a clock.
+
+mod event;
+mod field;
+mod identity;
+mod key;
+
+pub use event::{
+    Consent, ConsentState, DeadLetter, Details, Event, Money, MoneyKind, Origin, RawField,
+    RawIdentity, Reason,
+};
+pub use field::Field;
+pub use identity::{Address, Identity, Issue, Normalised, Presented};
+pub use key::{EventKey, IdentityId, RecordKey};
+
+/// A point in time in microseconds since 1970-01-01T00:00:00Z.
+pub type Micros = i64;
