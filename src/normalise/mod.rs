@@ -2,6 +2,8 @@
 //!
 //! Normalising never fails: what cannot be used becomes an [`Issue`](crate::record::Issue) and the rest goes on.
 
+pub mod lexicon;
+
 use crate::record::{Normalised, RawIdentity};
 
 /// What a source says of its values, where they do not say it themselves.

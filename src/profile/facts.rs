@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{
-    Address, Consent, ConsentState, Details, EventKey, Micros, MoneyKind, Presented, RecordKey,
+    Consent, ConsentState, Details, EventKey, Micros, MoneyKind, Presented, RecordKey,
 };
 
 /// What the events of one record node, or of one identity, said.
@@ -136,11 +136,8 @@ impl Facts {
                     entry.insert(seen);
                 }
                 std::collections::btree_map::Entry::Occupied(mut entry) => {
-                    let count = entry.get().count + seen.count;
-                    if (seen.at, seen.event) > (entry.get().at, entry.get().event) {
-                        entry.insert(seen);
-                    }
-                    entry.get_mut().count = count;
+                    let both = entry.get().clone().and(seen);
+                    entry.insert(both);
                 }
             }
         }
@@ -158,9 +155,73 @@ fn add<K: Ord>(mine: &mut BTreeMap<K, u64>, other: BTreeMap<K, u64>) {
     }
 }
 
-impl Presented {
-    /// The address, where there is one.
-    pub fn address(&self) -> Option<&Address> {
-        self.address.as_ref()
+impl Seen {
+    /// The later of two, with its own count.
+    #[must_use]
+    pub fn later(self, other: Self) -> Self {
+        if (other.at, other.event) > (self.at, self.event) { other } else { self }
+    }
+
+    /// The later of two that speak of one value, with both counts.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let count = self.count + other.count;
+        Self { count, ..self.later(other) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::Money;
+
+    fn facts() -> impl Strategy<Value = Facts> {
+        (0i64..5, 0u8..3, 0u8..3, any::<bool>(), any::<[u8; 2]>()).prop_map(
+            |(at, who, amount, strict, event)| {
+                let state = if strict { ConsentState::Withdrawn } else { ConsentState::Granted };
+                let details = Details {
+                    money: (amount > 0).then(|| Money {
+                        kind: MoneyKind::Purchase,
+                        currency: "EUR".into(),
+                        decimals: 2,
+                        minor: amount.into(),
+                    }),
+                    consent: Some(Consent { purpose: "profiling".into(), state }),
+                    category: Some(who.to_string()),
+                    campaign: None,
+                    sentiment_milli: Some(i32::from(who)),
+                };
+                let presented = Presented { given: Some(who.to_string()), ..Presented::default() };
+                let event = EventKey::hash([&event[..]]);
+                let record = RecordKey([who; 16]);
+                let seen = Seen { at, event, source: "web".into(), record, count: 1 };
+                let activity = Activity { channel: "web".into(), kind: "login".into() };
+                Facts::of_event(activity, at, &details, presented, seen)
+            },
+        )
+    }
+
+    fn fold(facts: impl IntoIterator<Item = Facts>) -> Facts {
+        facts.into_iter().fold(Facts::default(), |mut all, one| {
+            all.merge(one);
+            all
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_fold_knows_neither_order_nor_grouping(
+            events in prop::collection::vec(facts(), 0..12),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let straight = fold(events.clone());
+            let backwards = fold(events.iter().rev().cloned());
+            let (left, right) = events.split_at(cut.index(events.len() + 1));
+            let grouped = fold([fold(right.to_vec()), fold(left.to_vec())]);
+            prop_assert_eq!(&straight, &backwards);
+            prop_assert_eq!(&straight, &grouped);
+        }
     }
 }

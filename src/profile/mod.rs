@@ -6,9 +6,11 @@
 
 mod facts;
 mod row;
+mod survivorship;
 
 pub use facts::{Activity, ConsentFact, Facts, MoneyKey, MoneySum, Seen};
 pub use row::{
     Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, Profile, SourceId, Value,
     ValueAddress,
 };
+pub use survivorship::{Member, profile};

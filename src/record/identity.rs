@@ -42,7 +42,11 @@ impl Identity {
     /// The key of the record node that this content belongs to, when `event` brought it and its source has no row
     /// keys: by content where it is strong, by event where it is weak.
     pub fn record_key(&self, event: EventKey) -> RecordKey {
-        if self.is_strong() { self.content_key() } else { RecordKey::hash([&b"event"[..], &event.0]) }
+        if self.is_strong() {
+            self.content_key()
+        } else {
+            RecordKey::hash([&b"event"[..], &event.0])
+        }
     }
 
     fn content_key(&self) -> RecordKey {

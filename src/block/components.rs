@@ -1,0 +1,99 @@
+//! Of which parts are blocking keys made?
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use rphonetic::DoubleMetaphone;
+
+use crate::normalise::lexicon;
+use crate::record::Field;
+
+/// The parts of one record that keys are made of; `None` where the record does not say.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "the names are the parts' own")]
+pub struct Components<'a> {
+    pub values: [Option<&'a str>; Field::COUNT],
+    /// How the surname sounds.
+    pub surname_sound: Option<String>,
+    /// First three letters.
+    pub surname3: Option<&'a str>,
+    pub surname1: Option<&'a str>,
+    pub given3: Option<&'a str>,
+    pub given1: Option<&'a str>,
+    pub year: Option<&'a str>,
+    /// Month and day, the lesser first, so that swapped ones meet.
+    pub month_day: Option<String>,
+    /// Year, then month and day as above.
+    pub year_month_day: Option<String>,
+    pub email_local: Option<&'a str>,
+    pub street1: Option<&'a str>,
+    pub outward: Option<&'a str>,
+    /// How each name token sounds, in its nickname-canonical form; ascending, so that swapped names meet.
+    pub tokens: Vec<String>,
+}
+
+impl<'a> Components<'a> {
+    /// Takes a record apart. `values` are by field number, `tokens` its further name tokens.
+    pub fn of(
+        values: [Option<&'a str>; Field::COUNT],
+        tokens: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let value = |field: Field| values[field as usize];
+        let (given, surname) = (value(Field::Given), value(Field::Surname));
+        let date = value(Field::BirthDate).filter(|date| date.len() == 8 && date.is_ascii());
+        let month_day = date.map(|date| {
+            let (month, day) = (&date[4..6], &date[6..]);
+            format!("{}{}", month.min(day), month.max(day))
+        });
+        let names = given.into_iter().chain(surname).chain(tokens);
+        let sounds: BTreeSet<String> =
+            names.map(|name| sound(lexicon::canonical_given(name))).collect();
+        Self {
+            values,
+            surname_sound: surname.map(sound),
+            surname3: surname.map(|name| beginning(name, 3)),
+            surname1: surname.map(|name| beginning(name, 1)),
+            given3: given.map(|name| beginning(name, 3)),
+            given1: given.map(|name| beginning(name, 1)),
+            year: date.map(|date| &date[..4]),
+            year_month_day: date
+                .zip(month_day.as_ref())
+                .map(|(date, month_day)| format!("{}{month_day}", &date[..4])),
+            month_day,
+            email_local: value(Field::Email)
+                .and_then(|email| email.rsplit_once('@'))
+                .map(|(local, _)| local),
+            street1: value(Field::Street).and_then(|street| street.split(' ').next()),
+            outward: value(Field::Postcode).map(outward),
+            tokens: sounds.into_iter().collect(),
+        }
+    }
+
+    /// The unordered pairs of name tokens.
+    pub fn token_pairs(&self) -> Vec<Cow<'_, str>> {
+        let tokens = &self.tokens;
+        let pairs = tokens.iter().enumerate().flat_map(|(at, left)| {
+            tokens[at + 1..].iter().map(move |right| Cow::Owned(format!("{left}|{right}")))
+        });
+        pairs.collect()
+    }
+}
+
+/// How a name sounds: double metaphone, or the name itself where that is empty.
+fn sound(name: &str) -> String {
+    let coded = DoubleMetaphone::new(Some(16)).double_metaphone(name).primary();
+    if coded.is_empty() { name.to_owned() } else { coded }
+}
+
+fn beginning(text: &str, length: usize) -> &str {
+    text.char_indices().nth(length).map_or(text, |(at, _)| &text[..at])
+}
+
+fn outward(postcode: &str) -> &str {
+    let digits = postcode.bytes().all(|b| b.is_ascii_digit());
+    if !digits && postcode.len() > 4 && postcode.is_ascii() {
+        &postcode[..postcode.len() - 3]
+    } else {
+        beginning(postcode, 3)
+    }
+}

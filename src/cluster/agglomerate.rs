@@ -1,0 +1,216 @@
+//! In which groups do the records of one component belong, by the evidence of their fields together?
+
+use crate::record::Field;
+use crate::score::{Evidence, Model};
+
+/// One step of an agglomeration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Merge {
+    /// The group that stays, by its lowest node.
+    pub kept: usize,
+    /// The group that joins it, by its lowest node.
+    pub joined: usize,
+    /// The match weight of the two groups in bits.
+    pub weight_bits: f64,
+}
+
+/// Two weights closer than this are a tie, which goes to the lowest nodes.
+const TIE_BITS: f64 = 1e-9;
+
+/// Merges `nodes` nodes greedily, the strongest pair of groups first, down to the model's threshold.
+///
+/// `evidence(i, j)`, `i < j`, is what a pair says; nodes must be in an order that depends on their content only.
+/// Two groups' field says `share·max + (1 − share)·mean` over the pairs that have a value; an identifier says its
+/// maximum; the prior is charged once a merge. Groups with a hard conflict between any two members never merge.
+/// Returns the merges in the order they were made.
+pub fn agglomerate(
+    nodes: usize,
+    model: &Model,
+    evidence: impl Fn(usize, usize) -> Evidence,
+) -> Vec<Merge> {
+    let mut groups = Groups::new(nodes, model, evidence);
+    let mut merges = Vec::new();
+    while let Some((kept, joined, weight_bits)) = groups.strongest() {
+        if weight_bits < model.parameters.threshold_bits {
+            break;
+        }
+        groups.merge(kept, joined);
+        merges.push(Merge { kept, joined, weight_bits });
+    }
+    merges
+}
+
+/// What one field says between two groups.
+#[derive(Clone, Copy)]
+struct Said {
+    sum: f64,
+    max: f64,
+    pairs: u32,
+}
+
+impl Said {
+    const NOTHING: Self = Self { sum: 0.0, max: f64::NEG_INFINITY, pairs: 0 };
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            sum: self.sum + other.sum,
+            max: self.max.max(other.max),
+            pairs: self.pairs + other.pairs,
+        }
+    }
+}
+
+struct Groups<'a> {
+    nodes: usize,
+    model: &'a Model,
+    /// The fields that say something somewhere.
+    fields: Vec<Field>,
+    /// By field, then by pair of groups: symmetric, row-major.
+    said: Vec<Vec<Said>>,
+    weights: Vec<f64>,
+    conflicts: Vec<bool>,
+    alive: Vec<bool>,
+    /// For each group its strongest partner of a higher number, and how strong.
+    best: Vec<Option<(usize, f64)>>,
+}
+
+impl<'a> Groups<'a> {
+    fn new(nodes: usize, model: &'a Model, evidence: impl Fn(usize, usize) -> Evidence) -> Self {
+        let pairs: Vec<(usize, usize, Evidence)> = (0..nodes)
+            .flat_map(|i| (i + 1..nodes).map(move |j| (i, j)))
+            .map(|(i, j)| (i, j, evidence(i, j)))
+            .collect();
+        let speaks = |field: &Field| pairs.iter().any(|(_, _, e)| e.levels[*field as usize] > 0);
+        let fields: Vec<Field> = Field::ALL.into_iter().filter(speaks).collect();
+        let mut groups = Self {
+            nodes,
+            model,
+            said: vec![vec![Said::NOTHING; nodes * nodes]; fields.len()],
+            fields,
+            weights: vec![f64::NEG_INFINITY; nodes * nodes],
+            conflicts: vec![false; nodes * nodes],
+            alive: vec![true; nodes],
+            best: vec![None; nodes],
+        };
+        for (i, j, evidence) in pairs {
+            groups.record(i, j, &evidence);
+        }
+        for node in 0..nodes {
+            groups.best[node] = groups.best_partner(node);
+        }
+        groups
+    }
+
+    fn record(&mut self, i: usize, j: usize, evidence: &Evidence) {
+        for (field, said) in self.fields.iter().zip(&mut self.said) {
+            if evidence.levels[*field as usize] > 0 {
+                let bits = evidence.bits[*field as usize];
+                let pair = Said { sum: bits, max: bits, pairs: 1 };
+                said[i * self.nodes + j] = pair;
+                said[j * self.nodes + i] = pair;
+            }
+        }
+        self.set_conflict(i, j, evidence.is_conflict());
+        self.set_weight(i, j, self.weight(i, j));
+    }
+
+    fn set_weight(&mut self, i: usize, j: usize, weight: f64) {
+        self.weights[i * self.nodes + j] = weight;
+        self.weights[j * self.nodes + i] = weight;
+    }
+
+    fn set_conflict(&mut self, i: usize, j: usize, conflict: bool) {
+        self.conflicts[i * self.nodes + j] = conflict;
+        self.conflicts[j * self.nodes + i] = conflict;
+    }
+
+    /// The match weight of two groups from what their fields say.
+    fn weight(&self, i: usize, j: usize) -> f64 {
+        let mut stranger = self.model.parameters.prior_bits;
+        let mut household = self.model.parameters.household_bits;
+        for (field, said) in self.fields.iter().zip(&self.said) {
+            let said = said[i * self.nodes + j];
+            if said.pairs == 0 {
+                continue;
+            }
+            let share = if field.is_identifier() && *field != Field::GovernmentId {
+                1.0
+            } else {
+                self.model.parameters.best_share
+            };
+            let bits = share * said.max + (1.0 - share) * said.sum / f64::from(said.pairs);
+            stranger += bits;
+            household += self.model.field(*field).household_evidence(bits);
+        }
+        Model::posterior(stranger, household)
+    }
+
+    fn strongest(&self) -> Option<(usize, usize, f64)> {
+        let mut strongest: Option<(usize, usize, f64)> = None;
+        for (node, best) in self.best.iter().enumerate() {
+            if let Some((partner, weight)) = best
+                && self.alive[node]
+                && strongest.is_none_or(|(_, _, most)| *weight > most + TIE_BITS)
+            {
+                strongest = Some((node, *partner, *weight));
+            }
+        }
+        strongest
+    }
+
+    fn best_partner(&self, node: usize) -> Option<(usize, f64)> {
+        let mut best: Option<(usize, f64)> = None;
+        for partner in node + 1..self.nodes {
+            let at = node * self.nodes + partner;
+            if self.alive[partner]
+                && !self.conflicts[at]
+                && best.is_none_or(|(_, most)| self.weights[at] > most + TIE_BITS)
+            {
+                best = Some((partner, self.weights[at]));
+            }
+        }
+        best
+    }
+
+    fn merge(&mut self, kept: usize, joined: usize) {
+        self.alive[joined] = false;
+        self.best[joined] = None;
+        for other in (0..self.nodes).filter(|other| *other != kept && *other != joined) {
+            if !self.alive[other] {
+                continue;
+            }
+            for said in &mut self.said {
+                let both = said[kept * self.nodes + other].and(said[joined * self.nodes + other]);
+                said[kept * self.nodes + other] = both;
+                said[other * self.nodes + kept] = both;
+            }
+            let conflict = self.conflicts[kept * self.nodes + other]
+                || self.conflicts[joined * self.nodes + other];
+            self.set_conflict(kept, other, conflict);
+            self.set_weight(kept, other, self.weight(kept, other));
+        }
+        self.refresh(kept, joined);
+    }
+
+    /// Brings the best partners up to date after a merge.
+    fn refresh(&mut self, kept: usize, joined: usize) {
+        for node in 0..self.nodes {
+            if !self.alive[node] {
+                continue;
+            }
+            let partner = self.best[node].map(|(partner, _)| partner);
+            if node == kept || partner == Some(kept) || partner == Some(joined) {
+                self.best[node] = self.best_partner(node);
+            } else if node < kept {
+                let at = node * self.nodes + kept;
+                let weight = self.weights[at];
+                let wins = self.best[node].is_none_or(|(partner, most)| {
+                    weight > most + TIE_BITS || (weight > most - TIE_BITS && kept < partner)
+                });
+                if wins && !self.conflicts[at] {
+                    self.best[node] = Some((kept, weight));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Who belongs together?
+//!
+//! `edges → connected components → (over the cap: split at higher weights) → agglomeration by field evidence → clusters`
+//!
+//! Inside a component all pairs are weighed, not only the candidates, and groups are compared by what their fields
+//! say together: the best pair counts a share, the mean of all pairs the rest. Without labels that beats connected
+//! components and average linkage alike. The partition is a function of the component's set of records alone:
+//! records are ordered by their keys, and ties go to the lowest.
+//!
+//! [`assign`] then gives clusters durable identities.
+
+mod agglomerate;
+mod component;
+mod identity;
+
+pub use agglomerate::{Merge, agglomerate};
+pub use component::split;
+pub use identity::{Assignment, Former, Origin, assign};

@@ -1,0 +1,204 @@
+//! Who is in which block?
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::NodeId;
+use crate::block::{Chain, Key};
+
+/// Which way a block crossed its cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crossing {
+    /// It is over its cap now: its sub-blocks replace it.
+    Over,
+    /// It is within its cap again.
+    Within,
+}
+
+/// The blocks of a set of records.
+///
+/// Sub-blocks are made when their block first goes over its cap; whether they are used depends on sizes alone, so that
+/// what once happened never matters.
+pub(super) struct Blocks {
+    cap: usize,
+    index: FxHashMap<Key, Slot>,
+    lists: Vec<List>,
+    free: Vec<u32>,
+    /// Whether each block that crossed its cap in this change, perhaps back and forth, was within it before.
+    was_within: BTreeMap<Key, bool>,
+}
+
+/// A block of one record stands in the index itself; most do.
+#[derive(Clone, Copy)]
+enum Slot {
+    One(NodeId),
+    Many(u32),
+}
+
+#[derive(Default)]
+struct List {
+    nodes: Vec<NodeId>,
+    /// Sub-blocks are kept for it.
+    divided: bool,
+}
+
+impl Blocks {
+    pub(super) fn new(cap: usize) -> Self {
+        Self {
+            cap,
+            index: FxHashMap::default(),
+            lists: Vec::new(),
+            free: Vec::new(),
+            was_within: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a record under its chains. `chains_again` gives those of another record of the set.
+    pub(super) fn add(
+        &mut self,
+        node: NodeId,
+        chains: &[Chain],
+        chains_again: impl Fn(NodeId) -> Vec<Chain>,
+    ) {
+        for chain in chains {
+            self.add_at(node, chain, 0, &chains_again);
+        }
+    }
+
+    fn add_at(
+        &mut self,
+        node: NodeId,
+        chain: &Chain,
+        depth: usize,
+        chains_again: &impl Fn(NodeId) -> Vec<Chain>,
+    ) {
+        let Some(key) = chain.keys().get(depth).copied() else { return };
+        if self.members(key).len() == self.cap {
+            self.was_within.entry(key).or_insert(true);
+        }
+        let Some(list) = self.push(key, node) else { return };
+        let list = &mut self.lists[list as usize];
+        if list.divided {
+            self.add_at(node, chain, depth + 1, chains_again);
+        } else if list.nodes.len() > self.cap {
+            list.divided = true;
+            for member in list.nodes.clone() {
+                let chains = chains_again(member);
+                let same = chains.iter().find(|chain| chain.keys().get(depth) == Some(&key));
+                let same = same.expect("a block's members have its key");
+                self.add_at(member, same, depth + 1, chains_again);
+            }
+        }
+    }
+
+    /// Puts a node into a block; returns the block's list where it is one.
+    fn push(&mut self, key: Key, node: NodeId) -> Option<u32> {
+        match self.index.get(&key).copied() {
+            None => {
+                self.index.insert(key, Slot::One(node));
+                (self.cap == 0).then(|| self.make_list(key, vec![node]))
+            }
+            Some(Slot::One(first)) => Some(self.make_list(key, vec![first, node])),
+            Some(Slot::Many(list)) => {
+                self.lists[list as usize].nodes.push(node);
+                Some(list)
+            }
+        }
+    }
+
+    fn make_list(&mut self, key: Key, nodes: Vec<NodeId>) -> u32 {
+        let made = List { nodes, divided: false };
+        let list = if let Some(list) = self.free.pop() {
+            self.lists[list as usize] = made;
+            list
+        } else {
+            self.lists.push(made);
+            u32::try_from(self.lists.len() - 1).expect("fewer than 2^32 blocks")
+        };
+        self.index.insert(key, Slot::Many(list));
+        list
+    }
+
+    /// Takes a record out from under its chains.
+    pub(super) fn remove(&mut self, node: NodeId, chains: &[Chain]) {
+        for chain in chains {
+            for key in chain.keys() {
+                if self.members(*key).len() == self.cap + 1 {
+                    self.was_within.entry(*key).or_insert(false);
+                }
+                match self.index.get(key).copied() {
+                    Some(Slot::One(only)) if only == node => {
+                        self.index.remove(key);
+                        break;
+                    }
+                    Some(Slot::Many(list)) => {
+                        let kept = &mut self.lists[list as usize];
+                        kept.nodes.retain(|member| *member != node);
+                        let divided = kept.divided;
+                        if kept.nodes.is_empty() {
+                            *kept = List::default();
+                            self.free.push(list);
+                            self.index.remove(key);
+                        }
+                        if !divided {
+                            break;
+                        }
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+
+    /// The members of the coarsest block of a chain that is within its cap; none for a stop key.
+    pub(super) fn used(&self, chain: &Chain) -> &[NodeId] {
+        chain
+            .keys()
+            .iter()
+            .map(|key| self.members(*key))
+            .find(|members| members.len() <= self.cap)
+            .unwrap_or_default()
+    }
+
+    /// Whether two records share a used key.
+    pub(super) fn meet(&self, left: &[Chain], right: &[Chain]) -> bool {
+        self.shared(left, right).next().is_some()
+    }
+
+    /// The rules under which two records share a used key.
+    pub(super) fn shared<'a>(
+        &'a self,
+        left: &'a [Chain],
+        right: &'a [Chain],
+    ) -> impl Iterator<Item = u8> + 'a {
+        left.iter().filter_map(|chain| {
+            let other = right.iter().find(|other| other.base() == chain.base())?;
+            let common = chain.keys().iter().zip(other.keys()).take_while(|(a, b)| a == b);
+            let mut sizes = common.map(|(key, _)| self.members(*key).len());
+            sizes.any(|size| size <= self.cap).then_some(chain.rule)
+        })
+    }
+
+    /// The blocks that crossed their cap since last asked, by their members.
+    pub(super) fn take_crossings(&mut self) -> Vec<(Vec<NodeId>, Crossing)> {
+        let touched = std::mem::take(&mut self.was_within);
+        let crossed = touched.into_iter().filter_map(|(key, was_within)| {
+            let members = self.members(key);
+            match (was_within, members.len() <= self.cap) {
+                (true, false) => Some((members.to_vec(), Crossing::Over)),
+                (false, true) => Some((members.to_vec(), Crossing::Within)),
+                _ => None,
+            }
+        });
+        crossed.collect()
+    }
+
+    fn members(&self, key: Key) -> &[NodeId] {
+        match self.index.get(&key) {
+            None => &[],
+            Some(Slot::One(node)) => std::slice::from_ref(node),
+            Some(Slot::Many(list)) => &self.lists[*list as usize].nodes,
+        }
+    }
+}

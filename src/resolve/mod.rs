@@ -1,0 +1,391 @@
+//! Which clusters does a change of the set of records touch, and what are they now?
+//!
+//! `records in and out → blocks and usage → candidate pairs → edges → touched components → clusters`
+//!
+//! The index of everything the incremental matcher must know, in memory, derived from the records and disposable.
+//! **Invariant:** after any sequence of [`Resolver::apply`] the edges, components and clusters equal those that
+//! [`oracle::partition`] computes from scratch from the same set of records. What depends on the set and not on a
+//! pair alone is followed exactly: blocks that cross their cap either way, identifiers whose number of users
+//! crosses a power of two, components over their cap.
+
+mod blocks;
+mod graph;
+pub mod oracle;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
+
+use crate::block::{Chain, Components, chains};
+use crate::cluster::{agglomerate, split};
+use crate::record::{Field, Identity, RecordKey};
+use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
+
+use blocks::Blocks;
+use graph::Graph;
+use usage::Usages;
+
+/// A record node's number: dense, ascending, never reused.
+pub type NodeId = u32;
+
+/// A record that comes into the set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Insert {
+    /// Its number; new.
+    pub node: NodeId,
+    /// Its key; fixes the order of records in a component.
+    pub key: RecordKey,
+    /// Its content.
+    pub identity: Identity,
+}
+
+/// What a change of the set did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Every cluster that was decided anew, each ascending by node; together they hold all records of every touched
+    /// component.
+    pub clusters: Vec<Vec<NodeId>>,
+    /// For each node whose edges to lower nodes changed, all of them.
+    pub edges: Vec<(NodeId, Vec<(NodeId, f32)>)>,
+    /// How much work it was.
+    pub work: Work,
+}
+
+/// How much work a change was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Candidate pairs that were scored.
+    pub candidates: u64,
+    /// Components that were decided anew.
+    pub components: u64,
+    /// Pairs inside them.
+    pub component_pairs: u64,
+    /// Records in the largest of them.
+    pub largest_component: u64,
+}
+
+struct Node {
+    key: RecordKey,
+    features: Features,
+}
+
+/// The incremental matcher.
+pub struct Resolver {
+    model: Model,
+    terms: Terms,
+    nodes: Vec<Option<Node>>,
+    blocks: Blocks,
+    usages: Usages,
+    graph: Graph,
+}
+
+impl Resolver {
+    /// An empty index under a frozen model.
+    pub fn new(model: Model) -> Self {
+        Self {
+            blocks: Blocks::new(model.parameters.block_cap),
+            usages: Usages::default(),
+            graph: Graph::default(),
+            terms: Terms::default(),
+            nodes: Vec::new(),
+            model,
+        }
+    }
+
+    /// Rebuilds the index from what was kept: records, and each node's edges to lower nodes.
+    pub fn load(
+        model: Model,
+        records: impl Iterator<Item = Insert>,
+        edges: impl Iterator<Item = (NodeId, Vec<(NodeId, f32)>)>,
+    ) -> Self {
+        let mut resolver = Self::new(model);
+        let mut loaded = Vec::new();
+        for record in records {
+            loaded.push(record.node);
+            resolver.enter(record);
+        }
+        for (node, list) in edges {
+            for (other, weight) in list {
+                resolver.graph.set(node, other, weight);
+            }
+        }
+        resolver.graph.regroup(&loaded.into_iter().collect());
+        resolver.blocks.take_crossings();
+        resolver.usages.take_changes();
+        resolver.graph.take_changed();
+        resolver
+    }
+
+    /// The frozen model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The content of a record in the set.
+    pub fn identity(&self, node: NodeId) -> Option<Identity> {
+        Some(self.terms.identity(&self.node(node)?.features))
+    }
+
+    /// The key of a record in the set.
+    pub fn key(&self, node: NodeId) -> Option<RecordKey> {
+        Some(self.node(node)?.key)
+    }
+
+    /// How many people seem to use the value of an identifier field that a record carries.
+    pub fn people(&self, node: NodeId, field: Field) -> Option<f64> {
+        let symbol = self.node(node)?.features.symbol(field);
+        (symbol != 0).then(|| self.usages.people(field, symbol))
+    }
+
+    /// What two records say about being of one person.
+    pub fn evidence(&self, left: NodeId, right: NodeId) -> Option<Evidence> {
+        Some(self.compare(self.node(left)?, self.node(right)?))
+    }
+
+    /// The blocking rules under which two records meet, by index; empty where none brings them together.
+    pub fn meeting_rules(&self, left: NodeId, right: NodeId) -> Vec<usize> {
+        let (left, right) = (self.chains(left), self.chains(right));
+        self.blocks.shared(&left, &right).map(usize::from).collect()
+    }
+
+    /// Takes records out of the set and puts others in, and decides anew what that touches.
+    pub fn apply(&mut self, removed: &[NodeId], inserted: Vec<Insert>) -> Outcome {
+        let mut work = Work::default();
+        let mut dirty: BTreeSet<NodeId> = BTreeSet::new();
+        for node in removed {
+            dirty.extend(self.leave(*node));
+        }
+        let new: FxHashSet<NodeId> = inserted.iter().map(|insert| insert.node).collect();
+        for insert in inserted {
+            dirty.insert(insert.node);
+            self.enter(insert);
+        }
+        dirty.extend(self.follow_caps(&new, &mut work));
+        dirty.extend(self.follow_usage(&new, &mut work));
+        dirty.extend(self.link(&new, &mut work));
+        dirty.retain(|node| self.node(*node).is_some());
+        let components = self.graph.regroup(&dirty);
+        let clusters = self.decide(&components, &mut work);
+        Outcome { clusters, edges: self.graph.take_changed(), work }
+    }
+
+    fn node(&self, node: NodeId) -> Option<&Node> {
+        self.nodes.get(node as usize)?.as_ref()
+    }
+
+    fn known(&self, node: NodeId) -> &Node {
+        self.node(node).expect("blocks, usages and edges hold only records of the set")
+    }
+
+    fn chains(&self, node: NodeId) -> Vec<Chain> {
+        self.node(node).map(|node| chains_of(&self.terms, &node.features)).unwrap_or_default()
+    }
+
+    fn compare(&self, left: &Node, right: &Node) -> Evidence {
+        let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
+        compare(&left.features, &right.features, &self.terms, &self.model, people)
+    }
+
+    /// The edge weight of a pair; `None` below the least.
+    fn edge(&self, left: NodeId, right: NodeId) -> Option<f32> {
+        let evidence = self.compare(self.known(left), self.known(right));
+        #[expect(clippy::cast_possible_truncation, reason = "an edge's weight needs few digits")]
+        let weight = evidence.weight(&self.model) as f32;
+        (f64::from(weight) >= self.model.parameters.edge_bits).then_some(weight)
+    }
+
+    fn enter(&mut self, insert: Insert) {
+        let features = self.terms.features(&insert.identity, &self.model.email);
+        let index = insert.node as usize;
+        if self.nodes.len() <= index {
+            self.nodes.resize_with(index + 1, || None);
+        }
+        assert!(self.nodes[index].is_none(), "a node number is never reused");
+        self.nodes[index] = Some(Node { key: insert.key, features });
+        self.graph.add(insert.node);
+        let chains = self.chains(insert.node);
+        let (nodes, terms) = (&self.nodes, &self.terms);
+        let chains_again = |node: NodeId| {
+            let node = nodes[node as usize].as_ref().expect("blocks hold records of the set");
+            chains_of(terms, &node.features)
+        };
+        self.blocks.add(insert.node, &chains, chains_again);
+        let features = |node: NodeId| nodes[node as usize].as_ref().map(|node| &node.features);
+        self.usages.add(insert.node, features, terms, &self.model);
+    }
+
+    /// Takes a record out; returns those that it was linked to.
+    fn leave(&mut self, node: NodeId) -> Vec<NodeId> {
+        let chains = self.chains(node);
+        self.blocks.remove(node, &chains);
+        let gone = self.nodes[node as usize].take().expect("only records of the set leave it");
+        self.usages.remove(node, &gone.features, &self.terms, &self.model);
+        self.graph.remove(node)
+    }
+
+    /// Blocks that crossed their cap: over it, pairs that met only there part; within it, pairs meet that did not.
+    fn follow_caps(&mut self, new: &FxHashSet<NodeId>, work: &mut Work) -> BTreeSet<NodeId> {
+        let mut parted = Vec::new();
+        let mut met = BTreeSet::new();
+        for (members, crossing) in self.blocks.take_crossings() {
+            let inside: FxHashSet<NodeId> = members.iter().copied().collect();
+            for node in members.iter().filter(|node| !new.contains(node)) {
+                match crossing {
+                    blocks::Crossing::Over => {
+                        let links = self.graph.edges(*node).iter().map(|(other, _)| *other);
+                        let links = links.filter(|other| other < node && inside.contains(other));
+                        parted.extend(links.map(|other| (*node, other)));
+                    }
+                    blocks::Crossing::Within => {
+                        let others = members.iter().filter(|other| *other < node);
+                        met.extend(others.map(|other| (*node, *other)));
+                    }
+                }
+            }
+        }
+        let mut dirty = BTreeSet::new();
+        parted.sort_unstable();
+        parted.dedup();
+        parted.retain(|(node, other)| !self.blocks.meet(&self.chains(*node), &self.chains(*other)));
+        for (node, other) in parted {
+            self.graph.unset(node, other);
+            dirty.extend([node, other]);
+        }
+        met.retain(|(node, other)| !self.graph.linked(*node, *other));
+        dirty.extend(self.score(met.into_iter().collect(), work));
+        dirty
+    }
+
+    /// Identifiers whose number of users changed: every pair that shares one weighs differently.
+    fn follow_usage(&mut self, new: &FxHashSet<NodeId>, work: &mut Work) -> BTreeSet<NodeId> {
+        let mut dirty = BTreeSet::new();
+        let mut pairs = BTreeSet::new();
+        for change in self.usages.take_changes() {
+            let members: Vec<NodeId> = self.usages.members(change.field, change.symbol).to_vec();
+            dirty.extend(members.iter().copied());
+            let inside: FxHashSet<NodeId> = members.iter().copied().collect();
+            for node in members.iter().filter(|node| !new.contains(node)) {
+                let candidates = if change.fewer {
+                    self.candidates(*node)
+                } else {
+                    self.graph.edges(*node).iter().map(|(other, _)| *other).collect()
+                };
+                let others = candidates.into_iter().filter(|other| inside.contains(other));
+                pairs.extend(others.filter(|other| other < node).map(|other| (*node, other)));
+            }
+        }
+        dirty.extend(self.score(pairs.into_iter().collect(), work));
+        dirty
+    }
+
+    /// New records meet their candidates.
+    fn link(&mut self, new: &FxHashSet<NodeId>, work: &mut Work) -> BTreeSet<NodeId> {
+        let mut nodes: Vec<NodeId> = new.iter().copied().collect();
+        nodes.sort_unstable();
+        let pairs: Vec<(NodeId, NodeId)> = nodes
+            .par_iter()
+            .flat_map_iter(|node| {
+                let others = self.candidates(*node).into_iter();
+                let once = others.filter(|other| !new.contains(other) || other < node);
+                once.map(|other| (*node, other)).collect::<Vec<_>>()
+            })
+            .collect();
+        self.score(pairs, work)
+    }
+
+    /// The records that share a used key with one, ascending.
+    fn candidates(&self, node: NodeId) -> Vec<NodeId> {
+        let mut others = Vec::new();
+        for chain in self.chains(node) {
+            others.extend_from_slice(self.blocks.used(&chain));
+        }
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|other| *other != node);
+        others
+    }
+
+    /// Weighs pairs and brings their edges up to date; returns the ends of those that changed.
+    fn score(&mut self, pairs: Vec<(NodeId, NodeId)>, work: &mut Work) -> BTreeSet<NodeId> {
+        work.candidates += pairs.len() as u64;
+        let weights: Vec<Option<f32>> =
+            pairs.par_iter().map(|(node, other)| self.edge(*node, *other)).collect();
+        let mut dirty = BTreeSet::new();
+        for ((node, other), weight) in pairs.into_iter().zip(weights) {
+            let changed = match weight {
+                Some(weight) => self.graph.set(node, other, weight),
+                None => self.graph.unset(node, other),
+            };
+            if changed {
+                dirty.extend([node, other]);
+            }
+        }
+        dirty
+    }
+
+    fn decide(&self, components: &[Vec<NodeId>], work: &mut Work) -> Vec<Vec<NodeId>> {
+        work.components += components.len() as u64;
+        let decided: Vec<(Vec<Vec<NodeId>>, u64)> =
+            components.par_iter().map(|component| self.decide_component(component)).collect();
+        for (component, (_, pairs)) in components.iter().zip(&decided) {
+            work.component_pairs += pairs;
+            work.largest_component = work.largest_component.max(component.len() as u64);
+        }
+        decided.into_iter().flat_map(|(clusters, _)| clusters).collect()
+    }
+
+    fn decide_component(&self, component: &[NodeId]) -> (Vec<Vec<NodeId>>, u64) {
+        let mut pairs = 0;
+        let mut clusters = Vec::new();
+        for part in self.parts(component) {
+            pairs += (part.len() * (part.len() - 1) / 2) as u64;
+            clusters.extend(self.decide_part(&part));
+        }
+        (clusters, pairs)
+    }
+
+    /// The component's parts within the cap, each in the order of its records' keys.
+    fn parts(&self, component: &[NodeId]) -> Vec<Vec<NodeId>> {
+        let parameters = &self.model.parameters;
+        let mut ordered = component.to_vec();
+        ordered.sort_unstable_by_key(|node| self.known(*node).key);
+        if ordered.len() <= parameters.component_cap {
+            return vec![ordered];
+        }
+        let place: rustc_hash::FxHashMap<NodeId, u32> = ordered.iter().copied().zip(0..).collect();
+        let mut edges = Vec::new();
+        for node in &ordered {
+            let lower = self.graph.edges(*node).iter().filter(|(other, _)| other < node);
+            edges.extend(lower.map(|(other, weight)| (place[node], place[other], *weight)));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
+        let least = parameters.edge_bits as f32;
+        let parts = split(ordered.len(), &edges, parameters.component_cap, least);
+        let named = |part: Vec<u32>| part.into_iter().map(|at| ordered[at as usize]).collect();
+        parts.into_iter().map(named).collect()
+    }
+
+    fn decide_part(&self, part: &[NodeId]) -> Vec<Vec<NodeId>> {
+        let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
+        let merges = agglomerate(part.len(), &self.model, |i, j| self.compare(nodes[i], nodes[j]));
+        let mut groups: Vec<Vec<NodeId>> = part.iter().map(|node| vec![*node]).collect();
+        for merge in merges {
+            let joined = std::mem::take(&mut groups[merge.joined]);
+            groups[merge.kept].extend(joined);
+        }
+        groups.retain(|group| !group.is_empty());
+        groups.iter_mut().for_each(|group| group.sort_unstable());
+        groups
+    }
+}
+
+fn chains_of(terms: &Terms, features: &Features) -> Vec<Chain> {
+    let values = Field::ALL.map(|field| terms.value(features, field));
+    let tokens = features.tokens.iter().map(|token| terms.text(*token));
+    chains(&Components::of(values, tokens))
+}

@@ -1,0 +1,104 @@
+//! What would the clusters be, had all records come at once? The plain answer, from scratch.
+//!
+//! Deliberately slow and without an index: every pair is looked at. It shares with the incremental matcher the pure
+//! functions of a pair and of a component, and none of what is kept between changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::usage::{Counts, shared_identifiers};
+use super::{Insert, chains_of};
+use crate::block::Chain;
+use crate::cluster::{agglomerate, split};
+use crate::record::{Field, RecordKey};
+use crate::score::{Features, Model, Symbol, Terms, compare};
+
+/// The partition of a set of records under a model.
+pub fn partition(model: &Model, records: &[Insert]) -> BTreeSet<BTreeSet<RecordKey>> {
+    let mut records: Vec<&Insert> = records.iter().collect();
+    records.sort_unstable_by_key(|record| record.key);
+    let mut terms = Terms::default();
+    let features: Vec<Features> =
+        records.iter().map(|record| terms.features(&record.identity, &model.email)).collect();
+    let people = people(model, &features, &terms);
+    let chains: Vec<Vec<Chain>> = features.iter().map(|f| chains_of(&terms, f)).collect();
+    let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
+    for key in chains.iter().flatten().flat_map(|chain| chain.keys()) {
+        *sizes.entry(*key).or_default() += 1;
+    }
+    let evidence = |i: usize, j: usize| {
+        let people = |field, symbol| people.get(&(field, symbol)).copied().unwrap_or(1.0);
+        compare(&features[i], &features[j], &terms, model, people)
+    };
+    let mut edges = Vec::new();
+    for i in 0..records.len() {
+        for j in i + 1..records.len() {
+            #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
+            let weight = evidence(i, j).weight(model) as f32;
+            let meet = meet(&chains[i], &chains[j], &sizes, model.parameters.block_cap);
+            if meet && f64::from(weight) >= model.parameters.edge_bits {
+                edges.push((
+                    u32::try_from(i).expect("few"),
+                    u32::try_from(j).expect("few"),
+                    weight,
+                ));
+            }
+        }
+    }
+    let mut partition = BTreeSet::new();
+    for part in components(records.len(), &edges, model) {
+        let mut groups: Vec<BTreeSet<RecordKey>> =
+            part.iter().map(|node| BTreeSet::from([records[*node as usize].key])).collect();
+        let pair = |i: usize, j: usize| evidence(part[i] as usize, part[j] as usize);
+        for merge in agglomerate(part.len(), model, pair) {
+            let joined = std::mem::take(&mut groups[merge.joined]);
+            groups[merge.kept].extend(joined);
+        }
+        partition.extend(groups.into_iter().filter(|group| !group.is_empty()));
+    }
+    partition
+}
+
+/// The parts that are decided on their own: components, and those over the cap split.
+fn components(nodes: usize, edges: &[(u32, u32, f32)], model: &Model) -> Vec<Vec<u32>> {
+    #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
+    let least = model.parameters.edge_bits as f32;
+    let mut parts = Vec::new();
+    for component in split(nodes, edges, nodes, least) {
+        let place = |node: &u32| component.binary_search(node).ok();
+        let inside: Vec<(u32, u32, f32)> = edges
+            .iter()
+            .filter_map(|(a, b, weight)| {
+                let (a, b) = (place(a)?, place(b)?);
+                Some((u32::try_from(a).ok()?, u32::try_from(b).ok()?, *weight))
+            })
+            .collect();
+        let pieces = split(component.len(), &inside, model.parameters.component_cap, least);
+        let named = |piece: Vec<u32>| piece.into_iter().map(|at| component[at as usize]).collect();
+        parts.extend(pieces.into_iter().map(named));
+    }
+    parts
+}
+
+fn meet(left: &[Chain], right: &[Chain], sizes: &BTreeMap<u64, usize>, cap: usize) -> bool {
+    left.iter().any(|chain| {
+        right.iter().filter(|other| other.base() == chain.base()).any(|other| {
+            let common = chain.keys().iter().zip(other.keys()).take_while(|(a, b)| a == b);
+            common.into_iter().any(|(key, _)| sizes[key] <= cap)
+        })
+    })
+}
+
+fn people(model: &Model, features: &[Features], terms: &Terms) -> BTreeMap<(Field, Symbol), f64> {
+    let mut carriers: BTreeMap<(Field, Symbol), Vec<&Features>> = BTreeMap::new();
+    for features in features {
+        for value in shared_identifiers(features, model) {
+            carriers.entry(value).or_default().push(features);
+        }
+    }
+    let estimate = |(value, carriers): ((Field, Symbol), Vec<&Features>)| {
+        let mut counts = Counts::default();
+        carriers.iter().for_each(|features| counts.count(value.0, features, terms, model));
+        (value, counts.estimate(model))
+    };
+    carriers.into_iter().map(estimate).collect()
+}

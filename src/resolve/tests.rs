@@ -1,0 +1,195 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::EventKey;
+
+/// A resolver together with the set of records that it should hold.
+struct Bench {
+    resolver: Resolver,
+    set: BTreeMap<NodeId, Insert>,
+    clusters: BTreeMap<NodeId, BTreeSet<NodeId>>,
+    edges: BTreeMap<NodeId, Vec<(NodeId, f32)>>,
+    next: NodeId,
+}
+
+impl Bench {
+    fn new(model: Model) -> Self {
+        Self {
+            resolver: Resolver::new(model),
+            set: BTreeMap::new(),
+            clusters: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    /// Applies a change; a content that is in the set already is one node, as the pipeline has it.
+    fn change(&mut self, removed: &[NodeId], identities: Vec<Identity>) {
+        let mut inserted = Vec::new();
+        for node in removed {
+            self.set.remove(node);
+            self.clusters.remove(node);
+            self.edges.remove(node);
+        }
+        for identity in identities {
+            let event = EventKey::hash([&self.next.to_le_bytes()[..]]);
+            let key = identity.record_key(event);
+            if self.set.values().all(|insert| insert.key != key) {
+                let insert = Insert { node: self.next, key, identity };
+                self.set.insert(self.next, insert.clone());
+                inserted.push(insert);
+                self.next += 1;
+            }
+        }
+        let outcome = self.resolver.apply(removed, inserted);
+        for cluster in outcome.clusters {
+            let members: BTreeSet<NodeId> = cluster.iter().copied().collect();
+            cluster.into_iter().for_each(|node| {
+                self.clusters.insert(node, members.clone());
+            });
+        }
+        self.edges
+            .extend(outcome.edges.into_iter().filter(|(node, _)| self.set.contains_key(node)));
+    }
+
+    fn partition(&self) -> BTreeSet<BTreeSet<RecordKey>> {
+        let key = |node: &NodeId| self.set[node].key;
+        self.clusters.values().map(|members| members.iter().map(key).collect()).collect()
+    }
+
+    fn records(&self) -> Vec<Insert> {
+        self.set.values().cloned().collect()
+    }
+}
+
+/// Caps so low that the histories cross them.
+fn low_caps() -> Model {
+    let mut model = Model::default_with(50.0);
+    model.parameters.block_cap = 3;
+    model.parameters.component_cap = 4;
+    model
+}
+
+fn identity() -> impl Strategy<Value = Identity> {
+    let given = prop::option::weighted(
+        0.7,
+        prop::sample::select(vec!["anna", "anne", "bob", "robert", "zoe"]),
+    );
+    let surname =
+        prop::option::weighted(0.7, prop::sample::select(vec!["smith", "smyth", "jones", "zoe"]));
+    let date =
+        prop::option::weighted(0.4, prop::sample::select(vec!["19800102", "19800201", "19810102"]));
+    let email = prop::option::weighted(
+        0.4,
+        prop::sample::select(vec![
+            "anna.smith@x.com",
+            "anna.smyth@x.com",
+            "bob@y.org",
+            "info1@z.net",
+        ]),
+    );
+    let phone = prop::option::weighted(0.4, prop::sample::select(vec!["2125550101", "2125550102"]));
+    let cookie = prop::option::weighted(0.4, prop::sample::select(vec!["c1", "c2"]));
+    let postcode = prop::option::weighted(0.3, prop::sample::select(vec!["10001", "10002"]));
+    let token = prop::option::weighted(0.2, prop::sample::select(vec!["smith", "maria"]));
+    (given, surname, date, email, phone, cookie, postcode, token).prop_map(
+        |(given, surname, date, email, phone, cookie, postcode, token)| {
+            let mut identity = Identity::default();
+            let fields = [
+                (Field::Given, given),
+                (Field::Surname, surname),
+                (Field::BirthDate, date),
+                (Field::Email, email),
+                (Field::Phone, phone),
+                (Field::Cookie, cookie),
+                (Field::Postcode, postcode),
+            ];
+            for (field, value) in fields {
+                identity.set(field, value.unwrap_or_default());
+            }
+            identity.name_tokens = token.into_iter().map(Into::into).collect();
+            identity
+        },
+    )
+}
+
+/// What happens in one step: which of the present records go (by rank), and what comes.
+fn step() -> impl Strategy<Value = (Vec<prop::sample::Index>, Vec<Identity>)> {
+    (
+        prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        prop::collection::vec(identity(), 0..6),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Invariant 1: after every step of any history the clusters are those of the batch oracle.
+    #[test]
+    fn any_history_gives_the_clusters_of_the_set(steps in prop::collection::vec(step(), 1..8)) {
+        let mut bench = Bench::new(low_caps());
+        for (going, coming) in steps {
+            let present: Vec<NodeId> = bench.set.keys().copied().collect();
+            let going: BTreeSet<NodeId> = if present.is_empty() {
+                BTreeSet::new()
+            } else {
+                going.iter().map(|index| *index.get(&present)).collect()
+            };
+            let going: Vec<NodeId> = going.into_iter().collect();
+            bench.change(&going, coming);
+            let expected = oracle::partition(bench.resolver.model(), &bench.records());
+            prop_assert_eq!(bench.partition(), expected);
+        }
+    }
+
+    /// Records in another order, in batches of another size, give the same clusters.
+    #[test]
+    fn order_and_batching_do_not_matter(
+        identities in prop::collection::vec(identity(), 1..40),
+        seed in any::<u64>(),
+        batch in 1usize..10,
+    ) {
+        let strong: Vec<Identity> = identities.into_iter().filter(Identity::is_strong).collect();
+        let mut once = Bench::new(low_caps());
+        once.change(&[], strong.clone());
+        let mut shuffled = strong;
+        let mut state = seed | 1;
+        for i in (1..shuffled.len()).rev() {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            shuffled.swap(i, (state >> 33) as usize % (i + 1));
+        }
+        let mut bits = Bench::new(low_caps());
+        for part in shuffled.chunks(batch) {
+            bits.change(&[], part.to_vec());
+        }
+        prop_assert_eq!(once.partition(), bits.partition());
+    }
+
+    /// An index rebuilt from records and edges goes on as the one that was never closed.
+    #[test]
+    fn a_rebuilt_index_goes_on(before in prop::collection::vec(identity(), 1..20), after in step()) {
+        let mut bench = Bench::new(low_caps());
+        bench.change(&[], before);
+        let edges = bench.edges.clone().into_iter();
+        bench.resolver = Resolver::load(low_caps(), bench.records().into_iter(), edges);
+        let present: Vec<NodeId> = bench.set.keys().copied().collect();
+        let going: BTreeSet<NodeId> = after.0.iter().map(|index| *index.get(&present)).collect();
+        bench.change(&going.into_iter().collect::<Vec<_>>(), after.1);
+        let expected = oracle::partition(bench.resolver.model(), &bench.records());
+        prop_assert_eq!(bench.partition(), expected);
+    }
+
+    /// What two records say does not depend on which is named first.
+    #[test]
+    fn evidence_is_symmetric(left in identity(), right in identity()) {
+        let model = Model::default_with(1000.0);
+        let mut terms = Terms::default();
+        let (a, b) = (terms.features(&left, &model.email), terms.features(&right, &model.email));
+        let there = compare(&a, &b, &terms, &model, |_, _| 1.0);
+        let back = compare(&b, &a, &terms, &model, |_, _| 1.0);
+        prop_assert_eq!(&there, &back);
+        prop_assert_eq!(there.weight(&model).to_bits(), back.weight(&model).to_bits());
+    }
+}

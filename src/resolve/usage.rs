@@ -1,0 +1,195 @@
+//! How many people seem to use an identifier?
+//!
+//! D(v) of a value v: the larger of 2^entropy of the {given initial, surname initial} pairs of the records that carry
+//! it (a record without a name lends those that its e-mail spells) and of the distinct values of other fields over
+//! their typical number; 1 below 3, else floored to a power of two, so that pairs are weighed anew rarely.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::NodeId;
+use crate::normalise::lexicon;
+use crate::record::Field;
+use crate::score::{Features, Model, Symbol, Terms};
+
+/// An identifier whose number of users changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) field: Field,
+    pub(super) symbol: Symbol,
+    /// There are fewer users now, so agreeing on it says more.
+    pub(super) fewer: bool,
+}
+
+/// Who carries which identifier, and how many people that seem to be.
+#[derive(Default)]
+pub(super) struct Usages {
+    carriers: FxHashMap<(Field, Symbol), Usage>,
+    /// The number of users before this change, of each value that was touched.
+    touched: BTreeMap<(Field, Symbol), f64>,
+}
+
+#[derive(Default)]
+struct Usage {
+    nodes: Vec<NodeId>,
+    /// Counts for values that at least three records carry; fewer are one person.
+    counts: Option<Box<Counts>>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Counts {
+    initials: BTreeMap<[u8; 2], u32>,
+    /// By field: distinct values and how many records carry each.
+    others: Vec<(Field, FxHashMap<Symbol, u32>)>,
+    people: f64,
+}
+
+impl Usages {
+    /// How many people seem to use a value.
+    pub(super) fn people(&self, field: Field, symbol: Symbol) -> f64 {
+        let counts = self.carriers.get(&(field, symbol)).and_then(|usage| usage.counts.as_ref());
+        counts.map_or(1.0, |counts| counts.people)
+    }
+
+    /// The records that carry a value.
+    pub(super) fn members(&self, field: Field, symbol: Symbol) -> &[NodeId] {
+        self.carriers.get(&(field, symbol)).map(|usage| &*usage.nodes).unwrap_or_default()
+    }
+
+    /// Adds a record; `features` gives those of any record of the set, this one among them.
+    pub(super) fn add<'a>(
+        &mut self,
+        node: NodeId,
+        features: impl Fn(NodeId) -> Option<&'a Features>,
+        terms: &Terms,
+        model: &Model,
+    ) {
+        let Some(own) = features(node) else { return };
+        for (field, symbol) in shared_identifiers(own, model) {
+            let people = self.people(field, symbol);
+            self.touched.entry((field, symbol)).or_insert(people);
+            let usage = self.carriers.entry((field, symbol)).or_default();
+            usage.nodes.push(node);
+            if let Some(counts) = &mut usage.counts {
+                counts.count(field, own, terms, model);
+                counts.people = counts.estimate(model);
+            } else if usage.nodes.len() >= 3 {
+                let mut counts = Box::<Counts>::default();
+                for features in usage.nodes.iter().filter_map(|node| features(*node)) {
+                    counts.count(field, features, terms, model);
+                }
+                counts.people = counts.estimate(model);
+                usage.counts = Some(counts);
+            }
+        }
+    }
+
+    /// Takes a record out.
+    pub(super) fn remove(&mut self, node: NodeId, own: &Features, terms: &Terms, model: &Model) {
+        for (field, symbol) in shared_identifiers(own, model) {
+            let people = self.people(field, symbol);
+            self.touched.entry((field, symbol)).or_insert(people);
+            let Some(usage) = self.carriers.get_mut(&(field, symbol)) else { continue };
+            usage.nodes.retain(|member| *member != node);
+            if usage.nodes.len() < 3 {
+                usage.counts = None;
+            } else if let Some(counts) = &mut usage.counts {
+                counts.uncount(field, own, terms);
+                counts.people = counts.estimate(model);
+            }
+            if usage.nodes.is_empty() {
+                self.carriers.remove(&(field, symbol));
+            }
+        }
+    }
+
+    /// The values whose number of users changed since last asked, ascending.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        let touched = std::mem::take(&mut self.touched);
+        let changes = touched.into_iter().filter_map(|((field, symbol), before)| {
+            let now = self.people(field, symbol);
+            (now != before).then_some(Change { field, symbol, fewer: now < before })
+        });
+        changes.collect()
+    }
+}
+
+impl Counts {
+    pub(super) fn count(&mut self, of: Field, features: &Features, terms: &Terms, model: &Model) {
+        if self.others.is_empty() {
+            let typical = |field: &Field| model.field(*field).typical_values.is_some();
+            let others = Field::ALL.into_iter().filter(|field| *field != of).filter(typical);
+            self.others = others.map(|field| (field, FxHashMap::default())).collect();
+        }
+        if let Some(initials) = initials(features, terms) {
+            *self.initials.entry(initials).or_default() += 1;
+        }
+        for (field, values) in &mut self.others {
+            let symbol = features.symbol(*field);
+            if symbol != 0 {
+                *values.entry(symbol).or_default() += 1;
+            }
+        }
+    }
+
+    fn uncount(&mut self, of: Field, features: &Features, terms: &Terms) {
+        if let Some(initials) = initials(features, terms)
+            && let Some(count) = self.initials.get_mut(&initials)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.initials.remove(&initials);
+            }
+        }
+        for (field, values) in self.others.iter_mut().filter(|(field, _)| *field != of) {
+            let symbol = features.symbol(*field);
+            if let Some(count) = values.get_mut(&symbol) {
+                *count -= 1;
+                if *count == 0 {
+                    values.remove(&symbol);
+                }
+            }
+        }
+    }
+
+    /// D(v).
+    pub(super) fn estimate(&self, model: &Model) -> f64 {
+        let mut counts: Vec<u32> = self.initials.values().copied().collect();
+        counts.sort_unstable();
+        let total: f64 = counts.iter().map(|count| f64::from(*count)).sum();
+        let entropy: f64 = counts
+            .iter()
+            .map(|count| f64::from(*count) / total)
+            .map(|share| -share * share.log2())
+            .sum();
+        let mut people = if counts.is_empty() { 0.0 } else { entropy.exp2() };
+        for (field, values) in &self.others {
+            let typical = model.field(*field).typical_values.unwrap_or(f64::INFINITY);
+            people = people.max((values.len() as f64 / typical).floor());
+        }
+        // The sum of logarithms may fall short of a whole number by rounding.
+        let people = people + 1e-9;
+        if people >= 3.0 { people.log2().floor().exp2() } else { 1.0 }
+    }
+}
+
+pub(super) fn shared_identifiers<'a>(
+    features: &'a Features,
+    model: &'a Model,
+) -> impl Iterator<Item = (Field, Symbol)> + 'a {
+    let shared = Field::ALL.into_iter().filter(|field| model.field(*field).sharing.is_some());
+    shared.map(|field| (field, features.symbol(field))).filter(|(_, symbol)| *symbol != 0)
+}
+
+/// The initials of a record's two names, ascending; of its e-mail's where it has not both.
+fn initials(features: &Features, terms: &Terms) -> Option<[u8; 2]> {
+    let given = terms.value(features, Field::Given).map(lexicon::canonical_given);
+    let surname = terms.value(features, Field::Surname);
+    if let Some((given, surname)) = given.zip(surname) {
+        let mut pair = [given.bytes().next()?, surname.bytes().next()?];
+        pair.sort_unstable();
+        return Some(pair);
+    }
+    terms.email_initials(features.symbol(Field::Email))
+}

@@ -1,0 +1,183 @@
+//! Which grade of agreement do two values of a field reach?
+//!
+//! A comparison is data: ordered levels, the first that holds wins, the last always holds. Model files, charts and
+//! explanations name a level by its label.
+
+use super::similarity::{jaro_winkler, osa_within};
+use crate::normalise::lexicon;
+use crate::record::Field;
+
+/// One grade of agreement between two different values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Level {
+    /// The same text.
+    Exact,
+    /// One is a nickname of the other, or both are of the same name.
+    Nickname,
+    /// Jaro–Winkler at least this.
+    JaroWinkler(f64),
+    /// Jaro–Winkler at least the first, or at most that many edits between texts of at least the last length.
+    JaroWinklerOrEdits(f64, usize, usize),
+    /// At most so many edits.
+    Edits(usize),
+    /// An initial or a beginning of the other, or Jaro–Winkler at least this.
+    InitialOrJaroWinkler(f64),
+    /// One edit, or day and month swapped.
+    DateEditOrSwap,
+    /// Two of year, month and day.
+    DateTwoParts,
+    /// The same year.
+    SameYear,
+    /// The same part before the `@`.
+    SameLocalPart,
+    /// Jaro–Winkler of the whole at least the first, or of the part before the `@` at least the second.
+    EmailAlike(f64, f64),
+    /// The same outward postcode, or the same first two digits.
+    SameOutward,
+    /// A word in common.
+    SharedToken,
+    /// Anything else.
+    Otherwise,
+}
+
+impl Level {
+    /// Whether two texts reach this level. Symmetric.
+    pub fn holds(self, left: &str, right: &str) -> bool {
+        match self {
+            Self::Exact => left == right,
+            Self::Nickname => lexicon::is_nickname_pair(left, right),
+            Self::JaroWinkler(least) => jaro_winkler(left, right) >= least,
+            Self::JaroWinklerOrEdits(least, edits, length) => {
+                (left.len().min(right.len()) >= length && osa_within(left, right, edits))
+                    || jaro_winkler(left, right) >= least
+            }
+            Self::Edits(limit) => osa_within(left, right, limit),
+            Self::InitialOrJaroWinkler(least) => {
+                is_beginning(left, right) || jaro_winkler(left, right) >= least
+            }
+            Self::DateEditOrSwap => {
+                osa_within(left, right, 1)
+                    || parts(left)
+                        .zip(parts(right))
+                        .is_some_and(|(l, r)| l[0] == r[0] && l[1] == r[2] && l[2] == r[1])
+            }
+            Self::DateTwoParts => parts(left).zip(parts(right)).is_some_and(|(l, r)| {
+                l.iter().zip(r.iter()).filter(|(left, right)| left == right).count() == 2
+            }),
+            Self::SameYear => {
+                parts(left).zip(parts(right)).is_some_and(|(left, right)| left[0] == right[0])
+            }
+            Self::SameLocalPart => local_part(left) == local_part(right),
+            Self::EmailAlike(whole, local) => {
+                jaro_winkler(left, right) >= whole
+                    || jaro_winkler(local_part(left), local_part(right)) >= local
+            }
+            Self::SameOutward => {
+                let lesser = left.min(right);
+                let length = if lesser.bytes().all(|b| b.is_ascii_digit()) {
+                    2
+                } else {
+                    lesser.len().saturating_sub(3).max(2)
+                };
+                left.as_bytes().get(..length) == right.as_bytes().get(..length)
+                    && left.len() >= length
+            }
+            Self::SharedToken => {
+                left.split(' ').any(|token| right.split(' ').any(|other| token == other))
+            }
+            Self::Otherwise => true,
+        }
+    }
+
+    /// The label in model files, charts and explanations.
+    pub fn label(self) -> String {
+        match self {
+            Self::Exact => "exact".into(),
+            Self::Nickname => "nickname".into(),
+            Self::JaroWinkler(least) => format!("jaro-winkler ≥ {least:.2}"),
+            Self::JaroWinklerOrEdits(least, edits, _) => {
+                format!("jaro-winkler ≥ {least:.2} or ≤ {edits} edits")
+            }
+            Self::Edits(limit) => format!("≤ {limit} edits"),
+            Self::InitialOrJaroWinkler(least) => format!("initial or jaro-winkler ≥ {least:.2}"),
+            Self::DateEditOrSwap => "one edit, or day and month swapped".into(),
+            Self::DateTwoParts => "two of year, month, day".into(),
+            Self::SameYear => "same year".into(),
+            Self::SameLocalPart => "same before the @".into(),
+            Self::EmailAlike(..) => "alike".into(),
+            Self::SameOutward => "same outward code".into(),
+            Self::SharedToken => "a word in common".into(),
+            Self::Otherwise => "different".into(),
+        }
+    }
+}
+
+/// The levels of a field, best first. A level's number is its index plus one; 0 stands for "a value is missing".
+pub const fn comparison(field: Field) -> &'static [Level] {
+    use Level::{
+        DateEditOrSwap, DateTwoParts, Edits, EmailAlike, Exact, InitialOrJaroWinkler, JaroWinkler,
+        JaroWinklerOrEdits, Nickname, Otherwise, SameLocalPart, SameOutward, SameYear, SharedToken,
+    };
+    match field {
+        Field::Given => &[
+            Exact,
+            Nickname,
+            JaroWinklerOrEdits(0.92, 1, 4),
+            InitialOrJaroWinkler(0.88),
+            JaroWinkler(0.80),
+            Otherwise,
+        ],
+        Field::Surname => &[
+            Exact,
+            JaroWinklerOrEdits(0.94, 1, 4),
+            JaroWinkler(0.88),
+            JaroWinkler(0.82),
+            Otherwise,
+        ],
+        Field::BirthDate => &[Exact, DateEditOrSwap, DateTwoParts, Edits(2), SameYear, Otherwise],
+        Field::Email => &[Exact, SameLocalPart, Edits(2), EmailAlike(0.88, 0.92), Otherwise],
+        Field::Phone | Field::GovernmentId | Field::House => &[Exact, Edits(1), Otherwise],
+        Field::Street | Field::Street2 => &[
+            Exact,
+            JaroWinklerOrEdits(0.94, 2, 0),
+            JaroWinkler(0.88),
+            JaroWinkler(0.80),
+            Otherwise,
+        ],
+        Field::City => &[Exact, JaroWinkler(0.90), SharedToken, Otherwise],
+        Field::Postcode => &[Exact, Edits(1), SameOutward, Edits(2), Otherwise],
+        Field::Region
+        | Field::Gender
+        | Field::Occupation
+        | Field::Loyalty
+        | Field::Cookie
+        | Field::Device
+        | Field::Card => &[Exact, Otherwise],
+    }
+}
+
+/// Pairs of fields whose values people exchange: a pair of records is also compared crosswise.
+pub const SWAPPABLE: [(Field, Field); 2] =
+    [(Field::Given, Field::Surname), (Field::Street, Field::Street2)];
+
+/// The number of the first level that holds.
+pub(super) fn level(field: Field, left: &str, right: &str) -> u8 {
+    let levels = comparison(field);
+    let index = levels.iter().position(|level| level.holds(left, right));
+    u8::try_from(index.unwrap_or(levels.len() - 1) + 1).expect("a comparison has few levels")
+}
+
+fn is_beginning(left: &str, right: &str) -> bool {
+    let (short, long) = if left.len() <= right.len() { (left, right) } else { (right, left) };
+    (short.len() == 1 || short.len() >= 3) && long.starts_with(short)
+}
+
+/// Year, month and day of `YYYYMMDD`.
+fn parts(date: &str) -> Option<[&str; 3]> {
+    Some([date.get(..4)?, date.get(4..6)?, date.get(6..)?])
+}
+
+fn local_part(email: &str) -> &str {
+    email.rsplit_once('@').map_or(email, |(local, _)| local)
+}

@@ -1,0 +1,175 @@
+//! How much do two records say, field by field?
+
+use super::comparison::{SWAPPABLE, comparison, level};
+use super::email;
+use super::features::{Features, Symbol, Terms};
+use super::model::{FieldModel, Model};
+use crate::record::Field;
+
+/// What two records say about being of one person, field by field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The level of each field, 1 the best; 0 where a value is missing.
+    pub levels: [u8; Field::COUNT],
+    /// The bits of each field; 0 where a value is missing.
+    pub bits: [f64; Field::COUNT],
+    /// Whether names or address lines were compared crosswise.
+    pub swapped: bool,
+}
+
+impl Evidence {
+    /// The match weight in bits against stranger and household mate together.
+    pub fn weight(&self, model: &Model) -> f64 {
+        let mut stranger = model.parameters.prior_bits;
+        let mut household = model.parameters.household_bits;
+        for field in Field::ALL {
+            let bits = self.bits[field as usize];
+            stranger += bits;
+            if self.levels[field as usize] > 0 {
+                household += model.field(field).household_evidence(bits);
+            }
+        }
+        Model::posterior(stranger, household)
+    }
+
+    /// Whether birth date, gender and given name all disagree: no other evidence makes these one person.
+    pub fn is_conflict(&self) -> bool {
+        self.levels[Field::BirthDate as usize] >= 5
+            && self.levels[Field::Gender as usize] == 2
+            && self.levels[Field::Given as usize] >= 5
+    }
+}
+
+/// Compares two records. `people(field, value)` says how many people seem to use an identifier value.
+pub fn compare(
+    left: &Features,
+    right: &Features,
+    terms: &Terms,
+    model: &Model,
+    people: impl Fn(Field, Symbol) -> f64,
+) -> Evidence {
+    let mut levels = [0; Field::COUNT];
+    for field in Field::ALL {
+        let (a, b) = (left.symbol(field), right.symbol(field));
+        if a != 0 && b != 0 {
+            levels[field as usize] =
+                if a == b { 1 } else { level(field, terms.text(a), terms.text(b)) };
+        }
+    }
+    let mut swapped = false;
+    for (first, second) in SWAPPABLE {
+        swapped |= swap(left, right, terms, first, second, &mut levels);
+    }
+    borrow_tokens(left, right, &mut levels);
+    let mut bits = [0.0; Field::COUNT];
+    for field in Field::ALL {
+        if levels[field as usize] > 0 {
+            bits[field as usize] = field_bits(left, right, terms, model, field, levels, &people);
+        }
+    }
+    if swapped {
+        bits[Field::Given as usize] += model.parameters.swap_bits;
+    }
+    Evidence { levels, bits, swapped }
+}
+
+fn field_bits(
+    left: &Features,
+    right: &Features,
+    terms: &Terms,
+    model: &Model,
+    field: Field,
+    levels: [u8; Field::COUNT],
+    people: &impl Fn(Field, Symbol) -> f64,
+) -> f64 {
+    let level = levels[field as usize];
+    let of_field = model.field(field);
+    let (a, b) = (left.symbol(field), right.symbol(field));
+    if let (1, Some(sharing)) = (level, of_field.sharing) {
+        return model.shared_bits(sharing, people(field, a));
+    }
+    let bits = of_field.level_bits(level);
+    if field == Field::Email && (2..=4).contains(&level) {
+        let named = |features: &Features| {
+            features.symbol(Field::Given) != 0 && features.symbol(Field::Surname) != 0
+        };
+        let full_names = named(left) && named(right);
+        return email::bits(terms.email(a), terms.email(b), &model.email, bits, full_names);
+    }
+    bits + frequency_bits(of_field, model, level, terms.text(a), terms.text(b))
+}
+
+/// The term-frequency adjustment: an exact agreement on a rare value says more, on a common one less; a fuzzy one
+/// only ever loses.
+fn frequency_bits(of_field: &FieldModel, model: &Model, level: u8, a: &str, b: &str) -> f64 {
+    if of_field.frequencies.is_empty() {
+        return 0.0;
+    }
+    let floor = 0.5 / model.parameters.entities.max(50.0);
+    let share = |value: &str| of_field.frequencies.get(value).copied().unwrap_or(0.0);
+    match level {
+        1 if a == b => (of_field.u[0] / share(a).max(floor)).log2(),
+        2 | 3 if is_fuzzily_adjusted(of_field.field) => {
+            (0.5 * (of_field.u[0] / share(a).max(share(b)).max(floor)).log2()).min(0.0)
+        }
+        _ => 0.0,
+    }
+}
+
+const fn is_fuzzily_adjusted(field: Field) -> bool {
+    matches!(field, Field::Given | Field::Surname | Field::City | Field::Postcode | Field::Street)
+}
+
+/// Where both fields disagree, compares them crosswise; keeps that where it is good. Symmetric: the better of the
+/// two crosswise levels is always the first field's.
+fn swap(
+    left: &Features,
+    right: &Features,
+    terms: &Terms,
+    first: Field,
+    second: Field,
+    levels: &mut [u8; Field::COUNT],
+) -> bool {
+    let poor = |field: Field| {
+        let level = usize::from(levels[field as usize]);
+        level == 0 || level >= comparison(field).len() - 1
+    };
+    if !poor(first) || !poor(second) {
+        return false;
+    }
+    let cross = |a: Symbol, b: Symbol| match (a, b) {
+        (0, _) | (_, 0) => 0,
+        (a, b) if a == b => 1,
+        (a, b) => level(first, terms.text(a), terms.text(b)),
+    };
+    let there = cross(left.symbol(first), right.symbol(second));
+    let back = cross(right.symbol(first), left.symbol(second));
+    let good = |level: u8| (1..=3).contains(&level);
+    let swapped = (good(there) && (good(back) || back == 0)) || (good(back) && there == 0);
+    if swapped {
+        let most = |field: Field| u8::try_from(comparison(field).len()).expect("few levels");
+        levels[first as usize] = there.min(back).min(most(first));
+        levels[second as usize] = there.max(back).min(most(second));
+    }
+    swapped
+}
+
+/// A name that disagrees may stand among the other record's further names: a married name, a second given name.
+fn borrow_tokens(left: &Features, right: &Features, levels: &mut [u8; Field::COUNT]) {
+    if left.tokens.is_empty() && right.tokens.is_empty() {
+        return;
+    }
+    let among = |symbol: Symbol, other: &Features| {
+        !other.tokens.is_empty()
+            && (other.tokens.contains(&symbol)
+                || other.symbol(Field::Given) == symbol
+                || other.symbol(Field::Surname) == symbol)
+    };
+    for field in [Field::Surname, Field::Given] {
+        let otherwise = comparison(field).len();
+        let (a, b) = (left.symbol(field), right.symbol(field));
+        if usize::from(levels[field as usize]) == otherwise && (among(a, right) || among(b, left)) {
+            levels[field as usize] = 4;
+        }
+    }
+}
