@@ -32,6 +32,8 @@ pub struct Event {
     pub kind: Arc<str>,
     /// When it happened.
     pub occurred_at: Micros,
+    /// Whether its ambiguous numeric dates name the month before the day.
+    pub month_first: bool,
     /// Who it speaks of.
     pub identity: RawIdentity,
     /// What happened.

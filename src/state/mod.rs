@@ -1,1 +1,52 @@
-//! (to be written)
+//! What must outlive a restart?
+//!
+//! One micro-batch is one [`Commit`]: facts only, no list that was read and modified.
+//! [`Store::commit`] writes it as one atomic, fsynced batch; [`Store::view`] reads the state as it
+//! was at one commit; what is to be published waits in the outbox until [`Store::clear_outbox`].
+//! The index that the matcher reads is in memory, made from the rows of [`View::records`],
+//! [`View::edges`] and [`View::members`] on open, and no part of this module.
+//!
+//! A state is a folder:
+//!
+//! ```text
+//! format     says that this is a state, and of which format
+//! lock       held by the process that has it open
+//! witness    the last batch that was acknowledged
+//! rows/      the keyspaces of the embedded store, and its journals
+//! ```
+//!
+//! Invariants, each with a test that would fail without it:
+//! - A commit is there whole or not at all, source positions and counters included.
+//! - What was acknowledged is there after a crash, or opening fails. The store alone would cut its
+//!   journal at the first damaged byte and drop everything behind it in silence. So every batch
+//!   carries a number; before the store opens, its journals are read through: numbers must ascend
+//!   without a gap up to the batch in `witness`, and journals that are no longer written must end
+//!   with a whole batch. Damage is found before anything is cut. Only an incomplete batch that
+//!   nobody was told of, the torn tail of a crash, is dropped.
+//! - One process at a time. A second one gets [`Kind::Fenced`](crate::error::Kind::Fenced).
+//! - After a write failed, nothing more is written: what reached the disk is unknown until the next
+//!   open.
+//!
+//! `witness` is written after the batch is durable and synced only with every publish, so it costs
+//! nothing. If a power cut rolls it back *and* the journal is damaged, the state opens at an
+//! earlier commit, source positions included, and the sources are read again from there.
+
+mod commit;
+mod folder;
+mod journal;
+mod keyspace;
+mod row;
+mod store;
+mod verify;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use commit::Commit;
+pub use row::{
+    Counters, Edge, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, Status,
+};
+pub use store::{Options, Store};
+pub use verify::Report;
+pub use view::View;

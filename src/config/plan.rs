@@ -1,0 +1,78 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::source::{Options, SourcePlan};
+
+/// What shall run: valid, with all defaults applied.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The pipeline's name.
+    pub name: String,
+    /// Where events come from, by name; at least one.
+    pub sources: Vec<SourcePlan>,
+    /// When two records are one customer.
+    pub matching: MatchPlan,
+    /// Where the job keeps what it must remember.
+    pub state: StatePlan,
+    /// Where the tables go.
+    pub publish: PublishPlan,
+    /// The pace of the job.
+    pub run: RunPlan,
+}
+
+/// When two records are one customer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatchPlan {
+    /// The model file; `None` for the built-in defaults.
+    pub model: Option<PathBuf>,
+    /// About how many customers there are.
+    pub expected_customers: Option<u64>,
+    /// Log-odds in bits from which two clusters are merged.
+    pub threshold_bits: Option<f64>,
+    /// A named threshold; not together with `threshold_bits`.
+    pub operating_point: Option<OperatingPoint>,
+    /// Records of one blocking key before it is narrowed.
+    pub block_cap: usize,
+    /// Records of one component before it is split.
+    pub component_cap: usize,
+}
+
+/// How much is risked to find a customer's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum OperatingPoint {
+    Precise,
+    Balanced,
+    Broad,
+}
+
+/// Where the job keeps what it must remember.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatePlan {
+    /// A local folder.
+    pub path: PathBuf,
+    /// Its budget of memory in bytes.
+    pub memory: u64,
+}
+
+/// Where the tables go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishPlan {
+    /// A local folder or an object store URL.
+    pub url: String,
+    /// How often changes are published.
+    pub interval: Duration,
+    /// Options of the object store, over those of the environment.
+    pub options: Options,
+}
+
+/// The pace of the job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunPlan {
+    /// The most messages in one micro-batch.
+    pub batch: usize,
+    /// How often results and positions are made durable.
+    pub commit_interval: Duration,
+    /// How long a stop may take to drain and commit.
+    pub shutdown_timeout: Duration,
+}

@@ -1,0 +1,398 @@
+use std::time::Duration;
+
+use super::*;
+use crate::error::Kind;
+use crate::record::RawField;
+use crate::source::{Format, Input, MonthFirst, Text, TimeFormat};
+
+const MINIMAL: &str = r#"
+name = "retail"
+[source.web]
+files = "web.jsonl"
+event_id = "/event_id"
+type = "/type"
+occurred_at = { path = "/ts" }
+[source.web.identity]
+email = "/email"
+"#;
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "EVENTS_DIR" => Some("/data".to_owned()),
+        "KAFKA_BROKERS" => Some("localhost:9092".to_owned()),
+        "RECORDS" => Some("people.csv".to_owned()),
+        "PASSWORD" => Some("hunter2".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    }
+}
+
+fn plan_of(text: &str) -> Plan {
+    parse(text, "p.toml", &env).unwrap_or_else(|error| panic!("the file is valid: {error}"))
+}
+
+/// The error that a minimal file gives when `from` in it becomes `to`.
+#[track_caller]
+fn check_error(from: &str, to: &str, expected: &str) {
+    assert!(MINIMAL.contains(from), "{from} is in the file");
+    let error = parse(&MINIMAL.replacen(from, to, 1), "p.toml", &env).expect_err("it is wrong");
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert_eq!(error.to_string(), expected);
+}
+
+/// The error that further lines at the end of a minimal file give.
+#[track_caller]
+fn check_more(more: &str, expected: &str) {
+    check_error("[source.web.identity]\nemail = \"/email\"", more, expected);
+}
+
+#[test]
+fn defaults_apply() {
+    let plan = plan_of(MINIMAL);
+    assert_eq!(plan.name, "retail");
+    assert_eq!(plan.run.batch, 5000);
+    assert_eq!(plan.run.commit_interval, Duration::from_secs(1));
+    assert_eq!(plan.state.memory, 2 << 30);
+    assert_eq!(plan.publish.url, "./out");
+    assert_eq!((plan.matching.block_cap, plan.matching.component_cap), (150, 400));
+    assert_eq!(plan.matching.model, None);
+    let web = &plan.sources[0];
+    assert_eq!(web.mapping.channel, Text::Constant("web".into()));
+    assert_eq!(web.mapping.month_first, MonthFirst::Never);
+    assert_eq!(web.mapping.occurred_at.as_ref().map(|t| &t.format), Some(&TimeFormat::Rfc3339));
+}
+
+#[test]
+fn every_setting_is_read() {
+    let plan = plan_of(
+        r#"
+name = "p"
+[source.a]
+kafka = { brokers = "h:1", topics = ["x", "y"], options = { "queued.min.messages" = 10, "enable.ssl" = true } }
+channel = "/channel"
+event_id = "/id"
+record_id = ["/row", "/key"]
+type = { value = "row" }
+occurred_at = { path = "/ts", format = "local", order = "MDY", utc_offset = 5.5 }
+require = ["/a", ["/b", "/c"]]
+default_region = "US"
+date_order = "month_first"
+identity.country = { path = "/store_id", take = 2 }
+[[source.a.purchase]]
+when = { "/type" = ["buy", 7], "/paid" = true }
+amount = ["/amount", "/sum"]
+currency = { value = "EUR" }
+[[source.a.purchase]]
+amount = "/x"
+currency = "/c"
+decimals = 3
+[source.a.limits]
+payload = "2MiB"
+depth = 5
+[match]
+model = "m.json"
+expected_customers = 100000
+threshold_bits = -1
+[state]
+path = "s"
+memory = "1GiB"
+[publish]
+url = "s3://b/t"
+interval = "500ms"
+options = { allow_http = true }
+[run]
+batch = 10
+commit_interval = "2s"
+shutdown_timeout = "1m"
+"#,
+    );
+    let a = &plan.sources[0];
+    let Input::Kafka(kafka) = &a.input else { panic!("it is Kafka") };
+    assert_eq!(kafka.group, "onefold-p");
+    assert_eq!(kafka.topics, ["x", "y"]);
+    assert_eq!(kafka.options.0["enable.ssl"], "true");
+    assert_eq!(a.mapping.require.len(), 2);
+    assert_eq!(a.mapping.money.len(), 2);
+    assert_eq!(a.mapping.money[0].when.0.len(), 2);
+    assert_eq!(a.mapping.identity[0].1[0].take, Some(2));
+    assert_eq!(a.mapping.month_first, MonthFirst::Always);
+    assert_eq!((a.mapping.limits.payload, a.mapping.limits.depth), (2 << 20, 5));
+    assert_eq!(plan.matching.threshold_bits, Some(-1.0));
+    assert_eq!(plan.publish.interval, Duration::from_millis(500));
+    assert_eq!(plan.run.shutdown_timeout, Duration::from_secs(60));
+    let printed = format!("{:?}", plan.publish.options);
+    assert_eq!(printed, r#"{"allow_http": "<redacted>"}"#);
+}
+
+#[test]
+fn variables_are_filled_in() {
+    let files = |text: &str| {
+        let plan = plan_of(&MINIMAL.replace("web.jsonl", text));
+        let Input::Files(files) = &plan.sources[0].input else { panic!("it is files") };
+        files.patterns[0].clone()
+    };
+    assert_eq!(files("${EVENTS_DIR}/a"), "/data/a");
+    assert_eq!(files("${NONE:-x}/${EVENTS_DIR:-y}"), "x//data");
+    assert_eq!(files("a${EMPTY}b${EMPTY:-c}"), "abc");
+    assert_eq!(files("$${EVENTS_DIR} $5"), "${EVENTS_DIR} $5");
+}
+
+#[test]
+fn a_variable_that_is_missing_is_named() {
+    check_error(
+        "web.jsonl",
+        "${NONE}/x",
+        "p.toml: source.web.files: the environment variable NONE is not set; set it, or give a default with \
+         `${NONE:-...}`",
+    );
+    check_error(
+        "web.jsonl",
+        "${NONE",
+        "p.toml: source.web.files: `${` without `}`; write `$${` for a plain `${`",
+    );
+    check_error(
+        "web.jsonl",
+        "${A B}",
+        "p.toml: source.web.files: `${...}` must name a variable: letters, digits and `_`",
+    );
+}
+
+#[test]
+fn unknown_keys_get_a_suggestion() {
+    check_error(
+        "event_id",
+        "event_ids",
+        "p.toml: source.web.event_ids: unknown key; did you mean `event_id`?",
+    );
+    check_error(
+        "email",
+        "emial",
+        "p.toml: source.web.identity.emial: unknown key; did you mean `email`?",
+    );
+    check_error(
+        "{ path",
+        "{ pth",
+        "p.toml: source.web.occurred_at.pth: unknown key; did you mean `path`?",
+    );
+    check_error(
+        "name = \"retail\"",
+        "name = \"retail\"\nzzzzzz = 1",
+        "p.toml: zzzzzz: unknown key; known here: name, source, match, state, publish, run",
+    );
+    check_more(
+        "identity.email = { pat = \"/email\" }",
+        "p.toml: source.web.identity.email.pat: unknown key; did you mean `path`?",
+    );
+}
+
+#[test]
+fn what_is_not_toml_names_its_line_but_does_not_show_it() {
+    check_error(
+        "type = \"/type\"",
+        "password = hunter2",
+        "p.toml: line 6: not TOML: string values must be quoted, expected literal string",
+    );
+}
+
+#[test]
+fn a_wrong_type_names_its_key() {
+    check_error(
+        "files = \"web.jsonl\"",
+        "files = { a = 1 }",
+        "p.toml: source.web.files: invalid type: map, expected a string",
+    );
+    check_more(
+        "identity.email = [1, true]",
+        "p.toml: source.web.identity.email: invalid type: boolean `true`, expected a pointer like \"/email\", \
+         or a table with `path` or `value`",
+    );
+}
+
+#[test]
+fn a_source_has_one_input() {
+    check_error(
+        "files = \"web.jsonl\"",
+        "",
+        "p.toml: source.web: has no input; give `files` or `kafka`",
+    );
+    check_error(
+        "files = \"web.jsonl\"",
+        "files = \"web.jsonl\"\nkafka = { brokers = \"h:1\", topic = \"t\" }",
+        "p.toml: source.web: has two inputs; give `files` or `kafka`, not both",
+    );
+    check_error(
+        "files = \"web.jsonl\"",
+        "files = []",
+        "p.toml: source.web.files: the list is empty; give a path, a glob or a URL",
+    );
+    check_error(
+        "files = \"web.jsonl\"",
+        "kafka = { brokers = \"h:1\" }",
+        "p.toml: source.web.kafka: give either `topic` or `topics`",
+    );
+    check_error(
+        "files = \"web.jsonl\"",
+        "kafka = { brokers = \"h:1\", topic = \"t\", options = { \"group.id\" = \"${PASSWORD}\" } }",
+        "p.toml: source.web.kafka.options.\"group.id\": use `group`",
+    );
+    check_error(
+        "files = \"web.jsonl\"",
+        "kafka = { brokers = \"h:1\", topic = \"t\" }\nformat = \"csv\"",
+        "p.toml: source.web.format: messages of Kafka are JSON objects; leave it out",
+    );
+}
+
+#[test]
+fn sources_do_not_overlap() {
+    let (_, web) = MINIMAL.split_once("[source.web]").expect("it has the source");
+    let other = format!("[source.web]{web}").replace("source.web", "source.b");
+    let twice = format!("{MINIMAL}{other}");
+    let error = parse(&twice, "p.toml", &env).expect_err("it reads one file twice");
+    assert_eq!(
+        error.to_string(),
+        "p.toml: source.web = \"web.jsonl\": is read by source `b`, too; read it once"
+    );
+}
+
+#[test]
+fn pointers_are_checked() {
+    check_error(
+        "type = \"/type\"",
+        "type = \"row\"",
+        "p.toml: source.web.type = \"row\": a pointer begins with `/`, as in /form/email; a constant is written \
+         { value = \"...\" }",
+    );
+    check_error(
+        "files = \"web.jsonl\"",
+        "files = \"a.csv.gz\"\npurchase = { amount = \"/order/amount\", currency = \"/c\" }",
+        "p.toml: source.web.purchase.amount = \"/order/amount\": the rows of a CSV file have columns only; \
+         write /COLUMN, and `/` in its name as ~1",
+    );
+    check_more(
+        "identity.email = { value = \"x\" }",
+        "p.toml: source.web.identity.email: identity comes from the event: give a pointer, not a constant",
+    );
+    check_more(
+        "require = [[]]\nidentity.email = \"/e\"",
+        "p.toml: source.web.require[0]: the list is empty; name a pointer that must be present",
+    );
+    check_more(
+        "",
+        "p.toml: source.web.identity: is missing; say at least one thing by which a customer is known",
+    );
+}
+
+#[test]
+fn what_is_needed_is_asked_for() {
+    check_error(
+        "event_id = \"/event_id\"",
+        "",
+        "p.toml: source.web.event_id: is missing; give a pointer, or `record_id` where rows have keys",
+    );
+    check_error(
+        "type = \"/type\"",
+        "",
+        "p.toml: source.web.type: is missing; give a pointer, or a constant as { value = \"...\" }",
+    );
+    check_error(
+        "occurred_at = { path = \"/ts\" }",
+        "",
+        "p.toml: source.web.occurred_at: is missing; give { path = \"...\", format = \"...\" }",
+    );
+    let error = parse("name = \"x\"", "p.toml", &env).expect_err("it has no source");
+    assert_eq!(error.to_string(), "p.toml: source: there is none; add a `[source.NAME]`");
+}
+
+#[test]
+fn words_are_checked() {
+    check_error(
+        "{ path = \"/ts\" }",
+        "{ path = \"/ts\", format = \"rfc339\" }",
+        "p.toml: source.web.occurred_at.format = \"rfc339\": use one of rfc3339, epoch_seconds, epoch_millis, local; \
+         did you mean `rfc3339`?",
+    );
+    check_error(
+        "{ path = \"/ts\" }",
+        "{ path = \"/ts\", utc_offset = 1 }",
+        "p.toml: source.web.occurred_at.utc_offset: belongs to format = \"local\"; leave it out",
+    );
+    check_error(
+        "files = \"web.jsonl\"",
+        "files = \"web.jsonl\"\nformat = \"xml\"",
+        "p.toml: source.web.format = \"xml\": use one of jsonl, csv, parquet",
+    );
+    check_error(
+        "files = \"web.jsonl\"",
+        "files = \"web.jsonl\"\ndefault_region = \"usa\"",
+        "p.toml: source.web.default_region = \"usa\": give an ISO 3166 country of two capital letters, such as US",
+    );
+}
+
+#[test]
+fn units_and_numbers_are_checked() {
+    let sections = [
+        (
+            "[publish]\ninterval = \"30\"",
+            "publish.interval = \"30\": give a duration above zero, such as 500ms, 30s or 5m",
+        ),
+        (
+            "[run]\ncommit_interval = \"0s\"",
+            "run.commit_interval = \"0s\": give a duration above zero, such as 500ms, 30s or 5m",
+        ),
+        (
+            "[state]\nmemory = \"2G\"",
+            "state.memory = \"2G\": give a size with its unit, such as 64KiB, 128MiB or 2GiB",
+        ),
+        (
+            "[state]\npath = \"s3://x/y\"",
+            "state.path = \"s3://x/y\": the state lies in a local folder, not at a URL",
+        ),
+        ("[run]\nbatch = 0", "run.batch = \"0\": give 1 to 1000000 messages"),
+        ("[match]\nblock_cap = 1", "match.block_cap = \"1\": give at least 2"),
+        (
+            "[match]\nthreshold_bits = 1\noperating_point = \"broad\"",
+            "match: give `threshold_bits` or `operating_point`, not both",
+        ),
+        (
+            "[match]\noperating_point = \"brod\"",
+            "match.operating_point = \"brod\": use one of precise, balanced, broad; did you mean `broad`?",
+        ),
+    ];
+    for (section, expected) in sections {
+        let error = parse(&format!("{MINIMAL}{section}"), "p.toml", &env).expect_err(section);
+        assert_eq!(error.to_string(), format!("p.toml: {expected}"));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = load(Path::new("none/p.toml"), &env).expect_err("it is not there");
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert!(
+        error.to_string().starts_with("none/p.toml: cannot be read; check the path"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_shipped_pipelines_are_valid() {
+    let shipped = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines").join(name);
+        load(&path, &env).unwrap_or_else(|error| panic!("{name} is valid: {error}"))
+    };
+    let (files, kafka, people) =
+        (shipped("events.toml"), shipped("events-kafka.toml"), shipped("people.toml"));
+    let names = |plan: &Plan| plan.sources.iter().map(|s| s.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&files), ["email", "phone", "store", "web"]);
+    assert_eq!(names(&people), ["people"]);
+    for (file, topic) in files.sources.iter().zip(&kafka.sources) {
+        assert_eq!(file.mapping, topic.mapping, "both mean the same");
+        let Input::Kafka(topics) = &topic.input else { panic!("it reads Kafka") };
+        assert_eq!(topics.topics, [&*topic.name]);
+    }
+    assert_eq!(files.publish.url, "./out");
+    assert_eq!(files.matching.model, None);
+    assert!(people.sources[0].mapping.identity.iter().any(|(f, _)| *f == RawField::GovernmentId));
+    let Input::Files(records) = &people.sources[0].input else { panic!("it reads files") };
+    assert_eq!(Format::of_name(&records.patterns[0]), Some(Format::Csv));
+}

@@ -1,0 +1,152 @@
+//! The shapes that a value may be written in: one or a list, a pointer or a constant.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A text, number or truth value, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scalar(pub String);
+
+/// One value, or a list of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// Where a value stands: a JSON pointer such as `"/form/email"` (for CSV and Parquet, `"/column"`), the same as a
+/// table `{ path = "/store_id", take = 2 }`, or a constant `{ value = "row" }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reference {
+    /// The pointer.
+    pub path: Option<String>,
+    /// The constant.
+    pub value: Option<Scalar>,
+    /// How many of its first characters count.
+    pub take: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReferenceTable {
+    path: Option<String>,
+    value: Option<Scalar>,
+    take: Option<usize>,
+}
+
+struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, true or false")
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_owned()))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ReferenceVisitor;
+
+impl<'de> Visitor<'de> for ReferenceVisitor {
+    type Value = Reference;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a pointer like \"/email\", or a table with `path` or `value`")
+    }
+
+    fn visit_str<E: Error>(self, path: &str) -> Result<Reference, E> {
+        Ok(Reference { path: Some(path.to_owned()), ..Reference::default() })
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Reference, E> {
+        Ok(Reference { value: Some(Scalar(value.to_string())), ..Reference::default() })
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Reference, E> {
+        Ok(Reference { value: Some(Scalar(value.to_string())), ..Reference::default() })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Reference, A::Error> {
+        let table = ReferenceTable::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Reference { path: table.path, value: table.value, take: table.take })
+    }
+}
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReferenceVisitor)
+    }
+}
+
+/// Reads one or many without losing what is wrong inside, as an untagged enum would.
+struct OneOrManyVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
+    type Value = OneOrMany<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value or a list of values")
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<OneOrMany<T>, E> {
+        T::deserialize(value.into_deserializer()).map(|one| OneOrMany(vec![one]))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<OneOrMany<T>, E> {
+        T::deserialize(value.into_deserializer()).map(|one| OneOrMany(vec![one]))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<OneOrMany<T>, E> {
+        T::deserialize(value.into_deserializer()).map(|one| OneOrMany(vec![one]))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<OneOrMany<T>, E> {
+        T::deserialize(value.into_deserializer()).map(|one| OneOrMany(vec![one]))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMany<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(|one| OneOrMany(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMany<T>, A::Error> {
+        let mut many = Vec::new();
+        while let Some(one) = seq.next_element()? {
+            many.push(one);
+        }
+        Ok(OneOrMany(many))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
+    }
+}

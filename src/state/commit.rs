@@ -1,0 +1,146 @@
+//! What does one micro-batch change?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::keyspace::{Outbox, Space, Writes, fact_key, outbox_key, position_key};
+use super::row::{
+    Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, encode,
+    encode_chunks,
+};
+use crate::error::{Error, Result};
+use crate::profile::{Change, Facts, Interaction};
+use crate::record::{DeadLetter, EventKey, IdentityId, Micros, RecordKey};
+
+/// The facts of one micro-batch, written as one atomic batch.
+///
+/// Rows replace rows of the same key, but for `facts`, which add up. Where a list names a key
+/// twice, the later wins.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Commit {
+    /// New record nodes, and keyed ones with a newer version.
+    pub records: Vec<(NodeId, RecordRow)>,
+    /// Nodes that are gone: their record, edges, membership and facts go too; their events stay
+    /// known.
+    pub removed: Vec<(NodeId, RecordKey)>,
+    /// Per node, all its edges to lower nodes; an empty list deletes the row.
+    pub edges: Vec<(NodeId, Vec<Edge>)>,
+    /// The identity of each node whose identity is new.
+    pub members: Vec<(NodeId, IdentityId)>,
+    /// Identities that are new or changed.
+    pub identities: Vec<IdentityRow>,
+    /// What the events of this micro-batch said, to be added to the node's facts.
+    pub facts: Vec<(NodeId, Facts)>,
+    /// Events that are known from now on, with their node.
+    pub events: Vec<(EventKey, NodeId)>,
+    /// Outbox: rows for `interactions`.
+    pub interactions: Vec<Interaction>,
+    /// Outbox: messages that could not be used.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Outbox: rows for `identity_changes`.
+    pub changes: Vec<Change>,
+    /// Outbox: identities whose profile must be written or removed.
+    pub touched: Vec<IdentityId>,
+    /// Outbox: nodes whose row of `identity_map` must be written; removed nodes need not be
+    /// repeated here.
+    pub mappings: Vec<NodeId>,
+    /// The positions that moved.
+    pub positions: Positions,
+    /// The counters after this micro-batch, since the state began.
+    pub counters: Counters,
+    /// The time of the latest event in this micro-batch, or of all so far.
+    pub max_event_time: Micros,
+}
+
+impl Commit {
+    /// The state's head after this commit, but for the number of removed nodes.
+    pub(super) fn head_after(&self, head: &Head) -> Result<Head> {
+        let next_node = match self.records.iter().map(|(node, _)| *node).max() {
+            Some(NodeId::MAX) => return Err(Error::internal("state: out of node numbers")),
+            Some(node) => head.next_node.max(node + 1),
+            None => head.next_node,
+        };
+        Ok(Head {
+            sequence: head.sequence + 1,
+            next_node,
+            counters: self.counters,
+            max_event_time: head.max_event_time.max(self.max_event_time),
+            ..*head
+        })
+    }
+
+    /// The rows that make this commit number `sequence`; those of removed nodes' old facts
+    /// excepted.
+    pub(super) fn writes(&self, sequence: u64) -> Result<Writes> {
+        let mut writes = Writes::default();
+        let removed: BTreeSet<NodeId> = self.removed.iter().map(|(node, _)| *node).collect();
+        self.write_nodes(&removed, &mut writes)?;
+        for row in &self.identities {
+            writes.put(Space::Identities, row.id.0, encode(row)?);
+        }
+        for (key, node) in &self.events {
+            writes.put(Space::Events, key.0, encode(node)?);
+        }
+        for ((source, partition), next) in &self.positions {
+            let key = position_key(source, partition);
+            writes.put(Space::Meta, key, encode(&(source, partition, next))?);
+        }
+        for (node, facts) in self.facts_by_node(&removed) {
+            writes.put(Space::Facts, fact_key(node, sequence), encode(&facts)?);
+        }
+        outbox(&mut writes, sequence, Outbox::Interactions, &self.interactions)?;
+        outbox(&mut writes, sequence, Outbox::DeadLetters, &self.dead_letters)?;
+        outbox(&mut writes, sequence, Outbox::Changes, &self.changes)?;
+        outbox(&mut writes, sequence, Outbox::Touched, &self.touched)?;
+        outbox(&mut writes, sequence, Outbox::Mappings, &self.mapping_changes(&removed))?;
+        Ok(writes)
+    }
+
+    fn write_nodes(&self, removed: &BTreeSet<NodeId>, writes: &mut Writes) -> Result<()> {
+        for (node, row) in &self.records {
+            writes.put(Space::Records, node.to_be_bytes(), encode(row)?);
+        }
+        for (node, identity) in &self.members {
+            writes.put(Space::Members, node.to_be_bytes(), encode(identity)?);
+        }
+        for (node, edges) in &self.edges {
+            match edges.is_empty() {
+                true => writes.delete(Space::Edges, node.to_be_bytes()),
+                false => writes.put(Space::Edges, node.to_be_bytes(), encode(edges)?),
+            }
+        }
+        for node in removed {
+            for space in [Space::Records, Space::Members, Space::Edges] {
+                writes.delete(space, node.to_be_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    fn facts_by_node(&self, removed: &BTreeSet<NodeId>) -> BTreeMap<NodeId, Facts> {
+        let mut by_node = BTreeMap::<NodeId, Facts>::new();
+        for (node, facts) in self.facts.iter().filter(|(node, _)| !removed.contains(node)) {
+            by_node.entry(*node).or_default().merge(facts.clone());
+        }
+        by_node
+    }
+
+    fn mapping_changes(&self, removed: &BTreeSet<NodeId>) -> Vec<MappingChange> {
+        let gone = self.removed.iter().map(|(node, key)| (*node, Some(*key)));
+        let there = self.mappings.iter().filter(|n| !removed.contains(n)).map(|n| (*n, None));
+        there.chain(gone).map(|(node, removed)| MappingChange { node, removed }).collect()
+    }
+}
+
+fn outbox<T: Serialize>(
+    writes: &mut Writes,
+    sequence: u64,
+    kind: Outbox,
+    rows: &[T],
+) -> Result<()> {
+    for (ordinal, chunk) in (0u32..).zip(encode_chunks(rows)?) {
+        writes.put(Space::Outbox, outbox_key(kind, sequence, ordinal), chunk);
+    }
+    Ok(())
+}

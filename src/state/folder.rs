@@ -1,0 +1,224 @@
+//! Is this a state, of this format, and ours to open? Which batch was acknowledged last?
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Context, Error, Kind, Result};
+
+const FORMAT: &str = "onefold state 1\n";
+const FORMAT_FILE: &str = "format";
+const LOCK_FILE: &str = "lock";
+const WITNESS_FILE: &str = "witness";
+const ROWS_FOLDER: &str = "rows";
+const DAMAGED_PREFIX: &str = "damaged-";
+
+/// A state's folder, locked for this process until it is dropped.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Closing the file unlocks it.
+    _lock: File,
+}
+
+impl Folder {
+    /// Locks the folder, creating it where there is none, and checks that it is a state of this
+    /// format.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).context(Kind::Unavailable, "state: create folder")?;
+        let strangers = holds_other_files(path)?;
+        if strangers && !path.join(FORMAT_FILE).exists() {
+            return Err(Error::invalid(format!(
+                "state: {} holds other files; name an empty folder or an existing state",
+                path.display()
+            )));
+        }
+        let folder = Self { path: path.to_owned(), _lock: lock(path)? };
+        folder.check_format()?;
+        Ok(folder)
+    }
+
+    /// Where the embedded store lives.
+    pub(super) fn rows(&self) -> PathBuf {
+        self.path.join(ROWS_FOLDER)
+    }
+
+    fn check_format(&self) -> Result<()> {
+        let path = self.path.join(FORMAT_FILE);
+        match fs::read(&path) {
+            Ok(bytes) if bytes == FORMAT.as_bytes() => Ok(()),
+            Ok(bytes) => Err(Error::data(format!(
+                "state: {} is of format {:?}, this program reads {:?}",
+                self.path.display(),
+                String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).trim(),
+                FORMAT.trim(),
+            ))),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.write_format(&path),
+            Err(error) => Err(error).context(Kind::Unavailable, "state: read format"),
+        }
+    }
+
+    fn write_format(&self, path: &Path) -> Result<()> {
+        let new = self.path.join("format.new");
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(FORMAT.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, path)?;
+            self.sync()
+        };
+        write().context(Kind::Unavailable, "state: write format")
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        if cfg!(unix) { File::open(&self.path)?.sync_all() } else { Ok(()) }
+    }
+
+    /// Checks that the embedded store is there if a batch was `acknowledged`; if none was, removes
+    /// what a creation left behind that was interrupted before any batch could be written.
+    pub(super) fn check_rows(&self, acknowledged: Option<u64>) -> Result<()> {
+        let rows = self.rows();
+        if rows.join("version").exists() {
+            return Ok(());
+        }
+        match acknowledged {
+            Some(_) => Err(Error::data("state: its rows are missing")),
+            None if rows.exists() => {
+                fs::remove_dir_all(rows).context(Kind::Unavailable, "state: remove unborn rows")
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Copies a journal that may be damaged before the store cuts it; a copy that is there already
+    /// is kept.
+    pub(super) fn set_aside(&self, journal: &Path) -> Result<PathBuf> {
+        let name = journal.file_name().unwrap_or_default().to_string_lossy();
+        let copy = self.path.join(format!("{DAMAGED_PREFIX}{name}"));
+        if !copy.exists() {
+            fs::copy(journal, &copy).context(Kind::Unavailable, "state: copy damaged journal")?;
+        }
+        Ok(copy)
+    }
+
+    /// The disk space of everything in the folder. **Units:** bytes.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        disk_bytes(&self.path)
+    }
+}
+
+fn holds_other_files(path: &Path) -> Result<bool> {
+    let ours = ["format.new", LOCK_FILE];
+    let mut entries = fs::read_dir(path).context(Kind::Unavailable, "state: read folder")?;
+    Ok(entries.any(|entry| entry.is_ok_and(|e| !ours.iter().any(|name| e.file_name() == *name))))
+}
+
+fn lock(path: &Path) -> Result<File> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path.join(LOCK_FILE))
+        .context(Kind::Unavailable, "state: open lock")?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::fenced(format!(
+            "state: {} is open in another process; stop it first, or give this pipeline its own state.path",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(error).context(Kind::Unavailable, "state: lock"),
+    }
+}
+
+fn disk_bytes(path: &Path) -> u64 {
+    // Files come and go while the store compacts: what is gone takes no space.
+    let Ok(entries) = fs::read_dir(path) else { return 0 };
+    let bytes = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => disk_bytes(&entry.path()),
+        Ok(metadata) => allocated_bytes(&metadata),
+        Err(_) => 0,
+    };
+    entries.filter_map(std::result::Result::ok).map(bytes).sum()
+}
+
+/// Journals are made 64 MiB long before they are written, so the length is not what a file takes.
+#[cfg(unix)]
+fn allocated_bytes(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::blocks(metadata) * 512
+}
+
+#[cfg(not(unix))]
+fn allocated_bytes(metadata: &fs::Metadata) -> u64 {
+    metadata.len()
+}
+
+/// Remembers the last batch that was acknowledged, outside the journal that holds it.
+#[derive(Debug)]
+pub(super) struct Witness(File);
+
+/// Two slots, in sectors of their own and written in turn: a torn one leaves the other.
+const SLOT_BYTES: u64 = 4096;
+
+impl Witness {
+    /// The batch on record in a folder; `None` in a new state.
+    pub(super) fn read(folder: &Folder) -> Result<Option<u64>> {
+        let mut bytes = Vec::new();
+        match File::open(folder.path.join(WITNESS_FILE)) {
+            Ok(mut file) => file.read_to_end(&mut bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => Err(error),
+        }
+        .context(Kind::Unavailable, "state: read witness")?;
+        let slots = bytes.chunks(SLOT_BYTES as usize);
+        match slots.filter_map(read_slot).max() {
+            Some(batch) => Ok(Some(batch)),
+            None => Err(Error::data("state: the witness file is damaged")),
+        }
+    }
+
+    /// Opens or creates the file and makes `batch` durable in it.
+    pub(super) fn create(folder: &Folder, batch: u64) -> Result<Self> {
+        let create = || {
+            let path = folder.path.join(WITNESS_FILE);
+            let new = folder.path.join("witness.new");
+            if !path.exists() {
+                let mut file = File::create(&new)?;
+                file.write_all(&slot(batch))?;
+                file.sync_all()?;
+                fs::rename(&new, &path)?;
+                folder.sync()?;
+            }
+            OpenOptions::new().write(true).open(path).map(Self)
+        };
+        let mut witness = create().context(Kind::Unavailable, "state: create witness")?;
+        witness.record(batch)?;
+        witness.sync()?;
+        Ok(witness)
+    }
+
+    /// Notes that `batch` is durable; a crash of the process does not undo it, a power cut may.
+    pub(super) fn record(&mut self, batch: u64) -> Result<()> {
+        self.0
+            .seek(SeekFrom::Start(batch % 2 * SLOT_BYTES))
+            .and_then(|_| self.0.write_all(&slot(batch)))
+            .context(Kind::Unavailable, "state: write witness")
+    }
+
+    /// Makes what was recorded withstand a power cut.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.0.sync_all().context(Kind::Unavailable, "state: sync witness")
+    }
+}
+
+fn slot(batch: u64) -> [u8; 16] {
+    let number = batch.to_le_bytes();
+    let mut slot = [0; 16];
+    slot[..8].copy_from_slice(&number);
+    slot[8..].copy_from_slice(&blake3::hash(&number).as_bytes()[..8]);
+    slot
+}
+
+fn read_slot(bytes: &[u8]) -> Option<u64> {
+    let batch = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
+    (bytes.get(..16)? == slot(batch)).then_some(batch)
+}

@@ -1,0 +1,210 @@
+//! Which keyspaces are there, and what are their keys?
+//!
+//! Numbers in keys are big-endian, so that a scan ascends. The store's settings are chosen per
+//! keyspace by how it is read: `events` by point reads that mostly miss, `outbox` and the rows of
+//! the index by scans only.
+
+use std::ops::Index;
+
+use fjall::config::{
+    BlockSizePolicy, BloomConstructionPolicy, FilterPolicy, FilterPolicyEntry, PinningPolicy,
+};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, Slice};
+
+use super::row::NodeId;
+use crate::error::{Error, Kind, Result};
+
+/// The keyspaces, by what their rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Space {
+    /// The head, the model, and the position of each partition.
+    Meta,
+    /// Node → record.
+    Records,
+    /// Node → its edges to lower nodes.
+    Edges,
+    /// Node → identity.
+    Members,
+    /// Identity → its status.
+    Identities,
+    /// Node and commit → what the events of that commit said.
+    Facts,
+    /// Event → node.
+    Events,
+    /// Kind, commit and ordinal → rows to be published.
+    Outbox,
+}
+
+impl Space {
+    pub(super) const ALL: [Self; 8] = [
+        Self::Meta,
+        Self::Records,
+        Self::Edges,
+        Self::Members,
+        Self::Identities,
+        Self::Facts,
+        Self::Events,
+        Self::Outbox,
+    ];
+
+    /// The name on disk and in errors.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Records => "records",
+            Self::Edges => "edges",
+            Self::Members => "members",
+            Self::Identities => "identities",
+            Self::Facts => "facts",
+            Self::Events => "events",
+            Self::Outbox => "outbox",
+        }
+    }
+
+    fn options(self) -> KeyspaceCreateOptions {
+        let options = KeyspaceCreateOptions::default()
+            .manual_journal_persist(true)
+            .max_memtable_size(self.memtable_bytes_max());
+        match self {
+            // Seven of ten events are new to the store: a filter answers for them, and stays in
+            // memory.
+            Self::Events => options
+                .filter_policy(bloom(14.0))
+                .filter_block_pinning_policy(PinningPolicy::all(true)),
+            Self::Facts | Self::Meta => options,
+            Self::Records | Self::Edges | Self::Members | Self::Identities | Self::Outbox => {
+                options
+                    .expect_point_read_hits(true)
+                    .data_block_size_policy(BlockSizePolicy::all(16 << 10))
+            }
+        }
+    }
+
+    const fn memtable_bytes_max(self) -> u64 {
+        match self {
+            Self::Records | Self::Facts | Self::Events | Self::Outbox => 16 << 20,
+            Self::Edges | Self::Members | Self::Identities | Self::Meta => 8 << 20,
+        }
+    }
+}
+
+fn bloom(bits_per_key: f32) -> FilterPolicy {
+    FilterPolicy::all(FilterPolicyEntry::Bloom(BloomConstructionPolicy::BitsPerKey(bits_per_key)))
+}
+
+/// What waits in the outbox. The numbers are part of the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Outbox {
+    Interactions = 1,
+    DeadLetters = 2,
+    Changes = 3,
+    Touched = 4,
+    Mappings = 5,
+}
+
+impl Outbox {
+    pub(super) const ALL: [Self; 5] =
+        [Self::Interactions, Self::DeadLetters, Self::Changes, Self::Touched, Self::Mappings];
+}
+
+/// The key of [`Head`](super::row::Head): of a length that no other row's key has, so that it is
+/// known in a journal.
+pub(super) const HEAD_KEY: &[u8] = b"onefold/head";
+/// The key of the model.
+pub(super) const MODEL_KEY: &[u8] = b"onefold/model";
+/// What the keys of positions begin with.
+pub(super) const POSITION_PREFIX: u8 = b'p';
+
+pub(super) fn position_key(source: &str, partition: &str) -> [u8; 17] {
+    // A path may be longer than a key can be, so its hash stands for it; the row holds both names.
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(source.len() as u64).to_le_bytes());
+    hasher.update(source.as_bytes());
+    hasher.update(partition.as_bytes());
+    let mut key = [POSITION_PREFIX; 17];
+    key[1..].copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    key
+}
+
+pub(super) fn fact_key(node: NodeId, sequence: u64) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..4].copy_from_slice(&node.to_be_bytes());
+    key[4..].copy_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+pub(super) fn outbox_key(kind: Outbox, sequence: u64, ordinal: u32) -> [u8; 13] {
+    let mut key = [kind as u8; 13];
+    key[1..9].copy_from_slice(&sequence.to_be_bytes());
+    key[9..].copy_from_slice(&ordinal.to_be_bytes());
+    key
+}
+
+/// Reads a key of `N` bytes, such as a node or an identity.
+pub(super) fn key_bytes<const N: usize>(space: Space, key: &[u8]) -> Result<[u8; N]> {
+    key.try_into().map_err(|_| Error::data(format!("state: a key of {} is damaged", space.name())))
+}
+
+/// The open keyspaces.
+#[derive(Clone)]
+pub(super) struct Keyspaces(Vec<Keyspace>);
+
+impl Keyspaces {
+    /// Opens all keyspaces, creating them in a new state.
+    pub(super) fn open(database: &Database, is_new: bool) -> Result<Self> {
+        let open = |space: Space| {
+            if !is_new && !database.keyspace_exists(space.name()) {
+                return Err(Error::data(format!("state: keyspace {} is missing", space.name())));
+            }
+            database.keyspace(space.name(), || space.options()).map_err(failed("open keyspace"))
+        };
+        Space::ALL.into_iter().map(open).collect::<Result<_>>().map(Self)
+    }
+}
+
+impl Index<Space> for Keyspaces {
+    type Output = Keyspace;
+
+    fn index(&self, space: Space) -> &Keyspace {
+        &self.0[space as usize]
+    }
+}
+
+/// The rows of one batch.
+#[derive(Debug, Default)]
+pub(super) struct Writes(Vec<(Space, Slice, Option<Slice>)>);
+
+impl Writes {
+    /// Writes a row.
+    pub(super) fn put(&mut self, space: Space, key: impl Into<Slice>, value: Vec<u8>) {
+        self.0.push((space, key.into(), Some(value.into())));
+    }
+
+    /// Deletes a row, which need not be there.
+    pub(super) fn delete(&mut self, space: Space, key: impl Into<Slice>) {
+        self.0.push((space, key.into(), None));
+    }
+
+    /// The rows by keyspace and key; of several of one key, the last. In one batch they would have
+    /// no order.
+    pub(super) fn into_rows(mut self) -> Vec<(Space, Slice, Option<Slice>)> {
+        self.0.reverse();
+        self.0.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        self.0.dedup_by(|later, first| (later.0, &later.1) == (first.0, &first.1));
+        self.0
+    }
+}
+
+/// Says what a failure of the embedded store means to the caller.
+pub(super) fn failed(act: &'static str) -> impl Fn(fjall::Error) -> Error {
+    move |error| {
+        let kind = match &error {
+            fjall::Error::Locked => Kind::Fenced,
+            fjall::Error::Io(_) => Kind::Unavailable,
+            fjall::Error::KeyspaceDeleted => Kind::Internal,
+            _ => Kind::Data,
+        };
+        Error::new(kind, format!("state: {act}")).caused_by(error)
+    }
+}

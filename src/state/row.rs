@@ -1,0 +1,211 @@
+//! What do the rows look like, in memory and as bytes?
+//!
+//! A row is its version byte, then its fields as postcard. The version is the row's own: a field is
+//! added by a new version and a second decoder, never by changing the first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::record::{Identity, IdentityId, Micros, RecordKey};
+
+/// Names a record node: dense, ascending in order of arrival, never reused.
+pub type NodeId = u32;
+
+/// Per source and partition, the first offset that is not yet consumed.
+pub type Positions = BTreeMap<(Arc<str>, Arc<str>), u64>;
+
+/// A record node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordRow {
+    /// Its name by content.
+    pub key: RecordKey,
+    /// The source that first brought it; of a keyed record, the source whose row it is.
+    pub source: Arc<str>,
+    /// The source's own row key; `None` for records made of events.
+    pub record_id: Option<String>,
+    /// What the matcher compares.
+    pub identity: Identity,
+    /// Event time and content hash of a keyed record's current version; the greater is the newer.
+    pub version: (Micros, [u8; 16]),
+}
+
+/// Evidence that two record nodes belong together; kept with the higher node.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The lower node.
+    pub lower: NodeId,
+    /// Match weight, prior included. **Units:** bits.
+    pub weight_bits: f64,
+}
+
+/// A durable identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityRow {
+    /// Its name.
+    pub id: IdentityId,
+    /// Whether it still has members, and where they went if not.
+    pub status: Status,
+    /// The commit that changed it last.
+    pub version: u64,
+}
+
+/// What became of an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// It has members.
+    Live,
+    /// Its members belong to another identity, to which it forwards for ever.
+    Merged {
+        /// The identity that took them; it may have been merged itself since.
+        into: IdentityId,
+    },
+    /// All its members are gone.
+    Retired,
+}
+
+/// How many messages were read since the state began, and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// All messages.
+    pub read: u64,
+    /// Those that count.
+    pub resolved: u64,
+    /// Those whose event was known already.
+    pub duplicate: u64,
+    /// Those that could not be used.
+    pub dead_lettered: u64,
+}
+
+impl Counters {
+    /// Whether nothing was lost: `read = resolved + duplicate + dead_lettered`.
+    pub fn reconciles(&self) -> bool {
+        self.read == self.resolved + self.duplicate + self.dead_lettered
+    }
+}
+
+/// A node whose row of `identity_map` must be written or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingChange {
+    /// The node.
+    pub node: NodeId,
+    /// The record's name, where the node was removed.
+    pub removed: Option<RecordKey>,
+}
+
+/// The matching model that is frozen with the state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Model {
+    /// BLAKE3 of `bytes`.
+    pub fingerprint: [u8; 32],
+    /// The model file as it was given.
+    pub bytes: Vec<u8>,
+}
+
+/// The one row that every batch rewrites: where the state stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// The number of the batch, commits and everything else; ascends by one.
+    pub batch: u64,
+    /// The number of the last commit; 0 before the first.
+    pub sequence: u64,
+    /// The last commit whose outbox was cleared.
+    pub published: u64,
+    /// How often the state was opened for writing.
+    pub epoch: u64,
+    /// The next node to be given out.
+    pub next_node: NodeId,
+    /// How many nodes were removed.
+    pub removed: u64,
+    /// What became of the messages.
+    pub counters: Counters,
+    /// The time of the latest event so far; 0 before the first.
+    pub max_event_time: Micros,
+}
+
+const ROW_VERSION: u8 = 1;
+
+/// Encodes one row.
+pub(super) fn encode<T: Serialize>(row: &T) -> Result<Vec<u8>> {
+    extend(vec![ROW_VERSION], row)
+}
+
+/// Decodes one row; `name` says in an error what it was meant to be.
+pub(super) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T> {
+    let mut rows = Rows::new(name, bytes)?;
+    let row = rows.next().unwrap_or_else(|| Err(damaged(name)))?;
+    if rows.rest.is_empty() { Ok(row) } else { Err(damaged(name)) }
+}
+
+/// Encodes many rows into values of about `CHUNK_BYTES`; a row is never divided.
+pub(super) fn encode_chunks<T: Serialize>(rows: &[T]) -> Result<Vec<Vec<u8>>> {
+    let mut chunks = Vec::new();
+    let mut chunk = vec![ROW_VERSION];
+    for row in rows {
+        chunk = extend(chunk, row)?;
+        if chunk.len() >= CHUNK_BYTES {
+            chunks.push(std::mem::replace(&mut chunk, vec![ROW_VERSION]));
+        }
+    }
+    if chunk.len() > 1 {
+        chunks.push(chunk);
+    }
+    Ok(chunks)
+}
+
+/// Decodes what [`encode_chunks`] made of rows.
+pub(super) fn decode_chunk<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<Vec<T>> {
+    Rows::new(name, bytes)?.collect()
+}
+
+const CHUNK_BYTES: usize = 64 << 10;
+
+fn extend<T: Serialize>(bytes: Vec<u8>, row: &T) -> Result<Vec<u8>> {
+    postcard::to_extend(row, bytes).context(Kind::Internal, "encode row")
+}
+
+fn damaged(name: &str) -> Error {
+    Error::data(format!("state: a row of {name} is damaged"))
+}
+
+struct Rows<'a, T> {
+    name: &'a str,
+    rest: &'a [u8],
+    row: std::marker::PhantomData<T>,
+}
+
+impl<'a, T> Rows<'a, T> {
+    fn new(name: &'a str, bytes: &'a [u8]) -> Result<Self> {
+        match bytes.split_first() {
+            Some((&ROW_VERSION, rest)) => Ok(Self { name, rest, row: std::marker::PhantomData }),
+            Some((version, _)) => Err(Error::data(format!(
+                "state: a row of {name} has version {version}, this program reads {ROW_VERSION}"
+            ))),
+            None => Err(damaged(name)),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Rows<'_, T> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        // The error of the decoder says nothing that the name does not, and must not quote the row.
+        Some(match postcard::take_from_bytes(self.rest) {
+            Ok((row, rest)) => {
+                self.rest = rest;
+                Ok(row)
+            }
+            Err(_) => {
+                self.rest = &[];
+                Err(damaged(self.name))
+            }
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! The door to the state: how is it opened, and how does a commit become durable?
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fjall::{CompressionType, Database, PersistMode, Readable};
+
+use super::commit::Commit;
+use super::folder::{Folder, Witness};
+use super::journal;
+use super::keyspace::{
+    HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, fact_key, failed, outbox_key,
+};
+use super::row::{Counters, Head, Model, NodeId, decode, encode};
+use super::verify::{Report, verify};
+use super::view::{View, is_known, node_of_event};
+use crate::error::{Context, Error, Kind, Result};
+use crate::record::EventKey;
+
+/// How a state is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Memory for blocks that were read. **Units:** bytes.
+    pub cache_bytes: u64,
+    /// Disk for the journals, which bounds what opening replays. **Units:** bytes, at least 64 MiB.
+    pub journal_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: 64 << 20, journal_bytes: 192 << 20 }
+    }
+}
+
+/// Nodes whose facts lie in many rows. Readers note them; the next [`Store::clear_outbox`] folds
+/// them.
+pub(super) type Scattered = Arc<Mutex<BTreeSet<NodeId>>>;
+
+/// The most nodes that one [`Store::clear_outbox`] folds, which bounds its batch.
+const FOLDED_NODES_MAX: usize = 20_000;
+
+/// What outlives a restart, open for writing by this process alone.
+pub struct Store {
+    folder: Folder,
+    database: Database,
+    spaces: Keyspaces,
+    witness: Witness,
+    head: Head,
+    scattered: Scattered,
+    poisoned: bool,
+}
+
+impl Store {
+    /// Opens the state in the folder `path`, creating it where there is none, and takes the next
+    /// epoch.
+    ///
+    /// **Errors:** `Fenced` while another process, or a [`View`] of an earlier `Store`, has it
+    /// open; `Data` where it is of another format or lost something that was acknowledged;
+    /// `Invalid` where the folder holds other files.
+    pub fn open(path: &Path, options: &Options) -> Result<Self> {
+        let folder = Folder::open(path)?;
+        let acknowledged = Witness::read(&folder)?;
+        folder.check_rows(acknowledged)?;
+        let journals = journal::check(&folder.rows(), acknowledged.unwrap_or(0))?;
+        let aside = journals.doubtful.map(|path| folder.set_aside(&path)).transpose()?;
+        let database = Database::builder(folder.rows())
+            .cache_size(options.cache_bytes)
+            .max_journaling_size(options.journal_bytes.max(64 << 20))
+            // Compressed values would have to be unpacked to tell whether a journal is whole.
+            .journal_compression(CompressionType::None)
+            .manual_journal_persist(true)
+            .worker_threads(2)
+            .open()
+            .map_err(failed("open"))?;
+        let spaces = Keyspaces::open(&database, acknowledged.is_none())?;
+        let mut head = read_head(&database, &spaces, acknowledged.max(journals.last))?;
+        if acknowledged.is_none() && head.batch > 1 {
+            return Err(Error::data("state: the witness file is missing"));
+        }
+        if let Some(copy) = aside {
+            fs::remove_file(copy).context(Kind::Unavailable, "state: remove copied journal")?;
+        }
+        head.batch += 1;
+        head.epoch += 1;
+        write(&database, &spaces, Writes::default(), &head)?;
+        let witness = Witness::create(&folder, head.batch)?;
+        let scattered = Scattered::default();
+        Ok(Self { folder, database, spaces, witness, head, scattered, poisoned: false })
+    }
+
+    /// Makes one micro-batch durable, whole or not at all, and returns its number.
+    ///
+    /// **Errors:** after any error of a write the outcome is unknown, and every later write fails:
+    /// open the state anew.
+    pub fn commit(&mut self, commit: &Commit) -> Result<u64> {
+        let sequence = self.head.sequence + 1;
+        let mut writes = commit.writes(sequence)?;
+        let mut head = commit.head_after(&self.head)?;
+        let new_nodes = self.head.next_node..head.next_node;
+        for node in commit.removed.iter().map(|(node, _)| *node).collect::<BTreeSet<_>>() {
+            self.delete_facts(node, &mut writes)?;
+            head.removed += u64::from(new_nodes.contains(&node) || self.holds_record(node)?);
+        }
+        self.write(writes, head)?;
+        Ok(sequence)
+    }
+
+    /// Forgets what was published: the outbox of all commits up to `through`.
+    ///
+    /// Also writes facts that lie scattered over many commits into one row.
+    pub fn clear_outbox(&mut self, through: u64) -> Result<()> {
+        if through > self.head.sequence {
+            return Err(Error::internal("state: clear the outbox of a commit that is not there"));
+        }
+        let mut writes = Writes::default();
+        for kind in Outbox::ALL {
+            let range = outbox_key(kind, 0, 0)..=outbox_key(kind, through, u32::MAX);
+            for row in self.spaces[Space::Outbox].range(range) {
+                writes.delete(Space::Outbox, row.key().map_err(failed("read outbox"))?);
+            }
+        }
+        self.fold_facts(&mut writes)?;
+        let head = Head { published: self.head.published.max(through), ..self.head };
+        self.write(writes, head)?;
+        // What is published must not be forgotten, even by a power cut.
+        self.witness.sync().inspect_err(|_| self.poisoned = true)
+    }
+
+    /// The number of the last commit; 0 before the first.
+    pub fn sequence(&self) -> u64 {
+        self.head.sequence
+    }
+
+    /// The last commit whose outbox was cleared.
+    pub fn published(&self) -> u64 {
+        self.head.published
+    }
+
+    /// The writer's epoch: how often the state was opened, this time included.
+    pub fn epoch(&self) -> u64 {
+        self.head.epoch
+    }
+
+    /// What became of the messages, as of the last commit.
+    pub fn counters(&self) -> Counters {
+        self.head.counters
+    }
+
+    /// The model that is frozen with the state; `None` before [`Store::set_model`].
+    pub fn model(&self) -> Result<Option<Model>> {
+        let row = self.spaces[Space::Meta].get(MODEL_KEY).map_err(failed("read model"))?;
+        row.map(|row| decode("meta", &row)).transpose()
+    }
+
+    /// Freezes the model with the state; the same model again is no change.
+    ///
+    /// **Errors:** `Invalid` where the state holds another model: its records were resolved with
+    /// that.
+    pub fn set_model(&mut self, bytes: &[u8]) -> Result<()> {
+        let fingerprint = *blake3::hash(bytes).as_bytes();
+        match self.model()? {
+            Some(model) if model.fingerprint == fingerprint => Ok(()),
+            Some(_) => Err(Error::invalid(
+                "match.model: the state was built with another model; use that one, or a new state.path",
+            )),
+            None => {
+                let mut writes = Writes::default();
+                let model = Model { fingerprint, bytes: bytes.to_owned() };
+                writes.put(Space::Meta, MODEL_KEY, encode(&model)?);
+                self.write(writes, self.head)
+            }
+        }
+    }
+
+    /// The node of an event that is known.
+    pub fn node_of_event(&self, event: &EventKey) -> Result<Option<NodeId>> {
+        node_of_event(&self.spaces, event)
+    }
+
+    /// For each event whether it is known. Fast for those that are not.
+    pub fn events_seen(&self, events: &[EventKey]) -> Result<Vec<bool>> {
+        events.iter().map(|event| is_known(&self.spaces, event)).collect()
+    }
+
+    /// The state as it is after the last commit. It stays so while this goes on, and can be read by
+    /// other threads.
+    pub fn view(&self) -> View {
+        let snapshot = self.database.snapshot();
+        View::new(self.head, self.spaces.clone(), snapshot, self.scattered.clone())
+    }
+
+    /// Reads everything and checks that it fits together.
+    ///
+    /// **Errors:** `Data` with the first contradiction.
+    pub fn verify(&self) -> Result<Report> {
+        verify(&self.view(), self.disk_bytes())
+    }
+
+    /// The disk space that the state takes. **Units:** bytes.
+    pub fn disk_bytes(&self) -> u64 {
+        self.folder.disk_bytes()
+    }
+
+    fn write(&mut self, writes: Writes, mut head: Head) -> Result<()> {
+        if self.poisoned {
+            return Err(Error::data("state: an earlier write failed; open the state anew"));
+        }
+        // Poisoned until it is known to have gone well.
+        self.poisoned = true;
+        head.batch += 1;
+        write(&self.database, &self.spaces, writes, &head)?;
+        self.witness.record(head.batch)?;
+        self.head = head;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    fn holds_record(&self, node: NodeId) -> Result<bool> {
+        self.spaces[Space::Records].contains_key(node.to_be_bytes()).map_err(failed("read record"))
+    }
+
+    fn delete_facts(&self, node: NodeId, writes: &mut Writes) -> Result<()> {
+        for row in self.spaces[Space::Facts].prefix(node.to_be_bytes()) {
+            writes.delete(Space::Facts, row.key().map_err(failed("read facts"))?);
+        }
+        Ok(())
+    }
+
+    fn fold_facts(&self, writes: &mut Writes) -> Result<()> {
+        let nodes: Vec<NodeId> = {
+            let mut scattered = self.scattered.lock().unwrap_or_else(PoisonError::into_inner);
+            let nodes = scattered.iter().copied().take(FOLDED_NODES_MAX).collect();
+            scattered.clear();
+            nodes
+        };
+        let view = self.view();
+        for node in nodes {
+            // A node may have been removed since it was read: then there is nothing to fold.
+            let Some((last, facts)) = view.fold(node)? else { continue };
+            self.delete_facts(node, writes)?;
+            writes.put(Space::Facts, fact_key(node, last), encode(&facts)?);
+        }
+        Ok(())
+    }
+}
+
+/// Reads the head and checks that no batch up to number `expected` is lost; `None` in a new state.
+fn read_head(database: &Database, spaces: &Keyspaces, expected: Option<u64>) -> Result<Head> {
+    let row =
+        database.snapshot().get(&spaces[Space::Meta], HEAD_KEY).map_err(failed("read head"))?;
+    let head = row.map(|row| decode::<Head>("meta", &row)).transpose()?.unwrap_or_default();
+    match expected {
+        Some(expected) if head.batch < expected => Err(Error::data(format!(
+            "state: batch {expected} was acknowledged, but the last one found is {}",
+            head.batch
+        ))),
+        _ => Ok(head),
+    }
+}
+
+fn write(database: &Database, spaces: &Keyspaces, writes: Writes, head: &Head) -> Result<()> {
+    let rows = writes.into_rows();
+    let mut batch = fjall::OwnedWriteBatch::with_capacity(database.clone(), rows.len() + 1)
+        .durability(Some(PersistMode::SyncAll));
+    for (space, key, value) in rows {
+        match value {
+            Some(value) => batch.insert(&spaces[space], key, value),
+            None => batch.remove(&spaces[space], key),
+        }
+    }
+    batch.insert(&spaces[Space::Meta], HEAD_KEY, encode(head)?);
+    // Whatever the cause, a caller must not try again: what reached the disk is unknown.
+    batch.commit().map_err(|error| Error::data("state: write batch").caused_by(error))
+}

@@ -1,0 +1,263 @@
+//! What did the state hold at one commit?
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use fjall::{Readable, Slice, Snapshot};
+use serde::de::DeserializeOwned;
+
+use super::keyspace::{Keyspaces, Outbox, POSITION_PREFIX, Space, failed, key_bytes};
+use super::row::{
+    Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, decode,
+    decode_chunk,
+};
+use super::store::Scattered;
+use crate::error::{Error, Result};
+use crate::profile::{Change, Facts, Interaction};
+use crate::record::{DeadLetter, EventKey, IdentityId, Micros};
+
+/// The state after one commit, whatever was committed since; other threads may read it.
+///
+/// It keeps old rows, and the folder, from being let go: drop it when read.
+#[derive(Clone)]
+pub struct View {
+    head: Head,
+    spaces: Keyspaces,
+    snapshot: Snapshot,
+    scattered: Scattered,
+}
+
+/// Facts in this many rows are worth folding into one.
+const SCATTERED_ROWS: usize = 8;
+
+impl View {
+    pub(super) fn new(
+        head: Head,
+        spaces: Keyspaces,
+        snapshot: Snapshot,
+        scattered: Scattered,
+    ) -> Self {
+        Self { head, spaces, snapshot, scattered }
+    }
+
+    /// The number of the commit; 0 before the first.
+    pub fn sequence(&self) -> u64 {
+        self.head.sequence
+    }
+
+    /// The last commit whose outbox was cleared.
+    pub fn published(&self) -> u64 {
+        self.head.published
+    }
+
+    /// The writer's epoch.
+    pub fn epoch(&self) -> u64 {
+        self.head.epoch
+    }
+
+    /// The next node to be given out: greater than every node that ever was.
+    pub fn next_node(&self) -> NodeId {
+        self.head.next_node
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> u64 {
+        u64::from(self.head.next_node).saturating_sub(self.head.removed)
+    }
+
+    /// What became of the messages.
+    pub fn counters(&self) -> Counters {
+        self.head.counters
+    }
+
+    /// The time of the latest event; 0 before the first.
+    pub fn max_event_time(&self) -> Micros {
+        self.head.max_event_time
+    }
+
+    /// All record nodes, ascending.
+    pub fn records(&self) -> impl Iterator<Item = Result<(NodeId, RecordRow)>> + use<> {
+        self.by_node(Space::Records)
+    }
+
+    /// One record node.
+    pub fn record(&self, node: NodeId) -> Result<Option<RecordRow>> {
+        self.row(Space::Records, &node.to_be_bytes())
+    }
+
+    /// All nodes that have edges to lower ones, ascending.
+    pub fn edges(&self) -> impl Iterator<Item = Result<(NodeId, Vec<Edge>)>> + use<> {
+        self.by_node(Space::Edges)
+    }
+
+    /// The identity of every node, ascending by node.
+    pub fn members(&self) -> impl Iterator<Item = Result<(NodeId, IdentityId)>> + use<> {
+        self.by_node(Space::Members)
+    }
+
+    /// The identity of one node.
+    pub fn identity_of(&self, node: NodeId) -> Result<Option<IdentityId>> {
+        self.row(Space::Members, &node.to_be_bytes())
+    }
+
+    /// All identities that ever were, ascending.
+    pub fn identities(&self) -> impl Iterator<Item = Result<IdentityRow>> + use<> {
+        self.scan(Space::Identities, &[]).map(|row| decode("identities", &row?.1))
+    }
+
+    /// One identity.
+    pub fn identity(&self, id: &IdentityId) -> Result<Option<IdentityRow>> {
+        self.row(Space::Identities, &id.0)
+    }
+
+    /// Every partition's position.
+    pub fn positions(&self) -> Result<Positions> {
+        self.scan(Space::Meta, &[POSITION_PREFIX])
+            .map(|row| {
+                let (source, partition, next) = decode("meta", &row?.1)?;
+                Ok(((source, partition), next))
+            })
+            .collect()
+    }
+
+    /// What the events of one node said; empty where there are none.
+    pub fn facts(&self, node: NodeId) -> Result<Facts> {
+        Ok(self.fold(node)?.map(|(_, facts)| facts).unwrap_or_default())
+    }
+
+    /// What the events of many nodes said, in their order.
+    pub fn facts_of(&self, nodes: &[NodeId]) -> Result<Vec<Facts>> {
+        nodes.iter().map(|node| self.facts(*node)).collect()
+    }
+
+    /// The facts of every node that has any, ascending by node.
+    pub fn all_facts(&self) -> impl Iterator<Item = Result<(NodeId, Facts)>> + use<> {
+        let mut rows = self.scan(Space::Facts, &[]).map(read_fact).peekable();
+        std::iter::from_fn(move || {
+            let (node, _, mut facts) = match rows.next()? {
+                Ok(row) => row,
+                Err(error) => return Some(Err(error)),
+            };
+            while let Some(Ok((_, _, more))) =
+                rows.next_if(|row| matches!(row, Ok((next, _, _)) if *next == node))
+            {
+                facts.merge(more);
+            }
+            Some(Ok((node, facts)))
+        })
+    }
+
+    /// The fold of a node's facts, and the commit of the last of its rows.
+    pub(super) fn fold(&self, node: NodeId) -> Result<Option<(u64, Facts)>> {
+        let mut fold: Option<(u64, Facts)> = None;
+        let mut rows = 0;
+        for row in self.scan(Space::Facts, &node.to_be_bytes()) {
+            let (_, sequence, facts) = read_fact(row)?;
+            let (last, sum) = fold.get_or_insert_default();
+            *last = sequence;
+            sum.merge(facts);
+            rows += 1;
+        }
+        if rows >= SCATTERED_ROWS {
+            self.scattered.lock().unwrap_or_else(PoisonError::into_inner).insert(node);
+        }
+        Ok(fold)
+    }
+
+    /// The node of an event that is known.
+    pub fn node_of_event(&self, event: &EventKey) -> Result<Option<NodeId>> {
+        self.row(Space::Events, &event.0)
+    }
+
+    /// Outbox: rows for `interactions`, in the order of commits.
+    pub fn interactions(&self) -> impl Iterator<Item = Result<Interaction>> + use<> {
+        self.outbox(Outbox::Interactions)
+    }
+
+    /// Outbox: messages that could not be used, in the order of commits.
+    pub fn dead_letters(&self) -> impl Iterator<Item = Result<DeadLetter>> + use<> {
+        self.outbox(Outbox::DeadLetters)
+    }
+
+    /// Outbox: rows for `identity_changes`, in the order of commits.
+    pub fn changes(&self) -> impl Iterator<Item = Result<Change>> + use<> {
+        self.outbox(Outbox::Changes)
+    }
+
+    /// Outbox: identities whose profile must be written or removed, ascending, without repeats.
+    pub fn touched(&self) -> Result<Vec<IdentityId>> {
+        let mut touched = self.outbox(Outbox::Touched).collect::<Result<Vec<IdentityId>>>()?;
+        touched.sort_unstable();
+        touched.dedup();
+        Ok(touched)
+    }
+
+    /// Outbox: nodes whose row of `identity_map` must be written or removed, ascending, without
+    /// repeats.
+    pub fn mappings(&self) -> Result<Vec<MappingChange>> {
+        let mut by_node = BTreeMap::<NodeId, MappingChange>::new();
+        for change in self.outbox(Outbox::Mappings) {
+            let change: MappingChange = change?;
+            by_node.insert(change.node, change);
+        }
+        Ok(by_node.into_values().collect())
+    }
+
+    fn outbox<T: DeserializeOwned>(
+        &self,
+        kind: Outbox,
+    ) -> impl Iterator<Item = Result<T>> + use<T> {
+        self.scan(Space::Outbox, &[kind as u8]).flat_map(|row| {
+            match row.and_then(|(_, chunk)| decode_chunk("outbox", &chunk)) {
+                Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(error) => vec![Err(error)],
+            }
+        })
+    }
+
+    fn by_node<T: DeserializeOwned>(
+        &self,
+        space: Space,
+    ) -> impl Iterator<Item = Result<(NodeId, T)>> + use<T> {
+        self.scan(space, &[]).map(move |row| {
+            let (key, value) = row?;
+            let node = NodeId::from_be_bytes(key_bytes(space, &key)?);
+            Ok((node, decode(space.name(), &value)?))
+        })
+    }
+
+    fn row<T: DeserializeOwned>(&self, space: Space, key: &[u8]) -> Result<Option<T>> {
+        let row = self.snapshot.get(&self.spaces[space], key).map_err(failed("read row"))?;
+        row.map(|row| decode(space.name(), &row)).transpose()
+    }
+
+    pub(super) fn scan(
+        &self,
+        space: Space,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<(Slice, Slice)>> + use<> {
+        self.snapshot
+            .prefix(&self.spaces[space], prefix)
+            .map(|row| row.into_inner().map_err(failed("read rows")))
+    }
+}
+
+pub(super) fn node_of_event(spaces: &Keyspaces, event: &EventKey) -> Result<Option<NodeId>> {
+    let row = spaces[Space::Events].get(event.0).map_err(failed("read event"))?;
+    row.map(|row| decode("events", &row)).transpose()
+}
+
+pub(super) fn is_known(spaces: &Keyspaces, event: &EventKey) -> Result<bool> {
+    spaces[Space::Events].contains_key(event.0).map_err(failed("read event"))
+}
+
+fn read_fact(row: Result<(Slice, Slice)>) -> Result<(NodeId, u64, Facts)> {
+    let (key, value) = row?;
+    let (node, sequence) =
+        key.split_at_checked(4).ok_or_else(|| Error::data("state: a key of facts is damaged"))?;
+    Ok((
+        NodeId::from_be_bytes(key_bytes(Space::Facts, node)?),
+        u64::from_be_bytes(key_bytes(Space::Facts, sequence)?),
+        decode("facts", &value)?,
+    ))
+}
