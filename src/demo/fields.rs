@@ -1,7 +1,7 @@
 //! A JSON object whose fields stay in the order in which they were set.
 //!
-//! `serde_json`'s own map is sorted or not depending on a feature that any crate of the build may switch on;
-//! the stream's bytes must not depend on that.
+//! `serde_json`'s own map is sorted or not depending on a feature that any crate of the build may
+//! switch on; the stream's bytes must not depend on that.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

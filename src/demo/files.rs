@@ -8,8 +8,9 @@ use super::{Channel, Stream};
 use crate::error::{Context, Kind, Result};
 
 impl Stream {
-    /// Writes `web.jsonl`, `email.jsonl`, `phone.jsonl`, `store.jsonl`, `truth.csv` (`event_id,person_id`) and
-    /// `malformed.csv` (`channel,event_id,kind`) into `folder`, which is made if need be.
+    /// Writes `web.jsonl`, `email.jsonl`, `phone.jsonl`, `store.jsonl`, `truth.csv`
+    /// (`event_id,person_id`) and `malformed.csv` (`channel,event_id,kind`) into `folder`, which is
+    /// made if need be.
     ///
     /// **Errors:** `Unavailable` where a file cannot be written.
     pub fn write_to(&self, folder: &Path) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Who lives together, and what do they share?
 //!
-//! Seven of ten households have two to five people: a couple, and children who at times bear a parent's name.
+//! Seven of ten households have two to five people: a couple, and children who at times bear a
+//! parent's name.
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
 

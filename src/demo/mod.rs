@@ -1,15 +1,16 @@
 //! What would a shop's four channels look like, if we knew who did what?
 //!
-//! `Settings → generate → Stream { lines in order of arrival, truth } → write_to`. The stream has
-//! what makes customer data hard: households, offices, kiosks, recycled numbers, moves, new names, placeholders,
-//! slips of every kind, late, repeated and broken lines.
+//! `Settings → generate → Stream { lines in order of arrival, truth } → write_to | broker::feed`.
+//! The stream has what makes customer data hard: households, offices, kiosks, recycled numbers,
+//! moves, new names, placeholders, slips of every kind, late, repeated and broken lines.
 //!
-//! Invariants: the same settings give the same bytes, on every machine; an event id is unique but for
-//! redeliveries; every line that is not listed as malformed is valid by `schemas/events`.
+//! Invariants: the same settings give the same bytes, on every machine; an event id is unique but
+//! for redeliveries; every line that is not listed as malformed is valid by `schemas/events`.
 //!
-//! People, numbers and addresses are made up. Nothing of the engine is used to make them, so its scores against
-//! this truth are no echo of its own assumptions.
+//! People, numbers and addresses are made up. Nothing of the engine is used to make them, so its
+//! scores against this truth are no echo of its own assumptions.
 
+pub mod broker;
 mod channels;
 mod delivery;
 mod fields;

@@ -1,7 +1,8 @@
 //! How does a value get damaged or varied on its way in?
 //!
-//! Errors (typos, mishearing, look-alikes, swapped parts) are scaled by the level of noise; variety of format
-//! (case, accents, ways to write a phone number or a date) is not, because clean data has it too.
+//! Errors (typos, mishearing, look-alikes, swapped parts) are scaled by the level of noise; variety
+//! of format (case, accents, ways to write a phone number or a date) is not, because clean data has
+//! it too.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -60,7 +61,8 @@ impl Noise {
         let low = text.to_lowercase();
         for _ in 0..3 {
             let (said, heard) = self.rng.pick(&LISTS.sound_alikes);
-            // A letter whose two cases differ in length would shift the place; no such name is misheard.
+            // A letter whose two cases differ in length would shift the place; no such name is
+            // misheard.
             let place = low.find(said).filter(|_| low.len() == text.len());
             if let Some((before, rest)) = place.and_then(|at| text.split_at_checked(at)) {
                 let after = rest.get(said.len()..).unwrap_or_default();

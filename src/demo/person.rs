@@ -63,7 +63,8 @@ pub(super) struct Nickname {
     pub(super) rate: f64,
 }
 
-/// What only people of one household share; what they have in common with strangers lies in the world.
+/// What only people of one household share; what they have in common with strangers lies in the
+/// world.
 #[derive(Clone, Debug)]
 pub(super) struct Common {
     pub(super) landline: Option<Number>,

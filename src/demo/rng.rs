@@ -1,10 +1,12 @@
 //! Where does the demo's chance come from, the same on every machine?
 //!
-//! xoshiro256**, seeded by SplitMix64, with the distributions that the generator draws from. Everything is
-//! made of integer operations and `+ - * /`, which IEEE 754 fixes to the last bit; the logarithm and the
-//! exponential of the platform's C library are not fixed, so both are written out here.
+//! xoshiro256**, seeded by SplitMix64, with the distributions that the generator draws from.
+//! Everything is made of integer operations and `+ - * /`, which IEEE 754 fixes to the last bit;
+//! the logarithm and the exponential of the platform's C library are not fixed, so both are written
+//! out here.
 //!
-//! **Source:** Blackman and Vigna, "Scrambled linear pseudorandom number generators", TOMS 47 (2021).
+//! **Source:** Blackman and Vigna, "Scrambled linear pseudorandom number generators", TOMS 47
+//! (2021).
 
 use std::f64::consts::{LN_2, SQRT_2};
 
@@ -99,7 +101,8 @@ pub(super) fn ln(x: f64) -> f64 {
         mantissa /= 2.0;
         exponent += 1;
     }
-    // ln m = 2 artanh((m − 1) / (m + 1)), whose argument is at most 0.172: twelve terms reach 53 bits.
+    // ln m = 2 artanh((m − 1) / (m + 1)), whose argument is at most 0.172: twelve terms reach 53
+    // bits.
     let argument = (mantissa - 1.0) / (mantissa + 1.0);
     let square = argument * argument;
     let series = (0..12).rev().fold(0.0, |sum, k| sum * square + 1.0 / f64::from(2 * k + 1));

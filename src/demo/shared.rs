@@ -48,7 +48,8 @@ impl SharedKind {
 pub struct SharedIdentifier {
     /// Why they have it in common.
     pub kind: SharedKind,
-    /// As it was given, before noise: E.164, a bare card, cookie or loyalty number, an e-mail address.
+    /// As it was given, before noise: E.164, a bare card, cookie or loyalty number, an e-mail
+    /// address.
     pub value: String,
     /// The people, ascending; two at least.
     pub people: Vec<String>,
@@ -101,9 +102,9 @@ pub struct KeptApart {
 
 /// Counts, by kind, the shared identifiers whose people a resolution kept apart.
 ///
-/// A person is found where most of their events are; of equal ones, in the first identity by name. People
-/// are kept apart if no two of them are found in one identity. `events` are `(event id, person)` of the truth,
-/// `identity_of` tells the identity of an event, if it has one.
+/// A person is found where most of their events are; of equal ones, in the first identity by name.
+/// People are kept apart if no two of them are found in one identity. `events` are `(event id,
+/// person)` of the truth, `identity_of` tells the identity of an event, if it has one.
 pub fn kept_apart<'a>(
     shared: &[SharedIdentifier],
     events: &'a [(String, String)],

@@ -169,7 +169,8 @@ fn no_malformed_line_is_valid_whatever_its_kind() {
     assert_eq!(kinds, BTreeSet::from(Malformation::ALL));
 }
 
-/// The schemas describe what is there: no field of an event is unknown to them, and none of theirs unused.
+/// The schemas describe what is there: no field of an event is unknown to them, and none of theirs
+/// unused.
 #[test]
 fn the_schemas_name_every_field() {
     let mut used = channels(|_| BTreeSet::new());

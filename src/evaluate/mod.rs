@@ -1,11 +1,11 @@
 //! How right is a partition of records, measured against a known truth?
 //!
-//! `read_truth → (id, cluster) pairs → score → Scores`. Three views of one result: pairs (ruled by the few
-//! large clusters), records (B-cubed), and whole clusters (exact).
+//! `read_truth → (id, cluster) pairs → score → Scores`. Three views of one result: pairs (ruled by
+//! the few large clusters), records (B-cubed), and whole clusters (exact).
 //!
-//! Conventions: the records of the truth are what is scored. One that the prediction misses is a cluster of
-//! its own there; a predicted one that the truth does not know is left out. Nothing depends on the order of
-//! the rows or on how clusters are named.
+//! Conventions: the records of the truth are what is scored. One that the prediction misses is a
+//! cluster of its own there; a predicted one that the truth does not know is left out. Nothing
+//! depends on the order of the rows or on how clusters are named.
 //!
 //! Deliberately absent: reading the published tables; whoever asks brings the pairs.
 
@@ -52,7 +52,8 @@ pub struct Scores {
     pub pairwise: Prf,
     /// Over records: the mean share of a record's cluster that belongs there, and that was found.
     ///
-    /// **Source:** Bagga and Baldwin, "Entity-based cross-document coreferencing", COLING-ACL (1998).
+    /// **Source:** Bagga and Baldwin, "Entity-based cross-document coreferencing", COLING-ACL
+    /// (1998).
     pub bcubed: Prf,
     /// Over clusters: those that are predicted exactly as they are.
     pub exact: Prf,
@@ -97,8 +98,8 @@ fn by_id(rows: &[(String, String)]) -> Vec<(&str, &str)> {
 
 /// The (predicted, true) cluster of each record of the truth, both inputs by id.
 ///
-/// **Shape:** clusters are numbered from 0 as they appear, so that sums over them, down to the last bit,
-/// depend on no name.
+/// **Shape:** clusters are numbered from 0 as they appear, so that sums over them, down to the last
+/// bit, depend on no name.
 fn join(predicted: &[(&str, &str)], truth: &[(&str, &str)]) -> Vec<(usize, usize)> {
     let mut rows = predicted.iter().peekable();
     let (mut predicted_numbers, mut truth_numbers) = (BTreeMap::new(), BTreeMap::new());

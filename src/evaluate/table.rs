@@ -5,7 +5,8 @@ use std::fmt;
 use super::Scores;
 
 impl fmt::Display for Scores {
-    /// Writes an aligned table of three rows and one line of counts, without a line break at the end.
+    /// Writes an aligned table of three rows and one line of counts, without a line break at the
+    /// end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<14} {:>9} {:>9} {:>9}", "", "precision", "recall", "F1")?;
         let rows =

@@ -35,8 +35,8 @@ fn a_perfect_prediction_scores_one() {
 
 /// Truth {a b c} {d e} {f}; predicted {a b} {c d e} {f}.
 ///
-/// Pairs: predicted 1 + 3, true 3 + 1, right ab and de. B-cubed precision: a, b, f 1, c 1/3, d, e 2/3;
-/// recall: a, b 2/3, c 1/3, d, e, f 1. Exact: {f} of three on either side.
+/// Pairs: predicted 1 + 3, true 3 + 1, right ab and de. B-cubed precision: a, b, f 1, c 1/3, d, e
+/// 2/3; recall: a, b 2/3, c 1/3, d, e, f 1. Exact: {f} of three on either side.
 #[test]
 fn a_case_counted_by_hand() {
     let truth = rows("a:1 b:1 c:1 d:2 e:2 f:3");
@@ -84,7 +84,8 @@ fn no_records_at_all_claim_nothing_wrong() {
     close(scores.exact, 1.0, 1.0);
 }
 
-/// The figures are those of an independent implementation, in Python with numpy, on the same two files.
+/// The figures are those of an independent implementation, in Python with numpy, on the same two
+/// files.
 #[test]
 fn an_independent_implementation_agrees() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/evaluate");

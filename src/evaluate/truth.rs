@@ -41,8 +41,8 @@ pub struct Truth {
 ///
 /// The two columns may stand anywhere; others are ignored.
 ///
-/// **Errors:** `Invalid` where the file cannot be read, has neither header, an empty id or cluster, or an id
-/// twice. Messages name lines, never values.
+/// **Errors:** `Invalid` where the file cannot be read, has neither header, an empty id or cluster,
+/// or an id twice. Messages name lines, never values.
 pub fn read_truth(path: &Path) -> Result<Truth> {
     read(path).map_err(|e| e.context(format!("read truth {}", path.display())))
 }

@@ -40,12 +40,14 @@ const DEFAULTS: [(&str, &str); 7] = [
 const FIXED: [(&str, &str); 2] =
     [("enable.auto.commit", "false"), ("enable.auto.offset.store", "false")];
 
+/// How librdkafka marks what it logs of positions that the broker does not have.
+const OFFSET_RESET: &str = "OFFSET";
+
 /// A consumer of the topics of one source.
 pub(super) struct KafkaSource {
     source: Arc<str>,
     consumer: BaseConsumer<Context>,
-    /// `topic/partition` of each partition, so that messages share the text.
-    names: BTreeMap<String, BTreeMap<i32, Arc<str>>>,
+    partitions: Partitions,
     trouble: Option<RDKafkaErrorCode>,
     connected: bool,
 }
@@ -71,19 +73,28 @@ pub(super) fn open(source: &Arc<str>, plan: &KafkaPlan, start: &Positions) -> Re
         next: Mutex::new(mine.map(|((_, at), next)| (Arc::clone(at), *next)).collect()),
         unseen: if latest { Offset::End } else { Offset::Beginning },
     };
-    // The error names the option and its fault, but never the value of another.
-    let consumer: BaseConsumer<Context> = config
-        .create_with_context(context)
-        .context(Kind::Invalid, "start the consumer; check `kafka` and its `options`")?;
+    let consumer: BaseConsumer<Context> = config.create_with_context(context).map_err(refused)?;
     let topics: Vec<&str> = plan.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).context(Kind::Invalid, "subscribe; check `topics`")?;
     Ok(KafkaSource {
         source: Arc::clone(source),
         consumer,
-        names: BTreeMap::new(),
+        partitions: Partitions { source: Arc::clone(source), names: BTreeMap::new() },
         trouble: None,
         connected: false,
     })
+}
+
+/// Says which option is refused, but never its value: it may be a secret, and librdkafka's own words repeat it.
+fn refused(error: KafkaError) -> Error {
+    match error {
+        KafkaError::ClientConfig(_, _, key, _) => Error::invalid(format!(
+            "start the consumer: librdkafka refuses the key or the value of `{key}`; check `kafka.options`"
+        )),
+        error => {
+            Error::invalid("start the consumer; check `kafka` and its `options`").caused_by(error)
+        }
+    }
 }
 
 impl Source for KafkaSource {
@@ -95,10 +106,13 @@ impl Source for KafkaSource {
             let first = batch.messages.is_empty();
             let wait = if first { wait.saturating_sub(waited.elapsed()) } else { Duration::ZERO };
             // The message borrows from the consumer, so it is copied before anything else is touched.
-            let polled = self.consumer.poll(wait).map(|polled| polled.map(|m| Polled::of(&m)));
+            let polled = self.consumer.poll(wait);
+            let polled = polled.map(|polled| polled.map(|m| self.partitions.message(&m)));
             match polled {
-                Some(Ok(polled)) => {
-                    let message = self.message(polled);
+                Some(Ok(message)) => {
+                    self.received();
+                    let Origin { partition, offset, .. } = &message.origin;
+                    self.consumer.context().handed_out(partition, *offset);
                     bytes += message.payload.len();
                     batch.messages.push(message);
                 }
@@ -133,47 +147,13 @@ impl Source for KafkaSource {
     }
 }
 
-/// A message, copied out of the consumer's queue.
-struct Polled {
-    topic: String,
-    partition: i32,
-    offset: i64,
-    payload: Option<Bytes>,
-}
-
-impl Polled {
-    fn of(message: &BorrowedMessage<'_>) -> Self {
-        Self {
-            topic: message.topic().to_owned(),
-            partition: message.partition(),
-            offset: message.offset(),
-            payload: message.payload().map(Bytes::copy_from_slice),
-        }
-    }
-}
-
 impl KafkaSource {
-    fn message(&mut self, polled: Polled) -> Message {
+    /// Takes note that the broker answers.
+    fn received(&mut self) {
+        self.connected = true;
         if self.trouble.take().is_some() {
             info!(source = %self.source, "the broker is back");
         }
-        self.connected = true;
-        let Polled { topic, partition, offset, payload } = polled;
-        let names = match self.names.get_mut(&topic) {
-            Some(names) => names,
-            None => self.names.entry(topic.clone()).or_default(),
-        };
-        let at = names.entry(partition).or_insert_with(|| name(&topic, partition));
-        let partition = Arc::clone(at);
-        let offset = u64::try_from(offset).expect("a delivered message has an offset of 0 or more");
-        self.consumer.context().handed_out(&partition, offset);
-        // A tombstone says that a key is gone from a compacted topic; it names no event.
-        let fault = payload.is_none().then(|| Fault {
-            reason: Reason::MissingField,
-            detail: "expected a payload".to_owned(),
-        });
-        let origin = Origin { source: Arc::clone(&self.source), partition, offset };
-        Message { origin, payload: payload.unwrap_or_default(), fault }
     }
 
     /// Goes on where librdkafka does: it connects again and again by itself.
@@ -209,6 +189,36 @@ impl KafkaSource {
     }
 }
 
+/// Copies messages out of the consumer's queue.
+struct Partitions {
+    source: Arc<str>,
+    /// `topic/partition` of each partition, so that messages share the text.
+    names: BTreeMap<String, BTreeMap<i32, Arc<str>>>,
+}
+
+impl Partitions {
+    fn message(&mut self, message: &BorrowedMessage<'_>) -> Message {
+        let (topic, partition) = (message.topic(), message.partition());
+        if !self.names.contains_key(topic) {
+            self.names.insert(topic.to_owned(), BTreeMap::new());
+        }
+        let names = self.names.get_mut(topic).expect("the topic was put there");
+        let at = names.entry(partition).or_insert_with(|| name(topic, partition));
+        let origin = Origin {
+            source: Arc::clone(&self.source),
+            partition: Arc::clone(at),
+            offset: u64::try_from(message.offset()).expect("a delivered message has an offset"),
+        };
+        // A tombstone says that a key is gone from a compacted topic; it names no event.
+        let fault = message.payload().is_none().then(|| Fault {
+            reason: Reason::MissingField,
+            detail: "expected a payload".to_owned(),
+        });
+        let payload = message.payload().map(Bytes::copy_from_slice).unwrap_or_default();
+        Message { origin, payload, fault }
+    }
+}
+
 /// What librdkafka calls back.
 struct Context {
     source: Arc<str>,
@@ -225,18 +235,7 @@ impl Context {
     }
 
     fn handed_out(&self, partition: &Arc<str>, offset: u64) {
-        let before = self.positions().insert(Arc::clone(partition), offset + 1);
-        match before {
-            Some(next) if offset < next => warn!(
-                source = %self.source, %partition, offset, expected = next,
-                "the topic was created anew: it is read from its beginning"
-            ),
-            Some(next) if offset > next => debug!(
-                source = %self.source, %partition, offset, expected = next,
-                "offsets without messages, by compaction, transactions or retention"
-            ),
-            _ => {}
-        }
+        self.positions().insert(Arc::clone(partition), offset + 1);
     }
 
     fn assign(
@@ -301,8 +300,13 @@ impl ConsumerContext for Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // What needs a person comes as an error too, and is logged where it is handled.
-        debug!(source = %self.source, ?level, facility, message, "librdkafka");
+        if facility == OFFSET_RESET && matches!(level, RDKafkaLogLevel::Warning) {
+            // Retention removed what was not yet read, or the topic was created anew.
+            warn!(source = %self.source, message, "the broker no longer has the position");
+        } else {
+            // What needs a person comes as an error too, and is logged where it is handled.
+            debug!(source = %self.source, ?level, facility, message, "librdkafka");
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -318,3 +322,6 @@ fn parts(name: &str) -> Option<(&str, i32)> {
     let (topic, partition) = name.rsplit_once('/')?;
     Some((topic, partition.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! What does one micro-batch change?
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -118,10 +119,13 @@ impl Commit {
         Ok(())
     }
 
-    fn facts_by_node(&self, removed: &BTreeSet<NodeId>) -> BTreeMap<NodeId, Facts> {
-        let mut by_node = BTreeMap::<NodeId, Facts>::new();
+    fn facts_by_node(&self, removed: &BTreeSet<NodeId>) -> BTreeMap<NodeId, Cow<'_, Facts>> {
+        let mut by_node = BTreeMap::<NodeId, Cow<'_, Facts>>::new();
         for (node, facts) in self.facts.iter().filter(|(node, _)| !removed.contains(node)) {
-            by_node.entry(*node).or_default().merge(facts.clone());
+            by_node
+                .entry(*node)
+                .and_modify(|sum| sum.to_mut().merge(facts.clone()))
+                .or_insert(Cow::Borrowed(facts));
         }
         by_node
     }

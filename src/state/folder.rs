@@ -123,7 +123,7 @@ fn lock(path: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::fenced(format!(
-            "state: {} is open in another process; stop it first, or give this pipeline its own state.path",
+            "state: {} is open in another process; stop that, or set another state.path",
             path.display()
         ))),
         Err(TryLockError::Error(error)) => Err(error).context(Kind::Unavailable, "state: lock"),

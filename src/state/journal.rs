@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! start  01, count u32, seqno u64
-//! item   02, type u8, compression u8, keyspace u64, key length u16, value length u32, stored length u32, key, value
+//! item   02, type u8, compression u8, keyspace u64,
+//!        key length u16, value length u32, stored length u32, key, value
 //! end    03, checksum u64, "FJL" 03
 //! ```
 //!

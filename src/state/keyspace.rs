@@ -110,7 +110,7 @@ impl Outbox {
 
 /// The key of [`Head`](super::row::Head): of a length that no other row's key has, so that it is
 /// known in a journal.
-pub(super) const HEAD_KEY: &[u8] = b"onefold/head";
+pub(super) const HEAD_KEY: &[u8] = b"onefold/state/head";
 /// The key of the model.
 pub(super) const MODEL_KEY: &[u8] = b"onefold/model";
 /// What the keys of positions begin with.

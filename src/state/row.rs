@@ -140,28 +140,31 @@ pub(super) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T>
     if rows.rest.is_empty() { Ok(row) } else { Err(damaged(name)) }
 }
 
-/// Encodes many rows into values of about `CHUNK_BYTES`; a row is never divided.
+/// Encodes many rows into compressed values of about `CHUNK_BYTES` each before compression; a row
+/// is never divided.
 pub(super) fn encode_chunks<T: Serialize>(rows: &[T]) -> Result<Vec<Vec<u8>>> {
     let mut chunks = Vec::new();
     let mut chunk = vec![ROW_VERSION];
-    for row in rows {
+    for (ordinal, row) in rows.iter().enumerate() {
         chunk = extend(chunk, row)?;
-        if chunk.len() >= CHUNK_BYTES {
-            chunks.push(std::mem::replace(&mut chunk, vec![ROW_VERSION]));
+        if chunk.len() >= CHUNK_BYTES || ordinal + 1 == rows.len() {
+            let compressed = zstd::bulk::compress(&chunk, CHUNK_ZSTD_LEVEL)
+                .context(Kind::Internal, "compress rows")?;
+            chunks.push(compressed);
+            chunk.truncate(1);
         }
-    }
-    if chunk.len() > 1 {
-        chunks.push(chunk);
     }
     Ok(chunks)
 }
 
 /// Decodes what [`encode_chunks`] made of rows.
 pub(super) fn decode_chunk<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<Vec<T>> {
-    Rows::new(name, bytes)?.collect()
+    let chunk = zstd::decode_all(bytes).map_err(|_| damaged(name))?;
+    Rows::new(name, &chunk)?.collect()
 }
 
 const CHUNK_BYTES: usize = 64 << 10;
+const CHUNK_ZSTD_LEVEL: i32 = 1;
 
 fn extend<T: Serialize>(bytes: Vec<u8>, row: &T) -> Result<Vec<u8>> {
     postcard::to_extend(row, bytes).context(Kind::Internal, "encode row")

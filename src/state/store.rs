@@ -24,13 +24,14 @@ use crate::record::EventKey;
 pub struct Options {
     /// Memory for blocks that were read. **Units:** bytes.
     pub cache_bytes: u64,
-    /// Disk for the journals, which bounds what opening replays. **Units:** bytes, at least 64 MiB.
+    /// Disk for closed journals, which bounds what opening replays: a second for every 64 MiB or so.
+    /// **Units:** bytes, at least 64 MiB.
     pub journal_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, journal_bytes: 192 << 20 }
+        Self { cache_bytes: 64 << 20, journal_bytes: 64 << 20 }
     }
 }
 
@@ -163,7 +164,7 @@ impl Store {
         match self.model()? {
             Some(model) if model.fingerprint == fingerprint => Ok(()),
             Some(_) => Err(Error::invalid(
-                "match.model: the state was built with another model; use that one, or a new state.path",
+                "match.model: the state was built with another model; use that, or a new state.path",
             )),
             None => {
                 let mut writes = Writes::default();

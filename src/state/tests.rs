@@ -83,12 +83,16 @@ fn interaction(node: NodeId, event: u64) -> Interaction {
     }
 }
 
+/// A dead letter whose payload cannot be compressed.
 fn dead_letter(offset: u64, payload_bytes: usize) -> DeadLetter {
+    let mut payload = vec![0; payload_bytes];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&offset.to_be_bytes()).finalize_xof().fill(&mut payload);
     DeadLetter {
         origin: Origin { source: "web".into(), partition: "web/0".into(), offset },
         reason: Reason::Malformed,
         detail: "/ts: not a time".to_owned(),
-        payload: Bytes::from(vec![b'{'; payload_bytes]),
+        payload: Bytes::from(payload),
     }
 }
 

@@ -1,1 +1,23 @@
-//! (to be written)
+//! What does the program tell those who run it?
+//!
+//! Every event is a type: its fields, their names in the log, its level and its message stand in
+//! one place, and [`emit`](BatchCommitted::emit) is the only way to speak. Stages return counts;
+//! the rim emits them, once a batch. [`init_logging`] sends the lines to standard error, as text
+//! for people or as one JSON object a line for machines; standard output belongs to results.
+//!
+//! Levels: `ERROR`, a person must look; `WARN`, unexpected but whole; `INFO`, a state changed;
+//! `DEBUG`, a batch. Names of fields and messages are stable. No personal value is in any field:
+//! sources, partitions, counts, reasons and errors only.
+
+mod event;
+mod logging;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::{
+    BatchCommitted, IndexBuilt, PartitionsAssigned, PartitionsRevoked, PipelineFailed,
+    PipelineStarted, PipelineStopped, PublishDelayed, RecordsRejected, ShutdownRequested,
+    SourceFinished, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
+};
+pub use logging::{Format, Level, init_logging};

@@ -111,24 +111,37 @@ fn local(pattern: &str) -> Result<Vec<Location>> {
 }
 
 fn remote(pattern: &str, options: &Options) -> Result<Vec<Location>> {
-    // Everything up to the last `/` before a wildcard is a URL; what follows is matched.
-    let wild = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
-    let base = &pattern[..pattern[..wild].rfind('/').map_or(0, |at| at + 1)];
-    let rest = Pattern::new(&pattern[base.len()..]).context(Kind::Invalid, "read the pattern")?;
+    let (base, _) = split(pattern);
     let url = Url::parse(base).context(Kind::Invalid, "read the URL")?;
     let (store, folder) = object_store::parse_url_opts(&url, store_options(options))
         .context(Kind::Invalid, "open the store; check its URL and `options`")?;
+    listed(&store.into(), &folder, pattern)
+}
+
+/// Everything up to the last `/` before a wildcard is a URL; what follows is matched.
+fn split(pattern: &str) -> (&str, &str) {
+    let wild = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
+    pattern.split_at(pattern[..wild].rfind('/').map_or(0, |at| at + 1))
+}
+
+/// The objects below `folder`, which the URL before the wildcards stands for, that match.
+pub(super) fn listed(
+    store: &Arc<dyn ObjectStore>,
+    folder: &Key,
+    pattern: &str,
+) -> Result<Vec<Location>> {
+    let (base, rest) = split(pattern);
+    let rest = Pattern::new(rest).context(Kind::Invalid, "read the pattern")?;
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = Arc::new(runtime.context(Kind::Internal, "start a runtime")?);
-    let store: Arc<dyn ObjectStore> = store.into();
-    let listing = store.list(Some(&folder)).try_collect::<Vec<ObjectMeta>>();
-    let listed = runtime.block_on(listing).context(Kind::Unavailable, "list the store")?;
-    let matching = listed.into_iter().filter_map(|meta| {
-        let below: Vec<_> = meta.location.prefix_match(&folder)?.collect();
+    let listing = store.list(Some(folder)).try_collect::<Vec<ObjectMeta>>();
+    let listing = runtime.block_on(listing).context(Kind::Unavailable, "list the store")?;
+    let matching = listing.into_iter().filter_map(|meta| {
+        let below: Vec<_> = meta.location.prefix_match(folder)?.collect();
         let below = below.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("/");
         rest.matches_with(&below, MATCHING).then(|| Location::Remote {
             name: format!("{base}{below}"),
-            object: Object { store: Arc::clone(&store), runtime: Arc::clone(&runtime), meta },
+            object: Object { store: Arc::clone(store), runtime: Arc::clone(&runtime), meta },
         })
     });
     Ok(matching.collect())

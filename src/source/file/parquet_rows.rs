@@ -16,6 +16,8 @@ use super::{Failure, Row};
 /// Rows that are in memory at a time.
 const ROWS: usize = 1024;
 
+const UTC: &str = "+00:00";
+
 /// The rows of one file.
 pub(super) struct ParquetRows {
     chunks: Chunks,
@@ -53,7 +55,7 @@ impl ParquetRows {
         while self.at == self.rows {
             let Some(batch) = self.reader.next() else { return Ok(None) };
             let batch = batch?;
-            self.columns = batch.columns().iter().map(unpacked).collect::<Result<_, _>>()?;
+            self.columns = batch.columns().iter().map(plain).collect::<Result<_, _>>()?;
             (self.rows, self.at) = (batch.num_rows(), 0);
         }
         let mut json = Vec::with_capacity(256);
@@ -90,10 +92,14 @@ fn is_there(column: &ArrayRef, row: usize) -> bool {
     !matches!(column.data_type(), DataType::Null) && column.is_valid(row)
 }
 
-/// Dictionaries hide nulls among their values and cost a lookup a row: unpacks them.
-fn unpacked(column: &ArrayRef) -> Result<ArrayRef, Failure> {
+/// A column as it is written. Dictionaries hide nulls among their values and cost a lookup a row: unpacks them. A
+/// timestamp's zone is for people to read it in, and its name may be unknown here: takes UTC.
+fn plain(column: &ArrayRef) -> Result<ArrayRef, Failure> {
     Ok(match column.data_type() {
         DataType::Dictionary(_, values) => cast(column, values)?,
+        DataType::Timestamp(unit, Some(_)) => {
+            cast(column, &DataType::Timestamp(*unit, Some(UTC.into())))?
+        }
         _ => column.clone(),
     })
 }
@@ -110,6 +116,11 @@ fn value(json: &mut Vec<u8>, column: &ArrayRef, row: usize) -> Result<(), Failur
         DataType::List(_) => list(json, &column.as_list::<i32>().value(row)),
         DataType::LargeList(_) => list(json, &column.as_list::<i64>().value(row)),
         DataType::FixedSizeList(..) => list(json, &column.as_fixed_size_list().value(row)),
+        // Within a list or an object; a column is plain already.
+        DataType::Dictionary(..) => value(json, &plain(&column.slice(row, 1))?, 0),
+        DataType::Timestamp(_, Some(zone)) if **zone != *UTC => {
+            value(json, &plain(&column.slice(row, 1))?, 0)
+        }
         other => {
             let options = FormatOptions::default();
             let formatter = ArrayFormatter::try_new(column, &options)?;

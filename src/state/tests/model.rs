@@ -194,7 +194,11 @@ fn read<K: Ord, V>(rows: impl Iterator<Item = crate::error::Result<(K, V)>>) -> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 16,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_state_is_what_was_committed(steps in steps()) {

@@ -1,0 +1,330 @@
+//! Which events are there, and how is each logged?
+
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use crate::error::Error;
+use crate::record::Reason;
+
+/// A pipeline begins to work.
+#[derive(Clone, Copy, Debug)]
+pub struct PipelineStarted<'a> {
+    /// The pipeline's name.
+    pub pipeline: &'a str,
+    /// How many sources it reads.
+    pub sources: usize,
+    /// Where its tables are.
+    pub publish_url: &'a str,
+}
+
+impl PipelineStarted<'_> {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { pipeline, sources, publish_url } = self;
+        info!(pipeline, sources, publish_url, "pipeline started");
+    }
+}
+
+/// Why a pipeline stopped without failing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopCause {
+    /// All its sources are bounded and were read to the end.
+    Finished,
+    /// It was asked to stop, drained and committed.
+    Drained,
+}
+
+impl StopCause {
+    /// The name in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Drained => "drained",
+        }
+    }
+}
+
+/// A pipeline ended as it should.
+#[derive(Clone, Copy, Debug)]
+pub struct PipelineStopped<'a> {
+    /// The pipeline's name.
+    pub pipeline: &'a str,
+    /// Why.
+    pub cause: StopCause,
+    /// The last commit.
+    pub sequence: u64,
+    /// The last commit that is in the tables.
+    pub published: u64,
+    /// How long it ran.
+    pub duration: Duration,
+}
+
+impl PipelineStopped<'_> {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { pipeline, cause, sequence, published, duration } = self;
+        let (cause, duration_ms) = (cause.name(), milliseconds(duration));
+        info!(pipeline, cause, sequence, published, duration_ms, "pipeline stopped");
+    }
+}
+
+/// A pipeline cannot go on.
+#[derive(Clone, Copy, Debug)]
+pub struct PipelineFailed<'a> {
+    /// The pipeline's name.
+    pub pipeline: &'a str,
+    /// Why.
+    pub error: &'a Error,
+}
+
+impl PipelineFailed<'_> {
+    /// Logs it at `ERROR`.
+    pub fn emit(self) {
+        let Self { pipeline, error } = self;
+        error!(pipeline, kind = ?error.kind(), %error, "pipeline failed");
+    }
+}
+
+/// The process was asked to stop.
+#[derive(Clone, Copy, Debug)]
+pub struct ShutdownRequested<'a> {
+    /// The signal, e.g. `SIGTERM`.
+    pub signal: &'a str,
+    /// How long draining may take.
+    pub timeout: Duration,
+}
+
+impl ShutdownRequested<'_> {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { signal, timeout } = self;
+        info!(signal, timeout_ms = milliseconds(timeout), "shutdown requested");
+    }
+}
+
+/// The state is open.
+#[derive(Clone, Copy, Debug)]
+pub struct StateOpened {
+    /// The last commit.
+    pub sequence: u64,
+    /// The last commit that is in the tables.
+    pub published: u64,
+    /// The writer's epoch.
+    pub epoch: u64,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl StateOpened {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { sequence, published, epoch, duration } = self;
+        let duration_ms = milliseconds(duration);
+        info!(sequence, published, epoch, duration_ms, "state opened");
+    }
+}
+
+/// The index in memory was made from the state's rows.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexBuilt {
+    /// How many records it holds.
+    pub records: u64,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl IndexBuilt {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { records, duration } = self;
+        info!(records, duration_ms = milliseconds(duration), "index built");
+    }
+}
+
+/// Reading of a partition continues where the state says.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceResumed<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// `topic/partition`, or the file's URL or path.
+    pub partition: &'a str,
+    /// The first offset that is read.
+    pub next_offset: u64,
+}
+
+impl SourceResumed<'_> {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { source, partition, next_offset } = self;
+        info!(source, partition, next_offset, "source resumed");
+    }
+}
+
+/// A bounded source was read to the end.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceFinished<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// How many messages were read in this run.
+    pub read: u64,
+}
+
+impl SourceFinished<'_> {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { source, read } = self;
+        info!(source, read, "source finished");
+    }
+}
+
+/// A source's broker or store is away; reading is tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceUnavailable<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// How often in a row it failed.
+    pub attempt: u32,
+    /// When it is tried again.
+    pub retry_in: Duration,
+    /// Why.
+    pub error: &'a Error,
+}
+
+impl SourceUnavailable<'_> {
+    /// Logs it at `WARN`.
+    pub fn emit(self) {
+        let Self { source, attempt, retry_in, error } = self;
+        warn!(source, attempt, retry_in_ms = milliseconds(retry_in), %error, "source unavailable");
+    }
+}
+
+/// The consumer group gave this process partitions to read.
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionsAssigned<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// How many.
+    pub partitions: usize,
+}
+
+impl PartitionsAssigned<'_> {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { source, partitions } = self;
+        info!(source, partitions, "partitions assigned");
+    }
+}
+
+/// The consumer group took partitions from this process.
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionsRevoked<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// How many.
+    pub partitions: usize,
+}
+
+impl PartitionsRevoked<'_> {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { source, partitions } = self;
+        info!(source, partitions, "partitions revoked");
+    }
+}
+
+/// Messages of one source could not be used and are in the dead letters; once a batch and reason.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordsRejected<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// Why.
+    pub reason: Reason,
+    /// How many.
+    pub count: u64,
+}
+
+impl RecordsRejected<'_> {
+    /// Logs it at `WARN`.
+    pub fn emit(self) {
+        let Self { source, reason, count } = self;
+        warn!(source, reason = reason.name(), count, "records rejected");
+    }
+}
+
+/// A micro-batch is durable. The counts are those of this batch.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchCommitted {
+    /// The commit.
+    pub sequence: u64,
+    /// Messages read.
+    pub read: u64,
+    /// Events that count.
+    pub resolved: u64,
+    /// Events that were known already.
+    pub duplicate: u64,
+    /// Messages that could not be used.
+    pub dead_lettered: u64,
+    /// How long it took from the first message to the durable commit.
+    pub duration: Duration,
+}
+
+impl BatchCommitted {
+    /// Logs it at `DEBUG`.
+    pub fn emit(self) {
+        let Self { sequence, read, resolved, duplicate, dead_lettered, duration } = self;
+        let duration_ms = milliseconds(duration);
+        debug!(sequence, read, resolved, duplicate, dead_lettered, duration_ms, "batch committed");
+    }
+}
+
+/// All tables hold all commits up to one.
+#[derive(Clone, Copy, Debug)]
+pub struct TablesPublished {
+    /// The last commit that they hold.
+    pub sequence: u64,
+    /// Rows written to `profiles`.
+    pub profiles: u64,
+    /// Rows written to `identity_map`.
+    pub mappings: u64,
+    /// Rows written to `identity_changes`.
+    pub changes: u64,
+    /// Rows written to `interactions`.
+    pub interactions: u64,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl TablesPublished {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { sequence, profiles, mappings, changes, interactions, duration } = self;
+        let duration_ms = milliseconds(duration);
+        info!(sequence, profiles, mappings, changes, interactions, duration_ms, "tables published");
+    }
+}
+
+/// The tables' store is away; publishing is tried again, nothing is lost.
+#[derive(Clone, Copy, Debug)]
+pub struct PublishDelayed<'a> {
+    /// The commit that was to be published.
+    pub sequence: u64,
+    /// How often in a row it failed.
+    pub attempt: u32,
+    /// When it is tried again.
+    pub retry_in: Duration,
+    /// Why.
+    pub error: &'a Error,
+}
+
+impl PublishDelayed<'_> {
+    /// Logs it at `WARN`.
+    pub fn emit(self) {
+        let Self { sequence, attempt, retry_in, error } = self;
+        warn!(sequence, attempt, retry_in_ms = milliseconds(retry_in), %error, "publish delayed");
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

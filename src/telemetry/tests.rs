@@ -1,0 +1,208 @@
+//! Every event as the line that it becomes.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::logging::{default_filter, read_filter, subscriber};
+use super::*;
+use crate::error::{Error, Kind};
+use crate::record::Reason;
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no thread panicked").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn logged(format: Format, filter: tracing_subscriber::EnvFilter, emit: impl FnOnce()) -> String {
+    let lines = Lines::default();
+    let subscriber = subscriber(format, filter, false, lines.clone());
+    tracing::subscriber::with_default(subscriber, emit);
+    let bytes = lines.0.lock().expect("no thread panicked").clone();
+    String::from_utf8(bytes).expect("log lines are UTF-8")
+}
+
+#[track_caller]
+fn check(emit: impl FnOnce(), expected: Value) {
+    let line = logged(Format::Json, default_filter(Level::Trace), emit);
+    let mut line: Value = serde_json::from_str(&line).expect("one JSON object");
+    let timestamp = line.as_object_mut().and_then(|object| object.remove("timestamp"));
+    assert!(timestamp.is_some_and(|t| t.as_str().is_some_and(|t| t.ends_with('Z'))));
+    assert_eq!(line, expected);
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn the_life_of_a_pipeline() {
+    check(
+        || PipelineStarted { pipeline: "retail", sources: 2, publish_url: "s3://b/t" }.emit(),
+        json!({"level": "INFO", "message": "pipeline started", "pipeline": "retail", "sources": 2,
+            "publish_url": "s3://b/t"}),
+    );
+    let stopped = PipelineStopped {
+        pipeline: "retail",
+        cause: StopCause::Drained,
+        sequence: 9,
+        published: 8,
+        duration: SECOND,
+    };
+    check(
+        || stopped.emit(),
+        json!({"level": "INFO", "message": "pipeline stopped", "pipeline": "retail",
+            "cause": "drained", "sequence": 9, "published": 8, "duration_ms": 1000}),
+    );
+    let error = Error::data("row is damaged").context("open state");
+    check(
+        || PipelineFailed { pipeline: "retail", error: &error }.emit(),
+        json!({"level": "ERROR", "message": "pipeline failed", "pipeline": "retail",
+            "kind": "Data", "error": "open state: row is damaged"}),
+    );
+    check(
+        || ShutdownRequested { signal: "SIGTERM", timeout: SECOND }.emit(),
+        json!({"level": "INFO", "message": "shutdown requested", "signal": "SIGTERM",
+            "timeout_ms": 1000}),
+    );
+}
+
+#[test]
+fn the_state() {
+    check(
+        || StateOpened { sequence: 7, published: 6, epoch: 2, duration: SECOND }.emit(),
+        json!({"level": "INFO", "message": "state opened", "sequence": 7, "published": 6,
+            "epoch": 2, "duration_ms": 1000}),
+    );
+    check(
+        || IndexBuilt { records: 3, duration: SECOND }.emit(),
+        json!({"level": "INFO", "message": "index built", "records": 3, "duration_ms": 1000}),
+    );
+    let batch = BatchCommitted {
+        sequence: 7,
+        read: 6,
+        resolved: 3,
+        duplicate: 2,
+        dead_lettered: 1,
+        duration: SECOND,
+    };
+    check(
+        || batch.emit(),
+        json!({"level": "DEBUG", "message": "batch committed", "sequence": 7, "read": 6,
+            "resolved": 3, "duplicate": 2, "dead_lettered": 1, "duration_ms": 1000}),
+    );
+}
+
+#[test]
+fn the_sources() {
+    check(
+        || SourceResumed { source: "web", partition: "web/0", next_offset: 42 }.emit(),
+        json!({"level": "INFO", "message": "source resumed", "source": "web",
+            "partition": "web/0", "next_offset": 42}),
+    );
+    check(
+        || SourceFinished { source: "web", read: 5 }.emit(),
+        json!({"level": "INFO", "message": "source finished", "source": "web", "read": 5}),
+    );
+    let error = Error::unavailable("poll");
+    let unavailable =
+        SourceUnavailable { source: "web", attempt: 2, retry_in: SECOND, error: &error };
+    check(
+        || unavailable.emit(),
+        json!({"level": "WARN", "message": "source unavailable", "source": "web", "attempt": 2,
+            "retry_in_ms": 1000, "error": "poll"}),
+    );
+    check(
+        || PartitionsAssigned { source: "web", partitions: 3 }.emit(),
+        json!({"level": "INFO", "message": "partitions assigned", "source": "web",
+            "partitions": 3}),
+    );
+    check(
+        || PartitionsRevoked { source: "web", partitions: 3 }.emit(),
+        json!({"level": "INFO", "message": "partitions revoked", "source": "web",
+            "partitions": 3}),
+    );
+    check(
+        || RecordsRejected { source: "web", reason: Reason::BadTime, count: 4 }.emit(),
+        json!({"level": "WARN", "message": "records rejected", "source": "web",
+            "reason": "bad_time", "count": 4}),
+    );
+}
+
+#[test]
+fn the_tables() {
+    let published = TablesPublished {
+        sequence: 7,
+        profiles: 1,
+        mappings: 2,
+        changes: 3,
+        interactions: 4,
+        duration: SECOND,
+    };
+    check(
+        || published.emit(),
+        json!({"level": "INFO", "message": "tables published", "sequence": 7, "profiles": 1,
+            "mappings": 2, "changes": 3, "interactions": 4, "duration_ms": 1000}),
+    );
+    let error = Error::unavailable("put log entry");
+    check(
+        || PublishDelayed { sequence: 7, attempt: 1, retry_in: SECOND, error: &error }.emit(),
+        json!({"level": "WARN", "message": "publish delayed", "sequence": 7, "attempt": 1,
+            "retry_in_ms": 1000, "error": "put log entry"}),
+    );
+}
+
+fn finished() {
+    SourceFinished { source: "web", read: 5 }.emit();
+}
+
+#[test]
+fn text_lines_are_for_people() {
+    let line = logged(Format::Text, default_filter(Level::Info), finished);
+    assert!(line.ends_with(" INFO source finished source=\"web\" read=5\n"), "{line}");
+}
+
+#[test]
+fn the_level_bounds_what_is_logged() {
+    let library = || tracing::info!(target: "object_store", "chatter");
+    assert_eq!(logged(Format::Text, default_filter(Level::Info), library), "");
+    assert_eq!(logged(Format::Text, default_filter(Level::Warn), finished), "");
+    let filter = || read_filter("onefold=error,object_store=info").expect("a filter");
+    assert_eq!(logged(Format::Text, filter(), finished), "");
+    assert!(logged(Format::Text, filter(), library).contains("chatter"));
+    assert_eq!(read_filter("onefold=loud").expect_err("no level").kind(), Kind::Invalid);
+}
+
+#[test]
+fn names_are_read() {
+    assert_eq!("json".parse::<Format>().expect("a format"), Format::Json);
+    assert_eq!("xml".parse::<Format>().expect_err("no format").kind(), Kind::Invalid);
+    assert_eq!("debug".parse::<Level>().expect("a level"), Level::Debug);
+    assert_eq!("loud".parse::<Level>().expect_err("no level").kind(), Kind::Invalid);
+}
+
+#[test]
+fn logging_begins_once() {
+    // Whoever was the first in this process, a second time is refused.
+    init_logging(Format::Text, Level::Error).ok();
+    let second = init_logging(Format::Text, Level::Error);
+    assert_eq!(second.expect_err("the second").kind(), Kind::Internal);
+}
