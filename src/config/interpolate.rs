@@ -1,7 +1,7 @@
 //! `${VAR}` and `${VAR:-default}` in text values: which value does the environment give?
 //!
-//! Values are filled in after parsing, so what a variable holds is never read as TOML. `$${` is a plain `${`. As in a
-//! shell, the default also stands in for an empty variable.
+//! Values are filled in after parsing, so what a variable holds is never read as TOML. `$${` is a
+//! plain `${`. As in a shell, the default also stands in for an empty variable.
 
 use toml::{Table, Value};
 
@@ -67,7 +67,8 @@ fn variable(expression: &str, at: &At, env: Env<'_>) -> Result<String> {
         (Some(value), _) => Ok(value),
         (None, Some(default)) => Ok(default.to_owned()),
         (None, None) => Err(at.problem(format!(
-            "the environment variable {name} is not set; set it, or give a default with `${{{name}:-...}}`"
+            "the environment variable {name} is not set; set it, or give a default with \
+             `${{{name}:-...}}`"
         ))),
     }
 }

@@ -1,8 +1,9 @@
 //! A pipeline file in, a plan out: what shall run, and is it written so that it can?
 //!
-//! TOML → `${VAR}` filled in → [`Settings`], as written → [`Plan`], resolved and checked: every pointer read, every
-//! unit converted, every default applied. What comes after sees only a valid plan. An error names file, key, value
-//! and remedy, but never the value of an option or variable, which may be a secret.
+//! TOML → `${VAR}` filled in → [`Settings`], as written → [`Plan`], resolved and checked: every
+//! pointer read, every unit converted, every default applied. What comes after sees only a valid
+//! plan. An error names file, key, value and remedy, but never the value of an option or variable,
+//! which may be a secret.
 
 mod interpolate;
 #[cfg(test)]

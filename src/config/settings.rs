@@ -7,15 +7,15 @@ use serde::Deserialize;
 use super::value::{OneOrMany, Reference, Scalar};
 use crate::record::RawField;
 
-/// A pipeline file. In every text, `${VAR}` stands for an environment variable and `${VAR:-default}` for one with a
-/// default. Paths are relative to the working directory.
+/// A pipeline file. In every text, `${VAR}` stands for an environment variable and
+/// `${VAR:-default}` for one with a default. Paths are relative to the working directory.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The pipeline's name; names the default consumer group, too.
     pub name: String,
-    /// `[source.NAME]`: where events come from. Several may be given; names stay the same for ever, since positions
-    /// are kept under them.
+    /// `[source.NAME]`: where events come from. Several may be given; names stay the same for
+    /// ever, since positions are kept under them.
     #[serde(default)]
     pub source: BTreeMap<String, SourceSettings>,
     /// `[match]`: when two records are one customer.
@@ -32,13 +32,14 @@ pub struct Settings {
     pub run: RunSettings,
 }
 
-/// `[source.NAME]`: where messages stand, and what they mean. Where a pointer is asked for, a list of pointers is
-/// welcome, too: the first that is present counts.
+/// `[source.NAME]`: where messages stand, and what they mean. Where a pointer is asked for, a list
+/// of pointers is welcome, too: the first that is present counts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSettings {
-    /// Files: a path, glob or URL (`s3://`, `gs://`, `az://`, `file://`), or a list of them. `*`, `?` and `[...]`
-    /// match within a path segment, `**` over several. `.gz` and `.zst` are decompressed.
+    /// Files: a path, glob or URL (`s3://`, `gs://`, `az://`, `file://`), or a list of them. `*`,
+    /// `?` and `[...]` match within a path segment, `**` over several. `.gz` and `.zst` are
+    /// decompressed.
     pub files: Option<OneOrMany<String>>,
     /// Kafka topics; instead of `files`.
     pub kafka: Option<KafkaSettings>,
@@ -46,47 +47,56 @@ pub struct SourceSettings {
     pub format: Option<String>,
     /// The separator of CSV cells, one character. Default: `,`, and a tab for `.tsv`.
     pub delimiter: Option<String>,
-    /// Options of the object store (`endpoint`, `allow_http`, `access_key_id` ...), over `AWS_*`, `GOOGLE_*` and
-    /// `AZURE_*` of the environment.
+    /// Options of the object store (`endpoint`, `allow_http`, `access_key_id` ...), over `AWS_*`,
+    /// `GOOGLE_*` and `AZURE_*` of the environment.
     #[serde(default)]
     pub options: BTreeMap<String, Scalar>,
     /// The channel: a constant, or a pointer. Default: the source's name.
     pub channel: Option<OneOrMany<Reference>>,
-    /// The event id: unique in its channel, a text. A second event of one id is a repeated delivery and counts once.
-    /// May be left out where `record_id` is given: a row's event is then named after its key and content.
+    /// The event id: unique in its channel, a text. A second event of one id is a repeated
+    /// delivery and counts once. May be left out where `record_id` is given: a row's event is
+    /// then named after its key and content.
     pub event_id: Option<OneOrMany<Reference>>,
-    /// The source's own row key, for exports and change streams whose rows have one: a newer version of a row (by
-    /// event time, then by content) replaces the older.
+    /// The source's own row key, for exports and change streams whose rows have one: a newer
+    /// version of a row (by event time, then by content) replaces the older.
     pub record_id: Option<OneOrMany<Reference>>,
-    /// The event type, e.g. `purchase`; a constant as `{ value = "row" }`. Default where `record_id` is given: `row`.
+    /// The event type, e.g. `purchase`; a constant as `{ value = "row" }`. Default where
+    /// `record_id` is given: `row`.
     pub r#type: Option<OneOrMany<Reference>>,
-    /// When it happened. May be left out where `record_id` is given; the content then decides between versions.
+    /// When it happened. May be left out where `record_id` is given; the content then decides
+    /// between versions.
     pub occurred_at: Option<TimeSettings>,
-    /// Pointers that must be present and not null for an event to be of use; of an inner list, one must be.
+    /// Pointers that must be present and not null for an event to be of use; of an inner list, one
+    /// must be.
     #[serde(default)]
     pub require: Vec<OneOrMany<String>>,
-    /// ISO 3166 country of phone numbers without a country code, and of addresses without a country, e.g. `US`.
+    /// ISO 3166 country of phone numbers without a country code, and of addresses without a
+    /// country, e.g. `US`.
     pub default_region: Option<String>,
-    /// How ambiguous numeric dates such as `03/04/1980` are meant: `day_first` (default) or `month_first`.
+    /// How ambiguous numeric dates such as `03/04/1980` are meant: `day_first` (default) or
+    /// `month_first`.
     pub date_order: Option<String>,
     /// Which events write the month first, where only some do, e.g. `{ "/locale" = "US" }`.
     pub month_first_when: Option<BTreeMap<String, OneOrMany<Scalar>>>,
-    /// `[source.NAME.identity]`: who the event speaks of. Each field is a pointer, a list of pointers of which the
-    /// first that says something counts (`""`, `null` and `N/A` say nothing), or `{ path = "/store_id", take = 2 }`
-    /// for the first characters of a text. A pointer to an object or a list says nothing. The fields: `full_name`,
-    /// `given_name`, `middle_name`, `surname`, `birth_date`, `email`, `phone`, `phone_region`, `address` (a whole
-    /// address in one text), `address_line`, `address_line2`, `house`, `street`, `city`, `region`, `postcode`,
-    /// `country`, `gender`, `occupation`, `government_id`, `loyalty`, `cookie`, `device`, `card`.
+    /// `[source.NAME.identity]`: who the event speaks of. Each field is a pointer, a list of
+    /// pointers of which the first that says something counts (`""`, `null` and `N/A` say
+    /// nothing), or `{ path = "/store_id", take = 2 }` for the first characters of a text. A
+    /// pointer to an object or a list says nothing. The fields: `full_name`, `given_name`,
+    /// `middle_name`, `surname`, `birth_date`, `email`, `phone`, `phone_region`, `address` (a
+    /// whole address in one text), `address_line`, `address_line2`, `house`, `street`, `city`,
+    /// `region`, `postcode`, `country`, `gender`, `occupation`, `government_id`, `loyalty`,
+    /// `cookie`, `device`, `card`.
     #[serde(default)]
     pub identity: BTreeMap<RawField, OneOrMany<Reference>>,
-    /// `[source.NAME.purchase]`: money paid; a table or a list of them, of which the first that holds counts.
+    /// `[source.NAME.purchase]`: money paid; a table or a list of them, of which the first that
+    /// holds counts.
     #[serde(default)]
     pub purchase: OneOrMany<MoneySettings>,
     /// `[source.NAME.return]`: money given back, as a positive amount.
     #[serde(default)]
     pub r#return: OneOrMany<MoneySettings>,
-    /// `[source.NAME.consent]`: consent given or withdrawn; a table or a list of them, of which the first that holds
-    /// counts.
+    /// `[source.NAME.consent]`: consent given or withdrawn; a table or a list of them, of which
+    /// the first that holds counts.
     #[serde(default)]
     pub consent: OneOrMany<ConsentSettings>,
     /// `[source.NAME.detail]`: what else the event tells.
@@ -107,29 +117,33 @@ pub struct KafkaSettings {
     pub topic: Option<String>,
     /// Several topics; instead of `topic`.
     pub topics: Option<Vec<String>>,
-    /// The consumer group. Default: `onefold-` and the pipeline's name. It shares out the partitions; where reading
-    /// goes on is kept in the state.
+    /// The consumer group. Default: `onefold-` and the pipeline's name. It shares out the
+    /// partitions; where reading goes on is kept in the state.
     pub group: Option<String>,
     /// Any librdkafka setting, e.g. `"security.protocol" = "SASL_SSL"`.
     #[serde(default)]
     pub options: BTreeMap<String, Scalar>,
 }
 
-/// `occurred_at = { ... }`: when an event happened. Times before 1970 or after 2200 are dead letters.
+/// `occurred_at = { ... }`: when an event happened. Times before 1970 or after 2200 are dead
+/// letters.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeSettings {
     /// A pointer to the time.
     pub path: String,
-    /// `rfc3339` (default; with an offset), `epoch_seconds`, `epoch_millis`, or `local` for a wall clock.
+    /// `rfc3339` (default; with an offset), `epoch_seconds`, `epoch_millis`, or `local` for a wall
+    /// clock.
     pub format: Option<String>,
-    /// For `local`: `DMY` (default), `MDY` or `YMD`, or where that stands: `{ path = "/date_format" }`.
+    /// For `local`: `DMY` (default), `MDY` or `YMD`, or where that stands: `{ path =
+    /// "/date_format" }`.
     pub order: Option<Reference>,
     /// For `local`: hours ahead of UTC, or a pointer to them. Default 0.
     pub utc_offset: Option<Reference>,
 }
 
-/// Money that an event moves. An event without an amount moves none; an amount that cannot be read makes a dead letter.
+/// Money that an event moves. An event without an amount moves none; an amount that cannot be read
+/// makes a dead letter.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MoneySettings {
@@ -140,8 +154,8 @@ pub struct MoneySettings {
     pub amount: OneOrMany<Reference>,
     /// The ISO 4217 code: a pointer, or `{ value = "EUR" }`.
     pub currency: OneOrMany<Reference>,
-    /// Decimals of the amounts that are kept, 0 to 6; finer ones are rounded half to even. Default: the currency's
-    /// own, e.g. 2 for EUR and 0 for JPY.
+    /// Decimals of the amounts that are kept, 0 to 6; finer ones are rounded half to even.
+    /// Default: the currency's own, e.g. 2 for EUR and 0 for JPY.
     pub decimals: Option<u8>,
 }
 
@@ -193,8 +207,8 @@ pub struct LimitSettings {
 pub struct MatchSettings {
     /// The model file. Empty or absent: the built-in defaults, which need no training.
     pub model: Option<String>,
-    /// About how many customers there are; without a model, names, dates and addresses must be the rarer the more
-    /// there are.
+    /// About how many customers there are; without a model, names, dates and addresses must be the
+    /// rarer the more there are.
     pub expected_customers: Option<u64>,
     /// The log-odds in bits from which two clusters are merged; overrides the model's own.
     pub threshold_bits: Option<f64>,
@@ -202,7 +216,8 @@ pub struct MatchSettings {
     pub operating_point: Option<String>,
     /// How many records may share a blocking key before it is narrowed. Default 150.
     pub block_cap: Option<usize>,
-    /// How many records may form one component before it is split at a higher threshold. Default 400.
+    /// How many records may form one component before it is split at a higher threshold. Default
+    /// 400.
     pub component_cap: Option<usize>,
 }
 

@@ -21,8 +21,8 @@ impl<T> Default for OneOrMany<T> {
     }
 }
 
-/// Where a value stands: a JSON pointer such as `"/form/email"` (for CSV and Parquet, `"/column"`), the same as a
-/// table `{ path = "/store_id", take = 2 }`, or a constant `{ value = "row" }`.
+/// Where a value stands: a JSON pointer such as `"/form/email"` (for CSV and Parquet, `"/column"`),
+/// the same as a table `{ path = "/store_id", take = 2 }`, or a constant `{ value = "row" }`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reference {
     /// The pointer.

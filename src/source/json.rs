@@ -1,6 +1,7 @@
 //! Bytes in, a JSON tree out that borrows from them: is it JSON, and is it of a reasonable size?
 //!
-//! The limits hold while parsing, so a hostile payload costs no more memory than its own length allows.
+//! The limits hold while parsing, so a hostile payload costs no more memory than its own length
+//! allows.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -67,7 +68,8 @@ pub struct Pointer {
 }
 
 impl Pointer {
-    /// Reads a pointer; `None` if it is not one. The whole document (the empty pointer) is of no use here.
+    /// Reads a pointer; `None` if it is not one. The whole document (the empty pointer) is of no
+    /// use here.
     pub fn parse(text: &str) -> Option<Self> {
         let steps = text.strip_prefix('/')?;
         let unescape = |step: &str| {

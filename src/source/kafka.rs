@@ -1,8 +1,9 @@
 //! Topics in, messages out: from which offset on, and what if the broker is away?
 //!
-//! The group only shares out partitions. Where each starts is for our own state to say, so [`Context::rebalance`]
-//! sets the offset of every partition as it is assigned: what was handed out in this run, else the state's
-//! position, else the beginning. librdkafka fetches ahead into a bounded queue and pauses by itself when that is full.
+//! The group only shares out partitions. Where each starts is for our own state to say, so
+//! [`Context::rebalance`] sets the offset of every partition as it is assigned: what was handed out
+//! in this run, else the state's position, else the beginning. librdkafka fetches ahead into a
+//! bounded queue and pauses by itself when that is full.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +41,9 @@ const DEFAULTS: [(&str, &str); 7] = [
 const FIXED: [(&str, &str); 2] =
     [("enable.auto.commit", "false"), ("enable.auto.offset.store", "false")];
 
+/// How long a broker may take to answer a question.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+
 /// How librdkafka marks what it logs of positions that the broker does not have.
 const OFFSET_RESET: &str = "OFFSET";
 
@@ -48,20 +52,53 @@ pub(super) struct KafkaSource {
     source: Arc<str>,
     consumer: BaseConsumer<Context>,
     partitions: Partitions,
+    /// What keeps the broker from being read at present.
     trouble: Option<RDKafkaErrorCode>,
+    /// What ended the last batch.
+    failure: Option<Error>,
     connected: bool,
 }
 
 /// Subscribes to the topics; does not wait for the broker.
 pub(super) fn open(source: &Arc<str>, plan: &KafkaPlan, start: &Positions) -> Result<KafkaSource> {
+    let consumer = consumer(source, plan, start)?;
+    let topics: Vec<&str> = plan.topics.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics).context(Kind::Invalid, "subscribe; check `topics`")?;
+    Ok(KafkaSource {
+        source: Arc::clone(source),
+        consumer,
+        partitions: Partitions { source: Arc::clone(source), names: BTreeMap::new() },
+        trouble: None,
+        failure: None,
+        connected: false,
+    })
+}
+
+/// Asks the broker for the topics, without joining the group.
+pub(super) fn check(source: &Arc<str>, plan: &KafkaPlan) -> Result<()> {
+    let consumer = consumer(source, plan, &Positions::new())?;
+    for topic in &plan.topics {
+        let told = consumer
+            .fetch_metadata(Some(topic), ANSWER_WAIT)
+            .context(Kind::Unavailable, format!("ask `{}` for topics", plan.brokers))?;
+        let there = told.topics().iter().any(|t| t.name() == topic && t.error().is_none());
+        if !there {
+            return Err(Error::invalid(format!(
+                "topic `{topic}` is not there, or not for this user; create it, or check `topics`"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn consumer(
+    source: &Arc<str>,
+    plan: &KafkaPlan,
+    start: &Positions,
+) -> Result<BaseConsumer<Context>> {
     let mut config = ClientConfig::new();
-    for (key, value) in DEFAULTS {
-        config.set(key, value);
-    }
-    for (key, value) in &plan.options.0 {
-        config.set(key, value);
-    }
-    for (key, value) in FIXED {
+    let given = plan.options.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    for (key, value) in DEFAULTS.into_iter().chain(given).chain(FIXED) {
         config.set(key, value);
     }
     config.set("bootstrap.servers", &plan.brokers).set("group.id", &plan.group);
@@ -73,23 +110,16 @@ pub(super) fn open(source: &Arc<str>, plan: &KafkaPlan, start: &Positions) -> Re
         next: Mutex::new(mine.map(|((_, at), next)| (Arc::clone(at), *next)).collect()),
         unseen: if latest { Offset::End } else { Offset::Beginning },
     };
-    let consumer: BaseConsumer<Context> = config.create_with_context(context).map_err(refused)?;
-    let topics: Vec<&str> = plan.topics.iter().map(String::as_str).collect();
-    consumer.subscribe(&topics).context(Kind::Invalid, "subscribe; check `topics`")?;
-    Ok(KafkaSource {
-        source: Arc::clone(source),
-        consumer,
-        partitions: Partitions { source: Arc::clone(source), names: BTreeMap::new() },
-        trouble: None,
-        connected: false,
-    })
+    config.create_with_context(context).map_err(refused)
 }
 
-/// Says which option is refused, but never its value: it may be a secret, and librdkafka's own words repeat it.
+/// Says which option is refused, but never its value: it may be a secret, and librdkafka's own
+/// words repeat it.
 fn refused(error: KafkaError) -> Error {
     match error {
         KafkaError::ClientConfig(_, _, key, _) => Error::invalid(format!(
-            "start the consumer: librdkafka refuses the key or the value of `{key}`; check `kafka.options`"
+            "start the consumer: librdkafka refuses the key or the value of `{key}`; check \
+             `kafka.options`"
         )),
         error => {
             Error::invalid("start the consumer; check `kafka` and its `options`").caused_by(error)
@@ -99,13 +129,17 @@ fn refused(error: KafkaError) -> Error {
 
 impl Source for KafkaSource {
     fn next(&mut self, limit: usize, wait: Duration) -> Result<Option<Batch>> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
         let waited = Stopwatch::start();
         let mut batch = Batch::default();
         let mut bytes = 0;
         while batch.messages.len() < limit && bytes < BATCH_BYTES_MAX {
             let first = batch.messages.is_empty();
             let wait = if first { wait.saturating_sub(waited.elapsed()) } else { Duration::ZERO };
-            // The message borrows from the consumer, so it is copied before anything else is touched.
+            // The message borrows from the consumer, so it is copied before anything else is
+            // touched.
             let polled = self.consumer.poll(wait);
             let polled = polled.map(|polled| polled.map(|m| self.partitions.message(&m)));
             match polled {
@@ -116,7 +150,15 @@ impl Source for KafkaSource {
                     bytes += message.payload.len();
                     batch.messages.push(message);
                 }
-                Some(Err(error)) => self.failed(error)?,
+                Some(Err(error)) => match self.failed(error) {
+                    Ok(()) => {}
+                    Err(error) if first => return Err(error),
+                    Err(error) => {
+                        // What was read before is handed out first.
+                        self.failure = Some(error);
+                        break;
+                    }
+                },
                 None if first && waited.elapsed() < wait => {}
                 None => {
                     batch.idle = true;
@@ -243,6 +285,7 @@ impl Context {
         consumer: &BaseConsumer<Self>,
         assigned: &mut TopicPartitionList,
     ) -> KafkaResult<()> {
+        info!(source = %self.source, partitions = assigned.count(), "partitions assigned");
         let partitions: Vec<_> =
             assigned.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
         for (topic, partition) in partitions {
@@ -251,7 +294,7 @@ impl Context {
                 Some(Ok(next)) => Offset::Offset(next),
                 _ => self.unseen,
             };
-            info!(source = %self.source, topic, partition, ?offset, "partition assigned");
+            debug!(source = %self.source, topic, partition, ?offset, "partition assigned");
             assigned.set_partition_offset(&topic, partition, offset)?;
         }
         match consumer.rebalance_protocol() {

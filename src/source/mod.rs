@@ -1,9 +1,11 @@
-//! Kafka or a file in, batches of messages out, and each message's meaning: where do events come from?
+//! Kafka or a file in, batches of messages out, and each message's meaning: where do events come
+//! from?
 //!
-//! [`open`] starts a [`Source`] behind given [`Positions`]; [`Source::next`] reads a [`Batch`] on the caller's own
-//! thread; [`Mapping::read`] turns a [`Message`] into an event or a dead letter. A position is the next offset that was
-//! not yet handed out. It becomes durable in the state, together with what the messages did, never here: the
-//! offsets that [`Source::acknowledge`] commits to a broker are a courtesy to its dashboards and are never read.
+//! [`open`] starts a [`Source`] behind given [`Positions`]; [`Source::next`] reads a [`Batch`] on
+//! the caller's own thread; [`Mapping::read`] turns a [`Message`] into an event or a dead letter. A
+//! position is the next offset that was not yet handed out. It becomes durable in the state,
+//! together with what the messages did, never here: the offsets that [`Source::acknowledge`]
+//! commits to a broker are a courtesy to its dashboards and are never read.
 
 mod file;
 mod json;
@@ -72,18 +74,33 @@ pub struct Batch {
 /// The next offset per (source, partition): the first that is not yet read.
 pub type Positions = BTreeMap<(Arc<str>, Arc<str>), u64>;
 
-/// Where messages come from. Its methods block, so it wants a plain thread of its own, outside of any runtime.
+/// Where messages come from. Its methods block, so it wants a plain thread of its own, outside of
+/// any runtime.
 pub trait Source: Send {
-    /// Reads up to `limit` messages; waits up to `wait` for the first. `None`: there will never be more.
+    /// Reads up to `limit` messages; waits up to `wait` for the first. `None`: there will never be
+    /// more.
     ///
-    /// **Errors:** unavailable, where a retry may help; data, where a file is broken, which the message names.
+    /// **Errors:** unavailable, where a retry may help; data, where a file is broken, which the
+    /// message names.
     fn next(&mut self, limit: usize, wait: Duration) -> Result<Option<Batch>>;
 
     /// Tells the source how far its messages are durable. Positions of other sources are ignored.
     fn acknowledge(&mut self, positions: &Positions) -> Result<()>;
 }
 
-/// Opens a source behind the positions of the state; a partition that has none starts at its beginning.
+/// Looks whether the source of a plan can be reached, without reading from it.
+///
+/// **Errors:** as [`open`]; invalid, where a topic does not exist.
+pub fn check(plan: &SourcePlan) -> Result<()> {
+    let reached = match &plan.input {
+        Input::Files(_) => return open(plan, &Positions::new()).map(drop),
+        Input::Kafka(topics) => kafka::check(&plan.name, topics),
+    };
+    reached.map_err(|error| error.context(format!("check source `{}`", plan.name)))
+}
+
+/// Opens a source behind the positions of the state; a partition that has none starts at its
+/// beginning.
 ///
 /// **Errors:** invalid, where no file is found or a setting is refused; unavailable.
 pub fn open(plan: &SourcePlan, start: &Positions) -> Result<Box<dyn Source>> {

@@ -14,7 +14,8 @@ pub struct SourcePlan {
     pub input: Input,
     /// What they mean.
     pub mapping: Mapping,
-    /// What the source says of its values; the date order of one event is in [`Event::month_first`].
+    /// What the source says of its values; the date order of one event is in
+    /// [`Event::month_first`].
     ///
     /// [`Event::month_first`]: crate::record::Event::month_first
     pub normalise: normalise::Settings,
@@ -32,7 +33,8 @@ pub enum Input {
 /// Files of one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilesPlan {
-    /// Local paths or object store URLs; `*`, `?` and `[...]` match within one path segment, `**` over several.
+    /// Local paths or object store URLs; `*`, `?` and `[...]` match within one path segment, `**`
+    /// over several.
     pub patterns: Vec<String>,
     /// The format; `None` lets the ending of each file's name decide.
     pub format: Option<Format>,

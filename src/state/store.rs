@@ -24,7 +24,7 @@ use crate::record::EventKey;
 pub struct Options {
     /// Memory for blocks that were read. **Units:** bytes.
     pub cache_bytes: u64,
-    /// Disk for closed journals, which bounds what opening replays: a second for every 64 MiB or so.
+    /// Disk for closed journals, which bounds what opening replays: a second per 64 MiB or so.
     /// **Units:** bytes, at least 64 MiB.
     pub journal_bytes: u64,
 }
@@ -164,7 +164,7 @@ impl Store {
         match self.model()? {
             Some(model) if model.fingerprint == fingerprint => Ok(()),
             Some(_) => Err(Error::invalid(
-                "match.model: the state was built with another model; use that, or a new state.path",
+                "match.model: the state was built with another; use that, or a new state.path",
             )),
             None => {
                 let mut writes = Writes::default();

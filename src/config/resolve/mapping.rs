@@ -118,7 +118,8 @@ impl Compile {
             at.wrong(text, remedy)
         })?;
         if self.flat && pointer.depth() > 1 {
-            let remedy = "the rows of a CSV file have columns only; write /COLUMN, and `/` in its name as ~1";
+            let remedy = "the rows of a CSV file have columns only; write /COLUMN, and `/` in \
+                          its name as ~1";
             return Err(at.wrong(text, remedy));
         }
         Ok(pointer)

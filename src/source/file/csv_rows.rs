@@ -23,7 +23,8 @@ pub(super) struct CsvRows {
     limit: usize,
 }
 
-/// Counts bytes, and refuses to go on when a row gets out of hand: the CSV reader itself has no limit.
+/// Counts bytes, and refuses to go on when a row gets out of hand: the CSV reader itself has no
+/// limit.
 struct Metered {
     inner: BufReader<Box<dyn Read + Send>>,
     since_row: Arc<AtomicUsize>,

@@ -135,7 +135,15 @@ pub(super) fn listed(
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = Arc::new(runtime.context(Kind::Internal, "start a runtime")?);
     let listing = store.list(Some(folder)).try_collect::<Vec<ObjectMeta>>();
-    let listing = runtime.block_on(listing).context(Kind::Unavailable, "list the store")?;
+    let listing = runtime.block_on(listing).map_err(|error| {
+        use object_store::Error as Store;
+        let refused = matches!(
+            error,
+            Store::NotFound { .. } | Store::PermissionDenied { .. } | Store::Unauthenticated { .. }
+        );
+        let kind = if refused { Kind::Invalid } else { Kind::Unavailable };
+        Error::new(kind, "list the store").caused_by(error)
+    })?;
     let matching = listing.into_iter().filter_map(|meta| {
         let below: Vec<_> = meta.location.prefix_match(folder)?.collect();
         let below = below.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("/");

@@ -1,7 +1,8 @@
 //! Files in, messages out: which files, from which row on?
 //!
-//! All patterns are resolved once, at the start, into a sorted list, so a run over files is bounded. Each file is
-//! streamed; a position is the ordinal of a line or row, and a file that has one is skipped up to there.
+//! All patterns are resolved once, at the start, into a sorted list, so a run over files is
+//! bounded. Each file is streamed; a position is the ordinal of a line or row, and a file that has
+//! one is skipped up to there.
 
 mod csv_rows;
 mod lines;
@@ -65,6 +66,7 @@ pub(super) struct FileSource {
 
 /// The file that is being read.
 struct Open {
+    location: Location,
     partition: Arc<str>,
     next: u64,
     rows: Rows,
@@ -106,18 +108,19 @@ impl Source for FileSource {
         let mut batch = Batch::default();
         let mut bytes = 0;
         while batch.messages.len() < limit && bytes < BATCH_BYTES_MAX {
-            let Some(current) = self.current()? else { break };
-            match current.rows.next().map_err(|error| current.failed(error))? {
-                None => self.current = None,
-                Some(None) => current.next += 1,
-                Some(Some(row)) => {
-                    let offset = current.next;
-                    current.next += 1;
-                    bytes += row.payload.len();
-                    let partition = Arc::clone(&current.partition);
-                    let origin = Origin { source: Arc::clone(&self.source), partition, offset };
-                    let Row { payload, fault } = row;
-                    batch.messages.push(Message { origin, payload, fault });
+            match self.message() {
+                Ok(Some(message)) => {
+                    bytes += message.payload.len();
+                    batch.messages.push(message);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.rewind();
+                    if batch.messages.is_empty() {
+                        return Err(error);
+                    }
+                    // What was read before is handed out first; the error comes again, or is gone.
+                    break;
                 }
             }
         }
@@ -130,20 +133,48 @@ impl Source for FileSource {
 }
 
 impl FileSource {
+    fn message(&mut self) -> Result<Option<Message>> {
+        while let Some(open) = self.current()? {
+            let row = open.rows.next().map_err(|error| open.failed(error))?;
+            let Some(row) = row else {
+                self.current = None;
+                continue;
+            };
+            let offset = open.next;
+            open.next += 1;
+            if let Some(Row { payload, fault }) = row {
+                let partition = Arc::clone(&open.partition);
+                let origin = Origin { source: Arc::clone(&self.source), partition, offset };
+                return Ok(Some(Message { origin, payload, fault }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts the file back, so that a retry opens it anew: a decoder that failed is of no more use.
+    fn rewind(&mut self) {
+        if let Some(open) = self.current.take() {
+            self.waiting.push_front((open.location, open.next));
+        }
+    }
+
     /// The file that is being read, or the next one.
     fn current(&mut self) -> Result<Option<&mut Open>> {
         if self.current.is_none() {
-            let Some((location, from)) = self.waiting.pop_front() else { return Ok(None) };
-            let mut open =
-                Open { partition: location.name().into(), next: from, rows: self.rows(&location)? };
+            let Some((location, from)) = self.waiting.front() else { return Ok(None) };
+            let (location, from) = (location.clone(), *from);
+            let partition: Arc<str> = location.name().into();
+            let rows = self.rows(&location)?;
+            let mut open = Open { location, partition, next: from, rows };
             let skipped = open.rows.skip(from).map_err(|error| open.failed(error))?;
             if skipped < from {
                 return Err(Error::data(format!(
-                    "`{}` has {skipped} rows, but {from} were read from it before: it was replaced; give the new \
-                     file a new name",
-                    location.name()
+                    "`{}` has {skipped} rows, but {from} were read from it before: it was \
+                     replaced; give the new file a new name",
+                    open.partition
                 )));
             }
+            self.waiting.pop_front();
             self.current = Some(open);
         }
         Ok(self.current.as_mut())

@@ -1,6 +1,7 @@
 //! Parquet: each row as a JSON object of column name to value; a null is absent.
 //!
-//! Numbers stay numbers and texts texts; dates and times become ISO 8601, decimals and all else their usual text.
+//! Numbers stay numbers and texts texts; dates and times become ISO 8601, decimals and all else
+//! their usual text.
 
 use std::io::Write;
 
@@ -92,8 +93,9 @@ fn is_there(column: &ArrayRef, row: usize) -> bool {
     !matches!(column.data_type(), DataType::Null) && column.is_valid(row)
 }
 
-/// A column as it is written. Dictionaries hide nulls among their values and cost a lookup a row: unpacks them. A
-/// timestamp's zone is for people to read it in, and its name may be unknown here: takes UTC.
+/// A column as it is written. Dictionaries hide nulls among their values and cost a lookup a row:
+/// unpacks them. A timestamp's zone is for people to read it in, and its name may be unknown here:
+/// takes UTC.
 fn plain(column: &ArrayRef) -> Result<ArrayRef, Failure> {
     Ok(match column.data_type() {
         DataType::Dictionary(_, values) => cast(column, values)?,

@@ -150,7 +150,8 @@ fn a_second_consumer_takes_over_where_the_first_is_let_go() {
     let plan = plan(&broker, &["a"]);
     let mut first = source_at(&plan, &[]);
     let mut all = read(&mut first, 30);
-    // The other takes some partitions; it knows of no position, so it reads them from the beginning.
+    // The other takes some partitions; it knows of no position, so it reads them from the
+    // beginning.
     let mut second = source_at(&plan, &[]);
     let waited = Stopwatch::start();
     let mut taken = Vec::new();
@@ -223,4 +224,15 @@ fn a_setting_that_is_refused_is_named_without_its_value() {
     let text = error.to_string();
     assert!(text.contains("security.protocl"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_check_asks_for_the_topics() {
+    let broker = broker(&["a"]);
+    check(&"s".into(), &plan(&broker, &["a"])).expect("the topic is there");
+    let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    broker.topic_error("none", unknown).expect("the mock takes it");
+    let error = check(&"s".into(), &plan(&broker, &["a", "none"])).expect_err("it is not there");
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert!(error.to_string().starts_with("topic `none` is not there"), "{error}");
 }

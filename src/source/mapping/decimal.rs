@@ -3,8 +3,8 @@
 /// Longer texts are no amounts; the digits must fit 128 bits.
 const DIGITS_MAX: usize = 36;
 
-/// Reads a decimal number (`12`, `-0.5`, `1.5e3`) as an integer of 10^-`decimals`; what is finer is rounded half to
-/// even. `None` if it is no number, or does not fit.
+/// Reads a decimal number (`12`, `-0.5`, `1.5e3`) as an integer of 10^-`decimals`; what is finer is
+/// rounded half to even. `None` if it is no number, or does not fit.
 pub(super) fn scaled(text: &str, decimals: u32) -> Option<i64> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -95,7 +95,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_shortest_text_of_hundredths_gives_them_back(minor in -1_000_000_000_000_i64..1_000_000_000_000) {
+        fn the_shortest_text_of_hundredths_gives_them_back(
+            minor in -1_000_000_000_000_i64..1_000_000_000_000,
+        ) {
             #[expect(clippy::cast_precision_loss, reason = "the range is far below 2^53")]
             let text = serde_json::Number::from_f64(minor as f64 / 100.0).map(|n| n.to_string());
             prop_assert_eq!(text.and_then(|text| scaled(&text, 2)), Some(minor));

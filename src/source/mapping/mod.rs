@@ -1,7 +1,8 @@
 //! A message in, an event out: where in this source's payload does each meaning stand?
 //!
-//! A [`Mapping`] is the compiled form of `[source.NAME]`. [`Mapping::read`] parses the payload once, borrows from it,
-//! and copies only what the event keeps. What cannot be read is a dead letter whose detail names pointers, never values.
+//! A [`Mapping`] is the compiled form of `[source.NAME]`. [`Mapping::read`] parses the payload
+//! once, borrows from it, and copies only what the event keeps. What cannot be read is a dead
+//! letter whose detail names pointers, never values.
 
 mod decimal;
 mod money;
@@ -25,7 +26,8 @@ use crate::record::{
 pub struct Mapping {
     /// The channel.
     pub channel: Text,
-    /// The event id, the first that is present; none for keyed rows, whose events are named after key and content.
+    /// The event id, the first that is present; none for keyed rows, whose events are named after
+    /// key and content.
     pub event_id: Vec<Pointer>,
     /// The source's own row key, the first that is present; none where events are not rows.
     pub record_id: Vec<Pointer>,

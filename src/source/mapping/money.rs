@@ -37,7 +37,8 @@ impl MoneyRule {
             .scalar()
             .and_then(|text| scaled(text.trim(), decimals.into()))
             .ok_or_else(|| wrong(path, "an amount"))?;
-        // A negative purchase is how many tills write a return; what is given back is counted without a sign.
+        // A negative purchase is how many tills write a return; what is given back is counted
+        // without a sign.
         let kind = if minor < 0 { MoneyKind::Return } else { self.kind };
         let minor = minor.checked_abs().ok_or_else(|| wrong(path, "an amount"))?;
         Ok(Some(Money { kind, currency, decimals, minor }))

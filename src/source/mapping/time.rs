@@ -36,7 +36,8 @@ pub enum TimeFormat {
     EpochMillis,
     /// A wall clock's `31/01/2024 08:30`, `01/31/2024 08:30:15` or `2024-01-31 08:30`.
     Local {
-        /// The order of the date's parts, `DMY`, `MDY` or `YMD`; a date that begins with four digits is `YMD` anyway.
+        /// The order of the date's parts, `DMY`, `MDY` or `YMD`; a date that begins with four
+        /// digits is `YMD` anyway.
         order: Text,
         /// How many hours the clock is ahead of UTC: `-8`, `5.5` or `+05:30`.
         utc_offset: Text,
