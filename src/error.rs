@@ -31,7 +31,7 @@ pub struct Error {
 }
 
 /// The result of everything that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// Makes an error of a kind; `message` is lower case, without a full stop or personal values.

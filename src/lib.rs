@@ -1,6 +1,7 @@
 //! Onefold turns streams of customer events into one identity per customer and one profile per identity.
 
 pub mod block;
+pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod demo;
 pub mod error;
 pub mod evaluate;
 pub mod normalise;
+pub mod pipeline;
 pub mod profile;
 pub mod record;
 pub mod resolve;

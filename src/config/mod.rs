@@ -24,6 +24,7 @@ pub use settings::{
     ConsentSettings, DetailSettings, KafkaSettings, LimitSettings, MatchSettings, MoneySettings,
     PublishSettings, RunSettings, Settings, SourceSettings, StateSettings, TimeSettings,
 };
+pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};
 
 use crate::error::{Error, Result};

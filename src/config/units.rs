@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Reads a duration of whole `ms`, `s`, `m`, `h` or `d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (count, unit) = split(text)?;
     let millis = match unit {
         "ms" => 1,

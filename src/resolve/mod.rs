@@ -69,6 +69,19 @@ pub struct Work {
     pub largest_component: u64,
 }
 
+impl Work {
+    /// Two changes' work together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            candidates: self.candidates + other.candidates,
+            components: self.components + other.components,
+            component_pairs: self.component_pairs + other.component_pairs,
+            largest_component: self.largest_component.max(other.largest_component),
+        }
+    }
+}
+
 struct Node {
     key: RecordKey,
     features: Features,
@@ -140,6 +153,16 @@ impl Resolver {
     pub fn people(&self, node: NodeId, field: Field) -> Option<f64> {
         let symbol = self.node(node)?.features.symbol(field);
         (symbol != 0).then(|| self.usages.people(field, symbol))
+    }
+
+    /// How many values of each identifier field several people seem to use; fields without any are left out.
+    pub fn shared_by_field(&self) -> Vec<(Field, u64)> {
+        self.usages.shared_by_field()
+    }
+
+    /// How many identifier values several people seem to use.
+    pub fn shared_identifiers(&self) -> u64 {
+        self.shared_by_field().into_iter().map(|(_, values)| values).sum()
     }
 
     /// What two records say about being of one person.

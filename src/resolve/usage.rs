@@ -52,6 +52,17 @@ impl Usages {
         counts.map_or(1.0, |counts| counts.people)
     }
 
+    /// How many values of each field several people seem to use.
+    pub(super) fn shared_by_field(&self) -> Vec<(Field, u64)> {
+        let mut shared: BTreeMap<Field, u64> = BTreeMap::new();
+        for ((field, _), usage) in &self.carriers {
+            if usage.counts.as_ref().is_some_and(|counts| counts.people > 1.0) {
+                *shared.entry(*field).or_default() += 1;
+            }
+        }
+        shared.into_iter().collect()
+    }
+
     /// The records that carry a value.
     pub(super) fn members(&self, field: Field, symbol: Symbol) -> &[NodeId] {
         self.carriers.get(&(field, symbol)).map(|usage| &*usage.nodes).unwrap_or_default()

@@ -1,0 +1,113 @@
+//! The command line: one file a subcommand.
+//!
+//! Exit codes: 0 done, 1 failed, 2 the configuration or an argument is wrong. What was asked for goes to standard
+//! output, everything else to standard error.
+
+mod backfill;
+mod check;
+mod demo;
+mod evaluate;
+mod lookup;
+mod output;
+mod progress;
+mod run;
+mod why;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Plan};
+use crate::error::{Error, Kind, Result};
+use crate::telemetry;
+
+/// Streams of customer events in, one identity per customer and one profile per identity out.
+///
+/// Onefold reads events from Kafka or files, finds which of them speak of one customer, and publishes unified
+/// profiles as Delta Lake tables (Parquet) that DuckDB, Polars and Spark read.
+///
+/// Start with `onefold demo`, then copy a file of `pipelines/`, point it at your topics, and `onefold check` it.
+#[derive(Debug, Parser)]
+#[command(name = "onefold", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How log lines are written to standard error.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Arguments),
+    Run(run::Arguments),
+    Backfill(backfill::Arguments),
+    Check(check::Arguments),
+    Evaluate(evaluate::Arguments),
+    Lookup(lookup::Arguments),
+    Why(why::Arguments),
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let format = match arguments.log_format {
+        LogFormat::Text => telemetry::Format::Text,
+        LogFormat::Json => telemetry::Format::Json,
+    };
+    let ran = telemetry::init_logging(format, telemetry::Level::Info).and_then(|()| {
+        match arguments.command {
+            Command::Demo(arguments) => demo::run(&arguments),
+            Command::Run(arguments) => run::run(&arguments),
+            Command::Backfill(arguments) => backfill::run(&arguments),
+            Command::Check(arguments) => check::run(&arguments),
+            Command::Evaluate(arguments) => evaluate::run(&arguments),
+            Command::Lookup(arguments) => lookup::run(&arguments),
+            Command::Why(arguments) => why::run(&arguments),
+        }
+    });
+    match ran {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&format!("error: {error}"));
+            if error.kind() == Kind::Invalid { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// The pipeline file of a command.
+#[derive(Debug, clap::Args)]
+struct PipelineFile {
+    /// The pipeline file (TOML).
+    #[arg(value_name = "PIPELINE")]
+    pipeline: PathBuf,
+}
+
+impl PipelineFile {
+    fn load(&self) -> Result<Plan> {
+        load(&self.pipeline)
+    }
+}
+
+fn load(path: &Path) -> Result<Plan> {
+    config::load(path, &|name| std::env::var(name).ok())
+}
+
+/// How numbers without a country are read in what a person types: as in the first source that says so.
+fn settings(plan: &Plan) -> crate::normalise::Settings {
+    let mut settings = plan.sources.iter().map(|source| &source.normalise);
+    settings.find(|settings| settings.default_region.is_some()).cloned().unwrap_or_default()
+}
+
+/// Turns an error of writing to standard output into ours.
+fn unwritable(error: std::io::Error) -> Error {
+    Error::unavailable("write to standard output").caused_by(error)
+}

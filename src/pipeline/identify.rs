@@ -1,0 +1,288 @@
+//! What does a micro-batch change?
+//!
+//! Events → nodes and facts → clusters that were decided anew → identities → one [`Commit`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::batch::Prepared;
+use super::registry::{Node, Registry};
+use crate::cluster::{self, Former, Origin};
+use crate::error::Result;
+use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
+use crate::record::{DeadLetter, Event, Identity, IdentityId, RecordKey};
+use crate::resolve::{Insert, Outcome, Resolver, Work};
+use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, RecordRow, Status, Store};
+
+/// A micro-batch on its way to a commit.
+pub(super) struct Draft {
+    pub(super) commit: Commit,
+    pub(super) work: Work,
+    inserted: BTreeMap<NodeId, Insert>,
+    removed: Vec<NodeId>,
+    /// Identities that lost a node, or whose facts changed.
+    touched: BTreeSet<IdentityId>,
+    facts: BTreeMap<NodeId, Facts>,
+}
+
+/// Turns prepared messages into a commit, and brings registry and index up to date with it.
+///
+/// After an error the registry and the index must not be used any more.
+pub(super) fn draft(
+    prepared: Vec<Result<Prepared, Box<DeadLetter>>>,
+    counters: Counters,
+    store: &Store,
+    registry: &mut Registry,
+    resolver: &mut Resolver,
+) -> Result<Draft> {
+    let mut draft = Draft {
+        commit: Commit { counters, ..Commit::default() },
+        work: Work::default(),
+        inserted: BTreeMap::new(),
+        removed: Vec::new(),
+        touched: BTreeSet::new(),
+        facts: BTreeMap::new(),
+    };
+    draft.commit.counters.read += prepared.len() as u64;
+    for prepared in draft.sift(prepared, store)? {
+        draft.take(prepared, registry);
+    }
+    let removed = std::mem::take(&mut draft.removed);
+    let inserted = std::mem::take(&mut draft.inserted).into_values().collect();
+    let outcome = resolver.apply(&removed, inserted);
+    draft.work = outcome.work;
+    draft.identify(outcome, registry, store.sequence() + 1);
+    Ok(draft)
+}
+
+impl Draft {
+    /// Puts dead letters and known events aside.
+    fn sift(
+        &mut self,
+        prepared: Vec<Result<Prepared, Box<DeadLetter>>>,
+        store: &Store,
+    ) -> Result<Vec<Prepared>> {
+        let mut events = Vec::new();
+        for prepared in prepared {
+            match prepared {
+                Ok(prepared) => events.push(prepared),
+                Err(letter) => self.commit.dead_letters.push(*letter),
+            }
+        }
+        self.commit.counters.dead_lettered += self.commit.dead_letters.len() as u64;
+        let keys: Vec<_> = events.iter().map(|prepared| prepared.key).collect();
+        let seen = store.events_seen(&keys)?;
+        let mut here = FxHashSet::default();
+        let before = events.len();
+        let mut seen = seen.into_iter();
+        events.retain(|prepared| seen.next() == Some(false) && here.insert(prepared.key));
+        self.commit.counters.duplicate += (before - events.len()) as u64;
+        self.commit.counters.resolved += events.len() as u64;
+        Ok(events)
+    }
+
+    fn take(&mut self, prepared: Prepared, registry: &mut Registry) {
+        let Prepared { event, key, normalised } = prepared;
+        self.commit.max_event_time = self.commit.max_event_time.max(event.occurred_at);
+        let identity = normalised.identity;
+        let (record, node) = match event.record_id.as_deref() {
+            None => {
+                let record = identity.record_key(key);
+                (record, Some(self.node_of_content(record, &event, identity, registry)))
+            }
+            Some(id) => {
+                let record =
+                    RecordKey::hash([&b"row"[..], event.origin.source.as_bytes(), id.as_bytes()]);
+                (record, self.node_of_row(record, &event, identity, registry))
+            }
+        };
+        let source = Arc::clone(&event.origin.source);
+        if let Some(node) = node {
+            let seen =
+                Seen { at: event.occurred_at, event: key, source, record, count: 1 };
+            let activity =
+                Activity { channel: Arc::clone(&event.channel), kind: Arc::clone(&event.kind) };
+            let (at, details) = (event.occurred_at, &event.details);
+            let facts = Facts::of_event(activity, at, details, normalised.presented, seen);
+            self.facts.entry(node).or_default().merge(facts);
+            self.touched.extend(registry.known(node).identity);
+        }
+        // An outdated version of a row belongs to no node of its own; the event is known all the same.
+        let known_as = node.or_else(|| registry.node_of(&record)).unwrap_or(NodeId::MAX);
+        self.commit.events.push((key, known_as));
+        self.commit.interactions.push(Interaction {
+            event_id: event.event_id,
+            event_key: key,
+            source: event.origin.source,
+            channel: event.channel,
+            kind: event.kind,
+            occurred_at: event.occurred_at,
+            record,
+            details: event.details,
+        });
+    }
+
+    /// The node of content that has no row key: the one that is there, or a new one.
+    fn node_of_content(
+        &mut self,
+        record: RecordKey,
+        event: &Event,
+        identity: Identity,
+        registry: &mut Registry,
+    ) -> NodeId {
+        registry.node_of(&record).unwrap_or_else(|| {
+            let row = Node {
+                key: record,
+                source: Arc::clone(&event.origin.source),
+                record_id: None,
+                version: (0, [0; 16]),
+                identity: None,
+            };
+            self.insert(row, identity, registry)
+        })
+    }
+
+    /// The node of a row of a keyed source; a newer version replaces the older. `None` for an older version.
+    fn node_of_row(
+        &mut self,
+        record: RecordKey,
+        event: &Event,
+        identity: Identity,
+        registry: &mut Registry,
+    ) -> Option<NodeId> {
+        let version = (event.occurred_at, event.key().0);
+        let mut former = None;
+        if let Some(node) = registry.node_of(&record) {
+            if registry.known(node).version > version {
+                return None;
+            }
+            former = registry.take(node).and_then(|row| row.identity);
+            self.remove(node, record, former);
+        }
+        let row = Node {
+            key: record,
+            source: Arc::clone(&event.origin.source),
+            record_id: event.record_id.as_deref().map(Into::into),
+            version,
+            identity: former,
+        };
+        let node = self.insert(row, identity, registry);
+        self.commit.members.extend(former.map(|identity| (node, identity)));
+        Some(node)
+    }
+
+    fn insert(&mut self, row: Node, identity: Identity, registry: &mut Registry) -> NodeId {
+        let node = registry.next_node();
+        let kept = RecordRow {
+            key: row.key,
+            source: Arc::clone(&row.source),
+            record_id: row.record_id.as_deref().map(Into::into),
+            identity: identity.clone(),
+            version: row.version,
+        };
+        self.commit.records.push((node, kept));
+        self.inserted.insert(node, Insert { node, key: row.key, identity });
+        registry.put(node, row);
+        node
+    }
+
+    fn remove(&mut self, node: NodeId, record: RecordKey, identity: Option<IdentityId>) {
+        self.facts.remove(&node);
+        self.touched.extend(identity);
+        // A version that came and went within this micro-batch was never in the index.
+        if self.inserted.remove(&node).is_none() {
+            self.removed.push(node);
+        }
+        self.commit.removed.push((node, record));
+    }
+
+    /// Gives the clusters that were decided anew their identities.
+    fn identify(&mut self, outcome: Outcome, registry: &mut Registry, sequence: u64) {
+        let mut clusters = outcome.clusters;
+        clusters.retain(|cluster| !registry.is_unchanged(cluster));
+        let former = |node: &NodeId| {
+            let node = registry.known(*node);
+            Former { record: node.key, identity: node.identity }
+        };
+        let formers: Vec<Vec<Former>> =
+            clusters.iter().map(|cluster| cluster.iter().map(former).collect()).collect();
+        let assignments = cluster::assign(&formers, |id| registry.is_minted(id));
+        let losing = formers.iter().flatten().filter_map(|former| former.identity);
+        self.touched.extend(losing);
+        for (cluster, assignment) in clusters.into_iter().zip(&assignments) {
+            let moved = registry.assign(assignment.identity, cluster);
+            let identity = assignment.identity;
+            self.commit.members.extend(moved.iter().map(|node| (*node, identity)));
+            self.commit.mappings.extend(moved);
+            self.touched.insert(identity);
+        }
+        for assignment in &assignments {
+            self.note(assignment, sequence);
+            assignment.absorbed.iter().for_each(|ended| registry.end(ended));
+        }
+        self.retire(registry, sequence);
+        self.finish(outcome.edges);
+    }
+
+    /// Notes what an assignment changed.
+    fn note(&mut self, assignment: &cluster::Assignment, sequence: u64) {
+        let id = assignment.identity;
+        for ended in &assignment.absorbed {
+            self.touched.insert(*ended);
+            let status = Status::Merged { into: id };
+            self.commit.identities.push(IdentityRow { id: *ended, status, version: sequence });
+            self.change(ChangeKind::Merged, *ended, Some(id), sequence);
+        }
+        let (kind, other) = match assignment.origin {
+            Origin::Kept => return,
+            Origin::Created => (ChangeKind::Created, None),
+            Origin::SplitFrom(from) => (ChangeKind::Split, Some(from)),
+        };
+        self.commit.identities.push(IdentityRow { id, status: Status::Live, version: sequence });
+        self.change(kind, id, other, sequence);
+    }
+
+    /// Ends the identities that have no member left and were not merged into another.
+    fn retire(&mut self, registry: &mut Registry, sequence: u64) {
+        let merged: BTreeSet<IdentityId> =
+            self.commit.identities.iter().map(|row| row.id).collect();
+        for id in &self.touched {
+            if registry.members(id).is_empty() && !merged.contains(id) {
+                registry.end(id);
+                let row = IdentityRow { id: *id, status: Status::Retired, version: sequence };
+                self.commit.identities.push(row);
+            }
+        }
+    }
+
+    fn change(
+        &mut self,
+        kind: ChangeKind,
+        identity: IdentityId,
+        other: Option<IdentityId>,
+        sequence: u64,
+    ) {
+        self.commit.changes.push(Change {
+            kind,
+            identity,
+            other,
+            cause: "records".into(),
+            epoch: sequence,
+            occurred_at: self.commit.max_event_time,
+        });
+    }
+
+    fn finish(&mut self, edges: Vec<(NodeId, Vec<(NodeId, f32)>)>) {
+        let gone: BTreeSet<NodeId> = self.commit.removed.iter().map(|(node, _)| *node).collect();
+        let edge = |(lower, weight): (NodeId, f32)| Edge { lower, weight_bits: weight.into() };
+        self.commit.edges = edges
+            .into_iter()
+            .filter(|(node, _)| !gone.contains(node))
+            .map(|(node, edges)| (node, edges.into_iter().map(edge).collect()))
+            .collect();
+        self.commit.facts = std::mem::take(&mut self.facts).into_iter().collect();
+        self.commit.touched = std::mem::take(&mut self.touched).into_iter().collect();
+    }
+}

@@ -1,0 +1,262 @@
+//! How does what was committed become tables?
+//!
+//! The outbox of the state at one commit → rows → the five tables, each with the commit's number in its own
+//! transaction → the consistent set → the outbox is cleared. Each step may be repeated: a table that has the commit
+//! already does nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use futures::stream;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use rayon::prelude::*;
+use tokio::runtime::Runtime;
+
+use super::registry::Registry;
+use crate::config::PublishPlan;
+use crate::error::{Context, Error, Kind, Result};
+use crate::profile::{Mapping, Member, Profile, profile};
+use crate::record::{IdentityId, RecordKey};
+use crate::resolve::Resolver;
+use crate::sink::{self, CommitInfo, Latest, Table, TableSpec, rows, tables};
+use crate::state::{NodeId, Store, View};
+
+/// Rows that are in memory as columns at once.
+const ROWS_AT_ONCE: usize = 8_192;
+
+/// The tables of one pipeline.
+pub(super) struct Publisher {
+    runtime: Runtime,
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+    app: String,
+    profiles: Table,
+    identity_map: Table,
+    identity_changes: Table,
+    interactions: Table,
+    dead_letters: Table,
+}
+
+/// What one publish wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Published {
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+}
+
+impl Publisher {
+    /// Opens the tables, creating those that are not there, and takes them for this writer.
+    ///
+    /// **Errors:** `Data` where a table has a commit that the state has not: the state is an older copy.
+    pub(super) fn open(plan: &PublishPlan, app: &str, state: &Store) -> Result<Self> {
+        let act = || format!("publish.url = {}", plan.url);
+        let (store, root) = sink::open_store(&plan.url, &plan.options.0)
+            .map_err(|error| error.context(act()))?;
+        let runtime = runtime()?;
+        let (sequence, epoch) = (state.sequence(), state.epoch());
+        let open = async |spec: &'static TableSpec| {
+            let mut table = Table::open(Arc::clone(&store), &root, spec).await?;
+            if table.txn(app).is_some_and(|commit| commit > sequence) {
+                return Err(Error::data(format!(
+                    "table {} has commits that the state has not: restore the state, or publish to a new place",
+                    spec.name
+                )));
+            }
+            table.fence(app, epoch).await?;
+            Ok(table)
+        };
+        let opened = runtime.block_on(async {
+            Ok([
+                open(&tables::PROFILES).await?,
+                open(&tables::IDENTITY_MAP).await?,
+                open(&tables::IDENTITY_CHANGES).await?,
+                open(&tables::INTERACTIONS).await?,
+                open(&tables::DEAD_LETTERS).await?,
+            ])
+        });
+        let [profiles, identity_map, identity_changes, interactions, dead_letters] =
+            opened.map_err(|error: Error| error.context(act()))?;
+        Ok(Self {
+            runtime,
+            store,
+            root,
+            app: app.to_owned(),
+            profiles,
+            identity_map,
+            identity_changes,
+            interactions,
+            dead_letters,
+        })
+    }
+
+    /// Publishes what waits in the outbox, and clears it.
+    pub(super) fn publish(
+        &mut self,
+        state: &mut Store,
+        registry: &Registry,
+        resolver: &Resolver,
+    ) -> Result<Published> {
+        let view = state.view();
+        let commit = CommitInfo {
+            app: self.app.clone(),
+            commit: view.sequence(),
+            epoch: view.epoch(),
+            time_ms: view.max_event_time() / 1000,
+        };
+        let members = Members { view: &view, registry, resolver };
+        let published = self.write(&members, &commit)?;
+        drop(view);
+        state.clear_outbox(commit.commit)?;
+        Ok(published)
+    }
+
+    fn write(&mut self, members: &Members<'_>, commit: &CommitInfo) -> Result<Published> {
+        let view = members.view;
+        let (live, gone): (Vec<IdentityId>, Vec<IdentityId>) = view
+            .touched()?
+            .into_iter()
+            .partition(|identity| !members.registry.members(identity).is_empty());
+        let (mappings, unmapped) = members.mappings()?;
+        let runtime = &self.runtime;
+        let mut written = Vec::new();
+
+        let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
+        let chunks = live.chunks(ROWS_AT_ONCE).map(|identities| {
+            rows::profiles(&members.profiles(identities, commit.commit)?)
+        });
+        let profiles = self.profiles.upsert(stream::iter(chunks), live.len() as u64, &gone, commit);
+        written.push(runtime.block_on(profiles)?);
+
+        let chunks = mappings.chunks(ROWS_AT_ONCE).map(rows::identity_map);
+        let count = mappings.len() as u64;
+        let map = self.identity_map.upsert(stream::iter(chunks), count, &unmapped, commit);
+        written.push(runtime.block_on(map)?);
+
+        let changes = chunked(view.changes(), rows::identity_changes);
+        written.push(runtime.block_on(self.identity_changes.append(stream::iter(changes), commit))?);
+        let interactions = chunked(view.interactions(), rows::interactions);
+        written.push(
+            runtime.block_on(self.interactions.append(stream::iter(interactions), commit))?,
+        );
+        let letters = chunked(view.dead_letters(), rows::dead_letters);
+        written.push(runtime.block_on(self.dead_letters.append(stream::iter(letters), commit))?);
+
+        let latest = Latest { commit: commit.commit, tables: self.versions() };
+        runtime.block_on(sink::write_latest(&self.store, &self.root, &latest))?;
+        let files = written.iter().map(|written| written.files).sum();
+        Ok(Published { files, bytes: written.iter().map(|written| written.bytes).sum() })
+    }
+
+    fn versions(&self) -> BTreeMap<String, u64> {
+        [
+            &self.profiles,
+            &self.identity_map,
+            &self.identity_changes,
+            &self.interactions,
+            &self.dead_letters,
+        ]
+        .into_iter()
+        .map(|table| (table.spec().name.to_owned(), table.version()))
+        .collect()
+    }
+
+    /// The files of all tables and their bytes.
+    pub(super) fn size(&self) -> (u64, u64) {
+        let tables = [
+            &self.profiles,
+            &self.identity_map,
+            &self.identity_changes,
+            &self.interactions,
+            &self.dead_letters,
+        ];
+        tables.into_iter().map(Table::files).fold((0, 0), |(f, b), (g, c)| (f + g, b + c))
+    }
+}
+
+/// A runtime for the object store's client.
+pub(super) fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context(Kind::Unavailable, "start the runtime")
+}
+
+/// What a profile or a mapping is made from.
+struct Members<'a> {
+    view: &'a View,
+    registry: &'a Registry,
+    resolver: &'a Resolver,
+}
+
+impl Members<'_> {
+    /// The profiles of identities, in their order.
+    fn profiles(&self, identities: &[IdentityId], version: u64) -> Result<Vec<Profile>> {
+        identities
+            .par_iter()
+            .map(|identity| {
+                let nodes = self.registry.members(identity).iter();
+                let members = nodes.map(|node| self.member(*node)).collect::<Result<Vec<_>>>()?;
+                Ok(profile(*identity, version, &members))
+            })
+            .collect()
+    }
+
+    fn member(&self, node: NodeId) -> Result<Member> {
+        let row = self.registry.known(node);
+        let absent = || Error::internal("a member of an identity is not in the index");
+        Ok(Member {
+            record: row.key,
+            source: Arc::clone(&row.source),
+            record_id: row.record_id.as_deref().map(Into::into),
+            identity: self.resolver.identity(node).ok_or_else(absent)?,
+            facts: self.view.facts(node)?,
+        })
+    }
+
+    /// The rows of `identity_map` that changed, by record, and the records that are gone.
+    fn mappings(&self) -> Result<(Vec<Mapping>, Vec<String>)> {
+        let mut rows: BTreeMap<RecordKey, Mapping> = BTreeMap::new();
+        let mut gone = Vec::new();
+        for change in self.view.mappings()? {
+            match (change.removed, self.registry.node(change.node)) {
+                // A newer version of the row may have taken its place.
+                (Some(key), _) if self.registry.node_of(&key).is_none() => {
+                    gone.push(key.to_string());
+                }
+                (None, Some(node)) => {
+                    let Some(identity) = node.identity else { continue };
+                    rows.insert(
+                        node.key,
+                        Mapping {
+                            record: node.key,
+                            source: Arc::clone(&node.source),
+                            record_id: node.record_id.as_deref().map(Into::into),
+                            identity,
+                        },
+                    );
+                }
+                _ => {}
+            }
+        }
+        Ok((rows.into_values().collect(), gone))
+    }
+}
+
+/// Rows as they come → columns, some at once.
+fn chunked<T: Send>(
+    items: impl Iterator<Item = Result<T>> + Send,
+    columns: fn(&[T]) -> Result<RecordBatch>,
+) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+    let mut items = items.fuse();
+    std::iter::from_fn(move || {
+        let some: Result<Vec<T>> = items.by_ref().take(ROWS_AT_ONCE).collect();
+        match some {
+            Ok(some) if some.is_empty() => None,
+            Ok(some) => Some(columns(&some)),
+            Err(error) => Some(Err(error)),
+        }
+    })
+}

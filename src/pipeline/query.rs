@@ -1,0 +1,181 @@
+//! What does the state say about two records?
+
+use std::sync::Arc;
+
+use super::model;
+use super::job::load_resolver;
+use super::registry::Registry;
+use crate::block::RULES;
+use crate::config::Plan;
+use crate::error::{Error, Result};
+use crate::record::{EventKey, Field, Identity, IdentityId, RecordKey};
+use crate::resolve::Resolver;
+use crate::score::{Evidence, Model};
+use crate::source::Text;
+use crate::state::{self, NodeId, Status, Store};
+
+/// A state that is open for questions; no job can have it at the same time.
+pub struct Inspection {
+    store: Store,
+    registry: Registry,
+    resolver: Resolver,
+    sources: Vec<Arc<str>>,
+    channels: Vec<Arc<str>>,
+}
+
+/// A record, as an explanation shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordView {
+    /// Its key.
+    pub record: RecordKey,
+    /// The source that first brought it.
+    pub source: Arc<str>,
+    /// What it is matched by.
+    pub identity: Identity,
+    /// The identity it belongs to.
+    pub belongs_to: Option<IdentityId>,
+}
+
+/// Why two records belong together, or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    /// The records asked about.
+    pub records: [RecordView; 2],
+    /// What they say about being of one person.
+    pub evidence: Evidence,
+    /// By field: how many people seem to use the value that both have; 1 for fields that are not shared.
+    pub people: Vec<(Field, f64)>,
+    /// The names of the blocking rules under which they meet.
+    pub rules: Vec<&'static str>,
+    /// The match weight of the pair in bits.
+    pub weight_bits: f64,
+}
+
+/// Opens the state of a pipeline for questions.
+///
+/// **Errors:** `Fenced` while a job has it; `Invalid` where there is none yet.
+pub fn inspect(plan: &Plan) -> Result<Inspection> {
+    if !plan.state.path.exists() {
+        return Err(Error::invalid(format!(
+            "[state] path = {}: there is no state yet: run the pipeline first",
+            plan.state.path.display()
+        )));
+    }
+    let mut store = Store::open(&plan.state.path, &state::Options::default())?;
+    let model = model::frozen(&plan.matching, &mut store)?;
+    let view = store.view();
+    let registry = Registry::load(&view)?;
+    let resolver = load_resolver(model, &view)?;
+    drop(view);
+    let channel = |text: &Text| match text {
+        Text::Constant(channel) => Some(Arc::clone(channel)),
+        _ => None,
+    };
+    let channels = plan.sources.iter().filter_map(|source| channel(&source.mapping.channel));
+    Ok(Inspection {
+        store,
+        registry,
+        resolver,
+        channels: channels.collect(),
+        sources: plan.sources.iter().map(|source| Arc::clone(&source.name)).collect(),
+    })
+}
+
+impl Inspection {
+    /// The model that decides.
+    pub fn model(&self) -> &Model {
+        self.resolver.model()
+    }
+
+    /// The record that a person means: an event id (`channel:id` where channels share ids), a source's own row key
+    /// (`source:id` likewise), or a record key.
+    ///
+    /// **Errors:** `Invalid` where nothing, or more than one record, is meant.
+    pub fn find(&self, reference: &str) -> Result<NodeId> {
+        let mut found = Vec::new();
+        if let Ok(key) = reference.parse::<RecordKey>() {
+            found.extend(self.registry.node_of(&key));
+        }
+        for channel in &self.channels {
+            let own = reference.strip_prefix(&**channel).and_then(|rest| rest.strip_prefix(':'));
+            for id in [Some(reference), own].into_iter().flatten() {
+                let key = EventKey::hash([channel.as_bytes(), id.as_bytes()]);
+                found.extend(self.store.node_of_event(&key)?);
+            }
+        }
+        for source in &self.sources {
+            let own = reference.strip_prefix(&**source).and_then(|rest| rest.strip_prefix(':'));
+            for id in [Some(reference), own].into_iter().flatten() {
+                let key = RecordKey::hash([&b"row"[..], source.as_bytes(), id.as_bytes()]);
+                found.extend(self.registry.node_of(&key));
+            }
+        }
+        found.retain(|node| self.registry.node(*node).is_some());
+        found.sort_unstable();
+        found.dedup();
+        match found.as_slice() {
+            [node] => Ok(*node),
+            [] => Err(Error::invalid(
+                "no event, row or record of that name: give an event id, a source's row key, or a record key",
+            )),
+            _ => Err(Error::invalid("several records have that name: write channel:id or source:id")),
+        }
+    }
+
+    /// What two records say about being of one person.
+    pub fn why(&self, left: NodeId, right: NodeId) -> Result<Why> {
+        let absent = || Error::internal("a record of the registry is not in the index");
+        let evidence = self.resolver.evidence(left, right).ok_or_else(absent)?;
+        let agreed = |field: &Field| evidence.levels[*field as usize] == 1;
+        let people = Field::ALL.into_iter().filter(agreed);
+        let people = people.filter_map(|field| Some((field, self.resolver.people(left, field)?)));
+        Ok(Why {
+            records: [self.view(left)?, self.view(right)?],
+            weight_bits: evidence.weight(self.model()),
+            people: people.collect(),
+            rules: self
+                .resolver
+                .meeting_rules(left, right)
+                .into_iter()
+                .map(|rule| RULES[rule].name)
+                .collect(),
+            evidence,
+        })
+    }
+
+    /// The identity that an id stands for today: merged ones forward.
+    pub fn current(&self, identity: IdentityId) -> Result<Option<IdentityId>> {
+        let view = self.store.view();
+        let mut id = identity;
+        loop {
+            match view.identity(&id)?.map(|row| row.status) {
+                Some(Status::Live) => return Ok(Some(id)),
+                Some(Status::Merged { into }) => id = into,
+                Some(Status::Retired) | None => return Ok(None),
+            }
+        }
+    }
+
+    fn view(&self, node: NodeId) -> Result<RecordView> {
+        let absent = || Error::internal("a record of the registry is not in the index");
+        let row = self.registry.node(node).ok_or_else(absent)?;
+        Ok(RecordView {
+            record: row.key,
+            source: Arc::clone(&row.source),
+            identity: self.resolver.identity(node).ok_or_else(absent)?,
+            belongs_to: row.identity,
+        })
+    }
+}
+
+/// Checks that a pipeline could run: its model, its sources and its place to publish can be opened. Reads nothing of
+/// the sources' content and leaves the state alone.
+pub fn check(plan: &Plan) -> Result<()> {
+    model::wanted(&plan.matching)?;
+    for source in &plan.sources {
+        crate::source::open(source, &crate::source::Positions::new())?;
+    }
+    crate::sink::open_store(&plan.publish.url, &plan.publish.options.0)
+        .map_err(|error| error.context(format!("publish.url = {}", plan.publish.url)))?;
+    Ok(())
+}

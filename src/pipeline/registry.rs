@@ -1,0 +1,154 @@
+//! Which node is a record, and which identity does it belong to?
+//!
+//! In memory, made from the state's rows on open. Of the decisions, it keeps the last.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::error::{Error, Result};
+use crate::record::{IdentityId, Micros, RecordKey};
+use crate::state::{NodeId, RecordRow, Status, View};
+
+/// Event time and content hash of a keyed record's version; the greater is the newer.
+pub(super) type Version = (Micros, [u8; 16]);
+
+/// What is known of a node besides its content.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) key: RecordKey,
+    pub(super) source: Arc<str>,
+    pub(super) record_id: Option<Box<str>>,
+    pub(super) version: Version,
+    /// `None` until it was decided for the first time.
+    pub(super) identity: Option<IdentityId>,
+}
+
+/// The nodes and identities of the state.
+#[derive(Default)]
+pub(super) struct Registry {
+    node_of: FxHashMap<RecordKey, NodeId>,
+    nodes: Vec<Option<Node>>,
+    members: FxHashMap<IdentityId, Vec<NodeId>>,
+    /// Every id that was ever minted.
+    minted: FxHashSet<IdentityId>,
+}
+
+impl Registry {
+    pub(super) fn load(view: &View) -> Result<Self> {
+        let mut registry = Self::default();
+        registry.nodes.resize(view.next_node() as usize, None);
+        for row in view.records() {
+            let (node, row) = row?;
+            registry.put(node, Node::from(row));
+        }
+        for row in view.members() {
+            let (node, identity) = row?;
+            let orphan = || Error::data("state: an identity's member has no record");
+            let entry = registry.nodes.get_mut(node as usize).and_then(Option::as_mut);
+            entry.ok_or_else(orphan)?.identity = Some(identity);
+            registry.members.entry(identity).or_default().push(node);
+        }
+        for row in view.identities() {
+            let row = row?;
+            registry.minted.insert(row.id);
+            if (row.status == Status::Live) != registry.members.contains_key(&row.id) {
+                return Err(Error::data("state: an identity's status and its members disagree"));
+            }
+        }
+        Ok(registry)
+    }
+
+    /// The number that the next node gets.
+    pub(super) fn next_node(&self) -> NodeId {
+        NodeId::try_from(self.nodes.len()).expect("the state refuses to give out more numbers")
+    }
+
+    pub(super) fn node_of(&self, key: &RecordKey) -> Option<NodeId> {
+        self.node_of.get(key).copied()
+    }
+
+    pub(super) fn node(&self, node: NodeId) -> Option<&Node> {
+        self.nodes.get(node as usize)?.as_ref()
+    }
+
+    pub(super) fn known(&self, node: NodeId) -> &Node {
+        self.node(node).expect("clusters and members hold only nodes that are there")
+    }
+
+    /// Puts a node in; an older one of the same key must be taken out before.
+    pub(super) fn put(&mut self, node: NodeId, row: Node) {
+        if self.nodes.len() <= node as usize {
+            self.nodes.resize(node as usize + 1, None);
+        }
+        self.node_of.insert(row.key, node);
+        if let Some(identity) = row.identity {
+            self.members.entry(identity).or_default().push(node);
+        }
+        self.nodes[node as usize] = Some(row);
+    }
+
+    /// Takes a node out.
+    pub(super) fn take(&mut self, node: NodeId) -> Option<Node> {
+        let row = self.nodes.get_mut(node as usize)?.take()?;
+        self.node_of.remove(&row.key);
+        if let Some(members) = row.identity.and_then(|id| self.members.get_mut(&id)) {
+            members.retain(|member| *member != node);
+        }
+        Some(row)
+    }
+
+    /// The members of a live identity, in no order; none for one that ended.
+    pub(super) fn members(&self, identity: &IdentityId) -> &[NodeId] {
+        self.members.get(identity).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    pub(super) fn is_minted(&self, identity: &IdentityId) -> bool {
+        self.minted.contains(identity)
+    }
+
+    /// Whether a cluster is all of one identity, and nothing else.
+    pub(super) fn is_unchanged(&self, cluster: &[NodeId]) -> bool {
+        let identity = cluster.first().and_then(|node| self.known(*node).identity);
+        identity.is_some_and(|id| {
+            self.members(&id).len() == cluster.len()
+                && cluster.iter().all(|node| self.known(*node).identity == Some(id))
+        })
+    }
+
+    /// Makes nodes the members of an identity; returns those that were not.
+    pub(super) fn assign(&mut self, identity: IdentityId, nodes: Vec<NodeId>) -> Vec<NodeId> {
+        self.minted.insert(identity);
+        let mut moved = Vec::new();
+        for node in &nodes {
+            let row = self.nodes[*node as usize].as_mut().expect("clusters hold nodes that are there");
+            if row.identity.replace(identity) != Some(identity) {
+                moved.push(*node);
+            }
+        }
+        self.members.insert(identity, nodes);
+        moved
+    }
+
+    /// Ends an identity.
+    pub(super) fn end(&mut self, identity: &IdentityId) {
+        self.members.remove(identity);
+    }
+
+    /// How many identities are live.
+    pub(super) fn identities(&self) -> u64 {
+        self.members.len() as u64
+    }
+}
+
+impl From<RecordRow> for Node {
+    fn from(row: RecordRow) -> Self {
+        Self {
+            key: row.key,
+            source: row.source,
+            record_id: row.record_id.map(Into::into),
+            version: row.version,
+            identity: None,
+        }
+    }
+}
