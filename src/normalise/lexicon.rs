@@ -1,0 +1,160 @@
+//! What is known of names and mail domains before any record is seen?
+//!
+//! Lists of nicknames, of name frequencies and of mail domains, embedded from `data/` (origin and licences in
+//! its `README.md`) and parsed once. All keys are as the normalisers write them: `a`–`z`, or lower-case domains.
+
+use std::sync::OnceLock;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// The formal names that `token` is a nickname of, ascending; empty if there are none.
+pub fn formal_names(token: &str) -> &'static [&'static str] {
+    tables().formal.get(token).map_or(&[], Vec::as_slice)
+}
+
+/// One name for all nicknames: the first of the formal names, else the token itself.
+pub fn canonical_given(token: &str) -> &str {
+    formal_names(token).first().copied().unwrap_or(token)
+}
+
+/// Whether two given names may be one: equal, nickname and formal name, or nicknames of one formal name.
+/// Symmetric, but not transitive: `alex` belongs to many.
+pub fn is_nickname_pair(left: &str, right: &str) -> bool {
+    let (lefts, rights) = (formal_names(left), formal_names(right));
+    left == right
+        || lefts.contains(&right)
+        || rights.contains(&left)
+        || lefts.iter().any(|name| rights.contains(name))
+}
+
+/// Every (formal name, nickname) pair, ascending.
+pub fn nicknames() -> impl Iterator<Item = (&'static str, &'static str)> {
+    include_str!("data/nicknames.txt").lines().flat_map(|line| {
+        let mut names = line.split(' ');
+        let formal = names.next().unwrap_or_default();
+        names.map(move |nickname| (formal, nickname))
+    })
+}
+
+/// The share of people (0 to 1) who bear a given name: the mean of women and men. None if it is not listed.
+pub fn given_share(token: &str) -> Option<f64> {
+    tables().given.get(token).copied()
+}
+
+/// The share of people (0 to 1) who bear a surname. None if it is not listed.
+pub fn surname_share(token: &str) -> Option<f64> {
+    tables().surname.get(token).copied()
+}
+
+/// Whether anyone can have an address at a domain: sharing it says nothing about two people.
+pub fn is_free_mail(domain: &str) -> bool {
+    tables().free_mail.contains(domain)
+}
+
+/// Whether a domain, or one that it is under, hands out throw-away addresses.
+pub fn is_disposable(domain: &str) -> bool {
+    let listed = &tables().disposable;
+    let mut rest = domain;
+    loop {
+        if listed.contains(rest) {
+            return true;
+        }
+        match rest.split_once('.') {
+            Some((_, parent)) => rest = parent,
+            None => return false,
+        }
+    }
+}
+
+/// The domains of free mail providers, ascending.
+pub fn free_mail_domains() -> impl Iterator<Item = &'static str> {
+    include_str!("data/free_mail.txt").lines()
+}
+
+struct Tables {
+    formal: FxHashMap<&'static str, Vec<&'static str>>,
+    given: FxHashMap<&'static str, f64>,
+    surname: FxHashMap<&'static str, f64>,
+    free_mail: FxHashSet<&'static str>,
+    disposable: FxHashSet<&'static str>,
+}
+
+fn tables() -> &'static Tables {
+    static TABLES: OnceLock<Tables> = OnceLock::new();
+    TABLES.get_or_init(|| Tables {
+        formal: formal_by_nickname(),
+        given: shares(include_str!("data/given.txt")),
+        surname: shares(include_str!("data/surnames.txt")),
+        free_mail: free_mail_domains().collect(),
+        disposable: include_str!("data/disposable.txt").lines().collect(),
+    })
+}
+
+/// `nicknames` ascends by formal name, so each list does too.
+fn formal_by_nickname() -> FxHashMap<&'static str, Vec<&'static str>> {
+    let mut formal: FxHashMap<_, Vec<_>> = FxHashMap::default();
+    for (name, nickname) in nicknames() {
+        formal.entry(nickname).or_default().push(name);
+    }
+    formal
+}
+
+/// Reads lines of a name and its percentages; the share is their mean.
+fn shares(list: &'static str) -> FxHashMap<&'static str, f64> {
+    list.lines()
+        .filter_map(|line| {
+            let (name, rest) = line.split_once(' ')?;
+            let percents: Vec<f64> = rest.split(' ').filter_map(|p| p.parse().ok()).collect();
+            Some((name, percents.iter().sum::<f64>() / percents.len() as f64 / 100.0))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_whole_and_in_order() {
+        let pairs: Vec<_> = nicknames().collect();
+        assert_eq!(pairs.len(), 2691);
+        assert!(pairs.is_sorted());
+        assert_eq!(free_mail_domains().count(), 4778);
+        assert!(free_mail_domains().is_sorted());
+        assert_eq!(tables().surname.len(), 20_000);
+        assert_eq!(tables().disposable.len(), 10_181);
+    }
+
+    #[test]
+    fn nicknames_meet() {
+        assert!(formal_names("bob").contains(&"robert"));
+        assert!(formal_names("xyz").is_empty());
+        assert!(formal_names("alex").is_sorted());
+        assert_eq!(canonical_given("bob"), "bert");
+        assert_eq!(canonical_given("horatio"), "horatio");
+        for (left, right) in [("bob", "robert"), ("bob", "rob"), ("liz", "beth"), ("zz", "zz")] {
+            assert!(
+                is_nickname_pair(left, right) && is_nickname_pair(right, left),
+                "{left} {right}"
+            );
+        }
+        assert!(!is_nickname_pair("bob", "william"));
+    }
+
+    #[test]
+    fn shares_are_of_one() {
+        let share = given_share("leslie").expect("a name of women and men");
+        assert!((share - (0.00154 + 0.00081) / 2.0).abs() < 1e-9, "{share}");
+        assert!((surname_share("smith").expect("the commonest surname") - 0.01006).abs() < 1e-9);
+        assert_eq!(surname_share("qqqq"), None);
+        assert!(tables().given.values().sum::<f64>() < 1.0);
+    }
+
+    #[test]
+    fn domains_are_known() {
+        assert!(is_free_mail("gmail.com") && is_free_mail("web.de"));
+        assert!(!is_free_mail("example.com"));
+        assert!(is_disposable("mailinator.com") && is_disposable("eu.mailinator.com"));
+        assert!(!is_disposable("gmail.com") && !is_disposable("com"));
+    }
+}
