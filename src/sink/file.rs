@@ -1,0 +1,364 @@
+//! How do rows become one Parquet file, and come back?
+//!
+//! Encoding is work for the processor, so it leaves the runtime. What is encoded goes to the store a row group at a
+//! time.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute;
+use arrow::datatypes::{
+    DataType, Date32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use bytes::Bytes;
+use chrono::{DateTime, Datelike, Utc};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderOptions, RowFilter};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::{ArrowWriter, ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use serde_json::{Map, Value, json};
+use tokio::io::AsyncWriteExt;
+
+use super::log::Add;
+use super::spec::TableSpec;
+use super::store::store_error;
+use crate::error::{Context, Error, Kind, Result};
+
+/// Rows in a row group at most.
+pub(super) const ROW_GROUP_ROWS: usize = 122_880;
+/// Encoded bytes in a row group at most, for tables whose rows are large.
+const ROW_GROUP_BYTES: usize = 128 << 20;
+/// Rows that are read at once.
+const READ_ROWS: usize = 8192;
+
+/// What all our Parquet files have in common.
+pub(super) fn properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("1 is a level of zstd")))
+        .set_created_by(concat!("onefold version ", env!("CARGO_PKG_VERSION")).into())
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+}
+
+fn table_properties(spec: &TableSpec) -> WriterProperties {
+    let mut properties = properties();
+    for path in spec.dictionary_paths() {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), true);
+    }
+    for name in spec.statistics {
+        let path = ColumnPath::new(vec![(*name).into()]);
+        properties = properties.set_column_statistics_enabled(path, EnabledStatistics::Page);
+    }
+    properties.build()
+}
+
+/// A data file that is being written.
+pub(super) struct Writer {
+    name: String,
+    /// Away while a batch is being encoded, and for good after a failure.
+    encoder: Option<ArrowWriter<Vec<u8>>>,
+    upload: BufWriter,
+    rows: u64,
+    bytes: u64,
+    bounds: Bounds,
+}
+
+impl Writer {
+    /// Starts file `name` in the folder of a table.
+    pub(super) fn create(
+        store: Arc<dyn ObjectStore>,
+        folder: &Path,
+        name: String,
+        spec: &'static TableSpec,
+    ) -> Result<Self> {
+        let options = ArrowWriterOptions::new()
+            .with_properties(table_properties(spec))
+            .with_skip_arrow_metadata(true);
+        let encoder = ArrowWriter::try_new_with_options(Vec::new(), spec.schema(), options)
+            .context(Kind::Internal, "start Parquet file")?;
+        let upload = BufWriter::new(store, folder.clone().join(name.as_str()));
+        let bounds = Bounds { columns: spec.statistics, values: BTreeMap::new() };
+        Ok(Self { name, encoder: Some(encoder), upload, rows: 0, bytes: 0, bounds })
+    }
+
+    /// How many rows were written so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Adds rows.
+    pub(super) async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.bounds.extend(&batch)?;
+        self.encode(move |encoder| encoder.write(&batch)).await
+    }
+
+    /// Ends the row group.
+    pub(super) async fn end_row_group(&mut self) -> Result<()> {
+        self.encode(ArrowWriter::flush).await
+    }
+
+    /// Ends the file; when this returns, it is stored durably.
+    pub(super) async fn finish(mut self, time_ms: i64, tag: Option<String>) -> Result<Add> {
+        self.encode(|encoder| encoder.finish().map(|_| ())).await?;
+        self.upload
+            .shutdown()
+            .await
+            .context(Kind::Unavailable, format!("put data file {}", self.name))?;
+        Ok(Add {
+            path: self.name,
+            partition_values: BTreeMap::new(),
+            size: i64::try_from(self.bytes).unwrap_or(i64::MAX),
+            modification_time: time_ms,
+            data_change: true,
+            stats: Some(self.bounds.statistics(self.rows).to_string()),
+            tags: tag.map(|tag| BTreeMap::from([(BUCKET_TAG.to_owned(), Some(tag))])),
+        })
+    }
+
+    async fn encode(
+        &mut self,
+        work: impl FnOnce(&mut ArrowWriter<Vec<u8>>) -> ParquetResult<()> + Send + 'static,
+    ) -> Result<()> {
+        let gone = || Error::internal("a data file that failed is written on");
+        let mut encoder = self.encoder.take().ok_or_else(gone)?;
+        let encoded = tokio::task::spawn_blocking(move || {
+            work(&mut encoder)?;
+            let bytes = std::mem::take(encoder.inner_mut());
+            Ok::<_, ParquetError>((encoder, bytes))
+        });
+        let (encoder, bytes) = encoded
+            .await
+            .context(Kind::Internal, "encode rows")?
+            .context(Kind::Internal, "encode rows")?;
+        self.encoder = Some(encoder);
+        self.bytes += bytes.len() as u64;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let put = self.upload.put(Bytes::from(bytes)).await;
+        put.map_err(|error| store_error(format!("put data file {}", self.name), error))
+    }
+}
+
+/// The tag of a file that says which bucket of an upserted table it is: `bits/number`.
+pub(super) const BUCKET_TAG: &str = "onefold.bucket";
+
+/// The least and greatest values of the columns that have statistics.
+struct Bounds {
+    columns: &'static [&'static str],
+    /// Nothing for a column that has a value which the log cannot state.
+    values: BTreeMap<&'static str, Option<(Value, Value)>>,
+}
+
+impl Bounds {
+    fn extend(&mut self, batch: &RecordBatch) -> Result<()> {
+        for name in self.columns {
+            let column = batch.column_by_name(name);
+            let column = column.ok_or_else(|| Error::internal(format!("no column {name}")))?;
+            if column.is_empty() {
+                continue;
+            }
+            let new = bounds(column);
+            match self.values.get_mut(name) {
+                None => _ = self.values.insert(name, new),
+                Some(known) => *known = known.take().zip(new).map(|(a, b)| wider(a, b)),
+            }
+        }
+        Ok(())
+    }
+
+    fn statistics(&self, rows: u64) -> Value {
+        let known = || self.values.iter().filter_map(|(name, both)| Some((*name, both.as_ref()?)));
+        let side = |of: fn(&(Value, Value)) -> &Value| -> Map<String, Value> {
+            known().map(|(name, both)| (name.into(), of(both).clone())).collect()
+        };
+        let nulls: Map<String, Value> = known().map(|(name, _)| (name.into(), json!(0))).collect();
+        json!({
+            "numRecords": rows,
+            "minValues": side(|both| &both.0),
+            "maxValues": side(|both| &both.1),
+            "nullCount": nulls,
+        })
+    }
+}
+
+fn wider(a: (Value, Value), b: (Value, Value)) -> (Value, Value) {
+    let least = if order(&b.0) < order(&a.0) { b.0 } else { a.0 };
+    let greatest = if order(&b.1) > order(&a.1) { b.1 } else { a.1 };
+    (least, greatest)
+}
+
+/// Texts, numbers, days and times (all of one width) order as their JSON does.
+fn order(value: &Value) -> (Option<i64>, Option<&str>) {
+    (value.as_i64(), value.as_str())
+}
+
+/// The least and greatest value of a column, as the Delta log writes them; `None` of an empty one.
+fn bounds(column: &ArrayRef) -> Option<(Value, Value)> {
+    let both = match column.data_type() {
+        DataType::Utf8 => {
+            let texts = column.as_string::<i32>();
+            (json!(compute::min_string(texts)?), json!(compute::max_string(texts)?))
+        }
+        DataType::Int64 => {
+            let longs = column.as_primitive::<Int64Type>();
+            (json!(compute::min(longs)?), json!(compute::max(longs)?))
+        }
+        DataType::Date32 => {
+            let days = column.as_primitive::<Date32Type>();
+            (day(compute::min(days)?)?, day(compute::max(days)?)?)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            let times = column.as_primitive::<TimestampMicrosecondType>();
+            (time(compute::min(times)?)?, time(compute::max(times)?)?)
+        }
+        _ => return None,
+    };
+    Some(both)
+}
+
+fn day(days: i32) -> Option<Value> {
+    let day = DateTime::from_timestamp(i64::from(days) * 86_400, 0).filter(has_four_digits)?;
+    Some(json!(day.format("%Y-%m-%d").to_string()))
+}
+
+fn time(micros: i64) -> Option<Value> {
+    let time = DateTime::from_timestamp_micros(micros).filter(has_four_digits)?;
+    Some(json!(time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
+}
+
+fn has_four_digits(time: &DateTime<Utc>) -> bool {
+    (0..=9999).contains(&time.year())
+}
+
+/// A file of the store that can be read.
+#[derive(Clone, Debug)]
+pub(super) struct Reader {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) path: Path,
+    pub(super) bytes: u64,
+}
+
+/// A file whose footer was read.
+pub(super) struct Opened(ParquetRecordBatchStreamBuilder<Reader>);
+
+impl Reader {
+    /// Reads the footer.
+    pub(super) async fn open(self) -> Result<Opened> {
+        let path = self.path.clone();
+        let options = ArrowReaderOptions::new()
+            .with_skip_arrow_metadata(true)
+            .with_page_index_policy(PageIndexPolicy::Optional);
+        let opened = ParquetRecordBatchStreamBuilder::new_with_options(self, options).await;
+        Ok(Opened(opened.map_err(|error| parquet_error(error).context(format!("open {path}")))?))
+    }
+}
+
+impl Opened {
+    /// The file's columns.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        self.0.schema()
+    }
+
+    /// Reads the rows in order; `columns` chooses among top-level columns, in the file's order.
+    pub(super) fn read(
+        self,
+        columns: Option<&[String]>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let mask = match columns {
+            Some(names) => roots(&self.0, names)?,
+            None => ProjectionMask::all(),
+        };
+        rows(self.0.with_projection(mask))
+    }
+
+    /// Reads the rows whose text column `key` equals `value`.
+    pub(super) fn find(
+        self,
+        key: &str,
+        value: &str,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let mask = roots(&self.0, &[key.into()])?;
+        let value = arrow::array::StringArray::new_scalar(value);
+        let equal = ArrowPredicateFn::new(mask, move |batch| {
+            compute::kernels::cmp::eq(batch.column(0), &value)
+        });
+        rows(self.0.with_row_filter(RowFilter::new(vec![Box::new(equal)])))
+    }
+}
+
+fn roots(
+    file: &ParquetRecordBatchStreamBuilder<Reader>,
+    names: &[String],
+) -> Result<ProjectionMask> {
+    let index = |name: &String| {
+        let found = file.schema().index_of(name);
+        found.map_err(|_| Error::invalid(format!("no column {name:?} in the table")))
+    };
+    let indices = names.iter().map(index).collect::<Result<Vec<_>>>()?;
+    Ok(ProjectionMask::roots(file.parquet_schema(), indices))
+}
+
+fn rows(
+    file: ParquetRecordBatchStreamBuilder<Reader>,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let batches = file.with_batch_size(READ_ROWS).build().map_err(parquet_error)?;
+    Ok(batches.map_err(parquet_error).boxed())
+}
+
+/// What cannot be fetched is away; what cannot be decoded is damaged.
+fn parquet_error(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<object_store::Error>() {
+            Ok(source) => store_error("read data file", *source),
+            Err(source) => Error::unavailable("read data file").caused_by(source),
+        },
+        error => Error::data("read data file").caused_by(error),
+    }
+}
+
+impl AsyncFileReader for Reader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
+        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
+    }
+
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
+        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
+        async move {
+            let bytes = self.bytes;
+            let reader = ParquetMetaDataReader::new()
+                .with_prefetch_hint(Some(64 << 10))
+                .with_arrow_reader_options(options);
+            Ok(Arc::new(reader.load_and_finish(self, bytes).await?))
+        }
+        .boxed()
+    }
+}
+
+fn external(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
+}

@@ -1,0 +1,319 @@
+//! How do rows become columns?
+//!
+//! Each function takes the rows of one table and returns them as columns of its [`TableSpec`], in the order given.
+//! Callers hand in some thousand rows at a time: a batch's text and bytes must stay below 2 GiB a column.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::DataType;
+
+use super::spec::TableSpec;
+use super::tables;
+use crate::error::{Context, Error, Kind, Result};
+use crate::profile::{Change, Interaction, Mapping, Profile, Seen, SourceId, Value, ValueAddress};
+use crate::record::{Address, Consent, ConsentState, DeadLetter, Micros, Money, MoneyKind};
+
+/// Bytes of payloads in one batch at most.
+const PAYLOAD_BYTES_MAX: usize = 1 << 30;
+
+/// The columns of `profiles`.
+pub fn profiles(rows: &[Profile]) -> Result<RecordBatch> {
+    let spec = &tables::PROFILES;
+    let value = |of: fn(&Profile) -> &Option<Value>| {
+        optional_texts(rows.iter().map(move |p| of(p).as_ref().map(|v| v.value.as_str())))
+    };
+    batch(
+        spec,
+        vec![
+            hex(rows.iter().map(|p| &p.identity.0[..])),
+            longs(rows.iter().map(|p| p.version)),
+            Arc::new(BooleanArray::from_iter(rows.iter().map(|p| Some(p.known)))),
+            value(|p| &p.given),
+            value(|p| &p.surname),
+            value(|p| &p.birth_date),
+            values(spec, "emails", rows.iter().map(|p| &p.emails[..]))?,
+            values(spec, "phones", rows.iter().map(|p| &p.phones[..]))?,
+            addresses(spec, rows)?,
+            ids(spec, rows)?,
+            consent(spec, rows)?,
+            activity(spec, rows)?,
+            purchases(spec, rows)?,
+            categories(spec, rows)?,
+            longs(rows.iter().map(|p| p.events)),
+            longs(rows.iter().map(|p| p.records)),
+            times(rows.iter().map(|p| p.first_seen)),
+            times(rows.iter().map(|p| p.last_seen)),
+            Arc::new(Int64Array::from_iter(rows.iter().map(|p| p.sentiment_milli))),
+            provenance(spec, rows)?,
+        ],
+    )
+}
+
+/// The columns of `identity_map`.
+pub fn identity_map(rows: &[Mapping]) -> Result<RecordBatch> {
+    batch(
+        &tables::IDENTITY_MAP,
+        vec![
+            hex(rows.iter().map(|m| &m.record.0[..])),
+            texts(rows.iter().map(|m| &*m.source)),
+            optional_texts(rows.iter().map(|m| m.record_id.as_deref())),
+            hex(rows.iter().map(|m| &m.identity.0[..])),
+        ],
+    )
+}
+
+/// The columns of `identity_changes`.
+pub fn identity_changes(rows: &[Change]) -> Result<RecordBatch> {
+    let other = rows.iter().map(|c| c.other.map(|other| hex_text(&other.0)));
+    batch(
+        &tables::IDENTITY_CHANGES,
+        vec![
+            texts(rows.iter().map(|c| c.kind.name())),
+            hex(rows.iter().map(|c| &c.identity.0[..])),
+            Arc::new(other.collect::<StringArray>()),
+            texts(rows.iter().map(|c| &*c.cause)),
+            longs(rows.iter().map(|c| c.epoch)),
+            times(rows.iter().map(|c| c.occurred_at)),
+        ],
+    )
+}
+
+/// The columns of `interactions`.
+pub fn interactions(rows: &[Interaction]) -> Result<RecordBatch> {
+    let money = || rows.iter().map(|i| i.details.money.as_ref());
+    let consent = || rows.iter().map(|i| i.details.consent.as_ref());
+    batch(
+        &tables::INTERACTIONS,
+        vec![
+            texts(rows.iter().map(|i| &*i.event_id)),
+            texts(rows.iter().map(|i| &*i.channel)),
+            texts(rows.iter().map(|i| &*i.kind)),
+            times(rows.iter().map(|i| i.occurred_at)),
+            hex(rows.iter().map(|i| &i.record.0[..])),
+            texts(rows.iter().map(|i| &*i.source)),
+            Arc::new(Date32Array::from_iter_values(rows.iter().map(|i| day(i.occurred_at)))),
+            optional_texts(money().map(|money| Some(money_name(money?)))),
+            optional_texts(money().map(|money| Some(&*money?.currency))),
+            Arc::new(Int32Array::from_iter(money().map(|money| Some(i32::from(money?.decimals))))),
+            Arc::new(Int64Array::from_iter(money().map(|money| Some(money?.minor)))),
+            optional_texts(consent().map(|consent| Some(&*consent?.purpose))),
+            optional_texts(consent().map(|consent: Option<&Consent>| Some(state(consent?.state)))),
+            optional_texts(rows.iter().map(|i| i.details.category.as_deref())),
+            optional_texts(rows.iter().map(|i| i.details.campaign.as_deref())),
+            Arc::new(Int64Array::from_iter(
+                rows.iter().map(|i| i.details.sentiment_milli.map(i64::from)),
+            )),
+        ],
+    )
+}
+
+/// The columns of `dead_letters`.
+///
+/// **Errors:** `Internal` where the payloads come to more than 1 GiB.
+pub fn dead_letters(rows: &[DeadLetter]) -> Result<RecordBatch> {
+    if rows.iter().map(|d| d.payload.len()).sum::<usize>() > PAYLOAD_BYTES_MAX {
+        return Err(Error::internal("too many bytes of dead letters for one batch"));
+    }
+    batch(
+        &tables::DEAD_LETTERS,
+        vec![
+            texts(rows.iter().map(|d| &*d.origin.source)),
+            texts(rows.iter().map(|d| &*d.origin.partition)),
+            longs(rows.iter().map(|d| d.origin.offset)),
+            texts(rows.iter().map(|d| d.reason.name())),
+            texts(rows.iter().map(|d| &*d.detail)),
+            Arc::new(BinaryArray::from_iter_values(rows.iter().map(|d| &d.payload[..]))),
+        ],
+    )
+}
+
+/// The four columns that say where a value is from.
+fn seen<'a>(all: impl Iterator<Item = &'a Seen> + Clone) -> [ArrayRef; 4] {
+    [
+        times(all.clone().map(|seen| seen.at)),
+        longs(all.clone().map(|seen| seen.count)),
+        texts(all.clone().map(|seen| &*seen.source)),
+        hex(all.map(|seen| &seen.record.0[..])),
+    ]
+}
+
+fn values<'a>(
+    spec: &TableSpec,
+    column: &str,
+    rows: impl Iterator<Item = &'a [Value]> + Clone,
+) -> Result<ArrayRef> {
+    let all = || rows.clone().flatten();
+    let mut columns = vec![texts(all().map(|value| &*value.value))];
+    columns.extend(seen(all().map(|value| &value.seen)));
+    list(spec, column, rows.map(<[_]>::len), columns)
+}
+
+fn addresses(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
+    let all = || rows.iter().flat_map(|p| &p.addresses);
+    let part = |of: fn(&Address) -> &Option<String>| {
+        optional_texts(all().map(move |a: &ValueAddress| of(&a.address).as_deref()))
+    };
+    let mut columns = vec![
+        part(|a| &a.line),
+        part(|a| &a.city),
+        part(|a| &a.region),
+        part(|a| &a.postcode),
+        part(|a| &a.country),
+    ];
+    columns.extend(seen(all().map(|address| &address.seen)));
+    list(spec, "addresses", rows.iter().map(|p| p.addresses.len()), columns)
+}
+
+fn ids(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
+    let all = || rows.iter().flat_map(|p| &p.ids);
+    let columns = vec![
+        texts(all().map(|id: &SourceId| &*id.kind)),
+        texts(all().map(|id| &*id.source)),
+        texts(all().map(|id| &*id.value)),
+    ];
+    list(spec, "ids", rows.iter().map(|p| p.ids.len()), columns)
+}
+
+fn consent(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
+    let all = || rows.iter().flat_map(|p| &p.consent);
+    let columns = vec![
+        texts(all().map(|consent| &*consent.purpose)),
+        texts(all().map(|consent| state(consent.state))),
+        times(all().map(|consent| consent.at)),
+    ];
+    list(spec, "consent", rows.iter().map(|p| p.consent.len()), columns)
+}
+
+fn activity(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
+    let all = || rows.iter().flat_map(|p| &p.activity);
+    let columns = vec![
+        texts(all().map(|(channel, _, _)| &**channel)),
+        texts(all().map(|(_, kind, _)| &**kind)),
+        longs(all().map(|(_, _, events)| *events)),
+    ];
+    list(spec, "activity", rows.iter().map(|p| p.activity.len()), columns)
+}
+
+fn purchases(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
+    let all = || rows.iter().flat_map(|p| &p.money);
+    let columns: Vec<ArrayRef> = vec![
+        texts(all().map(|money| &*money.currency)),
+        Arc::new(Int32Array::from_iter_values(all().map(|money| i32::from(money.decimals)))),
+        longs(all().map(|money| money.purchases)),
+        Arc::new(Int64Array::from_iter_values(all().map(|money| money.purchase_minor))),
+        longs(all().map(|money| money.returns)),
+        Arc::new(Int64Array::from_iter_values(all().map(|money| money.return_minor))),
+    ];
+    list(spec, "purchases", rows.iter().map(|p| p.money.len()), columns)
+}
+
+fn categories(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
+    let all = || rows.iter().flat_map(|p| &p.categories);
+    let columns = vec![
+        texts(all().map(|(category, _)| &**category)),
+        longs(all().map(|(_, events)| *events)),
+    ];
+    list(spec, "categories", rows.iter().map(|p| p.categories.len()), columns)
+}
+
+/// The fields of a profile that survivorship chose, where they are set.
+fn chosen(profile: &Profile) -> impl Iterator<Item = (&'static str, &Seen)> + Clone {
+    let fields = [
+        ("given_name", &profile.given),
+        ("surname", &profile.surname),
+        ("birth_date", &profile.birth_date),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name, &value.as_ref()?.seen)))
+}
+
+fn provenance(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
+    let all = || rows.iter().flat_map(chosen);
+    let columns = vec![
+        texts(all().map(|(field, _)| field)),
+        texts(all().map(|(_, seen)| &*seen.source)),
+        hex(all().map(|(_, seen)| &seen.record.0[..])),
+        times(all().map(|(_, seen)| seen.at)),
+    ];
+    list(spec, "provenance", rows.iter().map(|p| chosen(p).count()), columns)
+}
+
+fn batch(spec: &TableSpec, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+    let batch = RecordBatch::try_new(spec.schema(), columns);
+    batch.context(Kind::Internal, format!("make columns of {}", spec.name))
+}
+
+/// A list column: how long each row's list is, and the fields of all entries one after another.
+fn list(
+    spec: &TableSpec,
+    column: &str,
+    lengths: impl Iterator<Item = usize>,
+    columns: Vec<ArrayRef>,
+) -> Result<ArrayRef> {
+    let act = || format!("make column {column}");
+    let schema = spec.schema();
+    let field = schema.field_with_name(column).context(Kind::Internal, act())?;
+    let DataType::List(element) = field.data_type() else {
+        return Err(Error::internal(format!("column {column} is no list")));
+    };
+    let DataType::Struct(fields) = element.data_type() else {
+        return Err(Error::internal(format!("column {column} holds no structs")));
+    };
+    let entries = StructArray::try_new(fields.clone(), columns, None);
+    let entries = entries.context(Kind::Internal, act())?;
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let array = ListArray::try_new(element.clone(), offsets, Arc::new(entries), None);
+    Ok(Arc::new(array.context(Kind::Internal, act())?))
+}
+
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn optional_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.collect::<StringArray>())
+}
+
+fn longs(values: impl Iterator<Item = u64>) -> ArrayRef {
+    let values = values.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
+    Arc::new(Int64Array::from_iter_values(values))
+}
+
+fn times(values: impl Iterator<Item = Micros>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
+}
+
+fn hex<'a>(keys: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(keys.map(hex_text)))
+}
+
+/// As the keys' own `Display`, which is slow a million times over.
+fn hex_text(key: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+/// The UTC day of a time, in days since 1970.
+fn day(at: Micros) -> i32 {
+    const MICROS_A_DAY: i64 = 86_400_000_000;
+    i32::try_from(at.div_euclid(MICROS_A_DAY)).expect("an i64 of microseconds spans 2^27 days")
+}
+
+fn money_name(money: &Money) -> &'static str {
+    match money.kind {
+        MoneyKind::Purchase => "purchase",
+        MoneyKind::Return => "return",
+    }
+}
+
+fn state(state: ConsentState) -> &'static str {
+    match state {
+        ConsentState::Granted => "granted",
+        ConsentState::Withdrawn => "withdrawn",
+    }
+}

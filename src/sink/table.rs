@@ -1,0 +1,414 @@
+//! One table: open it, publish commits to it, read it.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use serde_json::json;
+
+use super::file;
+use super::log::{
+    Add, CHECKPOINT_INTERVAL, Format, Line, Log, MetaData, Protocol, RETENTION_DAYS, Snapshot, Txn,
+};
+use super::spec::TableSpec;
+use super::upsert;
+use crate::error::{Context, Error, Kind, Result};
+
+/// Which commit of the state is published.
+///
+/// The rows of one commit are the same at every try, so whichever try reaches the log is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// Who publishes: one name a pipeline.
+    pub app: String,
+    /// The commit's number; rises.
+    pub commit: u64,
+    /// The writer's epoch; rises with each start of a writer.
+    pub epoch: u64,
+    /// The commit's own time in milliseconds since 1970, from its events, since the wall clock has no say here.
+    pub time_ms: i64,
+}
+
+/// What publishing a commit wrote; all 0 where there was nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows in new files, those that were carried over from replaced files among them.
+    pub rows: u64,
+    /// New files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A published table, as of one version.
+#[derive(Debug)]
+pub struct Table {
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) folder: Path,
+    pub(super) spec: &'static TableSpec,
+    pub(super) snapshot: Snapshot,
+    log: Log,
+    /// The ids of this writer's tries of the next version whose outcome is not known.
+    attempts: Vec<String>,
+    /// How many tries there were.
+    tries: u64,
+}
+
+/// One try of publishing a commit: what its files and its entry are named after.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    id: String,
+    files: u64,
+    pub(super) commit: CommitInfo,
+}
+
+impl Attempt {
+    /// The name of the next data file.
+    pub(super) fn file_name(&mut self) -> String {
+        self.files += 1;
+        format!("part-{:05}-{}.parquet", self.files - 1, self.id)
+    }
+}
+
+impl Table {
+    /// Opens the table of `spec` in folder `root`, creating it where there is none.
+    ///
+    /// **Errors:** `Data` where what is there is another table or not readable; `Unavailable` where the store is away.
+    pub async fn open(
+        store: Arc<dyn ObjectStore>,
+        root: &Path,
+        spec: &'static TableSpec,
+    ) -> Result<Self> {
+        if let Some(table) = Self::open_existing(store.clone(), root, spec).await? {
+            return Ok(table);
+        }
+        let folder = root.clone().join(spec.name);
+        let log = Log::new(store.clone(), &folder);
+        let id = hash_id(&[&folder.to_string(), spec.name, "create"]);
+        let lines = creation(spec, &id, hash_id(&[&folder.to_string(), spec.name, "table"]))?;
+        match log.commit(0, lines, &[id]).await {
+            // Another process may create the same table at the same time; either's creation will do.
+            Ok(_) => {}
+            Err(error) if error.kind() == Kind::Fenced => {}
+            Err(error) => return Err(error.context(format!("create table {}", spec.name))),
+        }
+        let table = Self::open_existing(store, root, spec).await?;
+        table.ok_or_else(|| Error::data(format!("table {} is not there once made", spec.name)))
+    }
+
+    /// Opens the table of `spec` in folder `root`; `None` where there is none. Writes nothing.
+    ///
+    /// **Errors:** as of [`Table::open`].
+    pub async fn open_existing(
+        store: Arc<dyn ObjectStore>,
+        root: &Path,
+        spec: &'static TableSpec,
+    ) -> Result<Option<Self>> {
+        let folder = root.clone().join(spec.name);
+        let log = Log::new(store.clone(), &folder);
+        let act = || format!("open table {}", spec.name);
+        let snapshot = log.load().await.map_err(|error| error.context(act()))?;
+        let Some(snapshot) = snapshot else { return Ok(None) };
+        check(spec, &snapshot).map_err(|error| error.context(act()))?;
+        let attempts = Vec::new();
+        Ok(Some(Self { store, folder, spec, snapshot, log, attempts, tries: 0 }))
+    }
+
+    /// The latest version of the table.
+    pub fn version(&self) -> u64 {
+        self.snapshot.version
+    }
+
+    /// The latest commit of `app` that the table has.
+    pub fn txn(&self, app: &str) -> Option<u64> {
+        self.snapshot.txns.get(app).and_then(|version| u64::try_from(*version).ok())
+    }
+
+    /// How many rows the table has.
+    pub fn rows(&self) -> u64 {
+        self.snapshot.rows()
+    }
+
+    /// How many data files the table has, and their bytes.
+    pub fn files(&self) -> (u64, u64) {
+        let files = self.snapshot.files.values();
+        let bytes = files.clone().map(|add| u64::try_from(add.size).unwrap_or(0)).sum();
+        (files.count() as u64, bytes)
+    }
+
+    /// What the table is.
+    pub fn spec(&self) -> &'static TableSpec {
+        self.spec
+    }
+
+    /// Takes the table for the writer of `epoch`: an entry without data, so that the next entry of an older writer
+    /// that is still alive finds its version taken, and that writer stops.
+    ///
+    /// **Errors:** `Fenced` where a later epoch has the table already.
+    pub async fn fence(&mut self, app: &str, epoch: u64) -> Result<()> {
+        let commit = self.txn(app).unwrap_or(0);
+        let commit = CommitInfo { app: app.into(), commit, epoch, time_ms: 0 };
+        self.settle().await?;
+        if self.txn(&epoch_of(app)) == Some(epoch) {
+            return Ok(());
+        }
+        self.check_epoch(&commit)?;
+        let attempt = self.attempt(&commit);
+        self.finish(attempt, "FENCE", Vec::new(), &[]).await.map(|_| ())
+    }
+
+    /// Reads all rows, a batch at a time; `columns` chooses among the columns, in the table's order.
+    pub fn scan(&self, columns: Option<&[&str]>) -> BoxStream<'static, Result<RecordBatch>> {
+        let columns: Option<Vec<String>> =
+            columns.map(|names| names.iter().map(|name| (*name).into()).collect());
+        let files: Vec<Result<file::Reader>> =
+            self.snapshot.files.values().map(|add| self.reader(add)).collect();
+        let schema = self.spec.schema();
+        stream::iter(files)
+            .and_then(move |reader| {
+                let (columns, schema) = (columns.clone(), schema.clone());
+                async move {
+                    let opened = reader.open().await?;
+                    same_schema(&schema, opened.schema())?;
+                    opened.read(columns.as_deref())
+                }
+            })
+            .try_flatten()
+            .boxed()
+    }
+
+    /// Reads the row of a key of an upserted table; no more than one file is opened.
+    pub async fn find(&self, key: &str) -> Result<Option<RecordBatch>> {
+        let not_keyed = || Error::internal(format!("table {} has no key", self.spec.name));
+        let column = self.spec.key().ok_or_else(not_keyed)?;
+        let Some(add) = upsert::Buckets::of(&self.snapshot)?.file(key)? else { return Ok(None) };
+        let mut rows = self.reader(add)?.open().await?.find(column, key)?;
+        while let Some(batch) = rows.try_next().await? {
+            if batch.num_rows() > 0 {
+                return Ok(Some(batch));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn reader(&self, add: &Add) -> Result<file::Reader> {
+        let name = Path::from_url_path(&add.path).context(Kind::Data, "read a data file's path")?;
+        let parts = self.folder.parts().chain(name.parts());
+        let bytes = u64::try_from(add.size).context(Kind::Data, "read a data file's size")?;
+        Ok(file::Reader { store: self.store.clone(), path: parts.collect(), bytes })
+    }
+
+    /// Starts a try of publishing a commit; `None` where the table has the commit already.
+    pub(super) async fn begin(&mut self, commit: &CommitInfo) -> Result<Option<Attempt>> {
+        self.settle().await?;
+        self.check_epoch(commit)?;
+        if self.txn(&commit.app).is_some_and(|published| published >= commit.commit) {
+            return Ok(None);
+        }
+        Ok(Some(self.attempt(commit)))
+    }
+
+    /// Finds out what became of earlier tries whose answer was lost.
+    async fn settle(&mut self) -> Result<()> {
+        if self.attempts.is_empty() {
+            return Ok(());
+        }
+        let version = self.snapshot.version + 1;
+        if let Some(lines) = self.log.settle(version, &self.attempts).await? {
+            self.snapshot.advance(version, lines);
+            self.attempts.clear();
+        }
+        Ok(())
+    }
+
+    fn check_epoch(&self, commit: &CommitInfo) -> Result<()> {
+        match self.txn(&epoch_of(&commit.app)) {
+            Some(epoch) if epoch > commit.epoch => Err(Error::fenced(format!(
+                "table {} belongs to a writer of epoch {epoch}, this one is of {}",
+                self.spec.name, commit.epoch
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn attempt(&mut self, commit: &CommitInfo) -> Attempt {
+        self.tries += 1;
+        let numbers = [commit.commit, commit.epoch, self.snapshot.version, self.tries];
+        let numbers = numbers.map(|number| number.to_string());
+        let [number, epoch, version, tries] = &numbers;
+        let id = hash_id(&[self.spec.name, &commit.app, number, epoch, version, tries]);
+        Attempt { id, files: 0, commit: commit.clone() }
+    }
+
+    /// Puts the entry that makes the new files part of the table, and the replaced ones no longer so.
+    pub(super) async fn finish(
+        &mut self,
+        attempt: Attempt,
+        operation: &str,
+        adds: Vec<Add>,
+        removes: &[String],
+    ) -> Result<Written> {
+        let version = self.snapshot.version + 1;
+        let written = Written {
+            rows: adds.iter().map(Add::rows).sum(),
+            files: adds.len() as u64,
+            bytes: adds.iter().map(|add| u64::try_from(add.size).unwrap_or(0)).sum(),
+        };
+        let lines = self.entry(&attempt, operation, adds, removes);
+        self.attempts.push(attempt.id);
+        let put = self.log.commit(version, lines, &self.attempts).await;
+        let lines = put.map_err(|error| error.context(format!("publish {}", self.spec.name)))?;
+        self.attempts.clear();
+        self.snapshot.advance(version, lines);
+        self.snapshot.expire(attempt.commit.time_ms);
+        self.checkpoint_if_due().await;
+        Ok(written)
+    }
+
+    fn entry(
+        &self,
+        attempt: &Attempt,
+        operation: &str,
+        adds: Vec<Add>,
+        removes: &[String],
+    ) -> Vec<Line> {
+        let CommitInfo { app, commit, epoch, time_ms } = &attempt.commit;
+        let mut lines = vec![Line {
+            commit_info: Some(json!({
+                "timestamp": time_ms,
+                "operation": operation,
+                "operationParameters": {},
+                "isBlindAppend": operation == "WRITE",
+                "engineInfo": concat!("onefold/", env!("CARGO_PKG_VERSION")),
+                "txnId": attempt.id,
+            })),
+            ..Line::default()
+        }];
+        for (app_id, version) in [(app.clone(), *commit), (epoch_of(app), *epoch)] {
+            let version = i64::try_from(version).unwrap_or(i64::MAX);
+            if self.snapshot.txns.get(&app_id) != Some(&version) {
+                lines.push(Line { txn: Some(Txn { app_id, version }), ..Line::default() });
+            }
+        }
+        let removed = removes.iter().filter_map(|path| self.snapshot.files.get(path));
+        let removed = removed.map(|add| Some(add.removed(*time_ms)));
+        lines.extend(removed.map(|remove| Line { remove, ..Line::default() }));
+        lines.extend(adds.into_iter().map(|add| Line { add: Some(add), ..Line::default() }));
+        lines
+    }
+
+    /// The commit is durable whether or not its checkpoint is: one that fails is made up for by the next commit.
+    async fn checkpoint_if_due(&mut self) {
+        let version = self.snapshot.version;
+        if version < self.snapshot.checkpoint.unwrap_or(0) + CHECKPOINT_INTERVAL {
+            return;
+        }
+        match self.log.checkpoint(&self.snapshot).await {
+            Ok(()) => self.snapshot.checkpoint = Some(version),
+            Err(error) => {
+                let table = self.spec.name;
+                tracing::warn!(table, version, %error, "checkpoint not written");
+            }
+        }
+    }
+}
+
+/// The application whose transaction number is the writers' epoch.
+fn epoch_of(app: &str) -> String {
+    format!("{app}/epoch")
+}
+
+/// An id in the form of a UUID that is a hash of its parts.
+fn hash_id(parts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("onefold sink id");
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let hex = hasher.finalize().to_hex();
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]];
+    parts.join("-")
+}
+
+/// The entry that creates a table.
+fn creation(spec: &TableSpec, id: &str, table_id: String) -> Result<Vec<Line>> {
+    let schema_string = serde_json::to_string(&spec.delta_schema())
+        .context(Kind::Internal, "encode table schema")?;
+    let retention = format!("interval {RETENTION_DAYS} days");
+    let configuration = [
+        ("delta.checkpointInterval", CHECKPOINT_INTERVAL.to_string()),
+        ("delta.deletedFileRetentionDuration", retention),
+        // Should another tool ever rewrite the files, it shall not put personal values into the log either.
+        ("delta.dataSkippingStatsColumns", spec.statistics.join(",")),
+    ];
+    let meta_data = MetaData {
+        id: table_id,
+        name: Some(spec.name.into()),
+        description: Some(spec.about.into()),
+        format: Format { provider: "parquet".into(), ..Format::default() },
+        schema_string,
+        partition_columns: Vec::new(),
+        configuration: configuration.map(|(key, value)| (key.into(), value)).into(),
+        created_time: None,
+    };
+    let info = json!({
+        "timestamp": 0,
+        "operation": "CREATE TABLE",
+        "operationParameters": {},
+        "engineInfo": concat!("onefold/", env!("CARGO_PKG_VERSION")),
+        "txnId": id,
+    });
+    Ok(vec![
+        Line { commit_info: Some(info), ..Line::default() },
+        Line {
+            protocol: Some(Protocol { min_reader_version: 1, min_writer_version: 2 }),
+            ..Line::default()
+        },
+        Line { meta_data: Some(meta_data), ..Line::default() },
+    ])
+}
+
+/// Checks that the table is one that this version of the program can go on with.
+fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<()> {
+    let Protocol { min_reader_version: reader, min_writer_version: writer } = snapshot.protocol;
+    if reader > 1 || writer > 2 {
+        return Err(Error::data(format!(
+            "another tool raised the table's protocol to {reader}/{writer}; 1/2 is known here"
+        )));
+    }
+    let schema: serde_json::Value = serde_json::from_str(&snapshot.meta_data.schema_string)
+        .context(Kind::Data, "read the table's schema")?;
+    if columns(&schema) != columns(&spec.delta_schema()) {
+        return Err(Error::data("the table has other columns; publish to a new folder"));
+    }
+    Ok(())
+}
+
+/// A Delta schema without its comments, which may change.
+fn columns(schema: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match schema {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, _)| *key != "metadata")
+            .map(|(key, value)| (key.clone(), columns(value)))
+            .collect(),
+        Value::Array(values) => values.iter().map(columns).collect(),
+        other => other.clone(),
+    }
+}
+
+pub(super) fn same_schema(
+    expected: &arrow::datatypes::Schema,
+    found: &arrow::datatypes::Schema,
+) -> Result<()> {
+    let types = |schema: &arrow::datatypes::Schema| -> Vec<_> {
+        schema.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
+    };
+    if types(expected) == types(found) {
+        return Ok(());
+    }
+    Err(Error::data("a data file has other columns than its table"))
+}

@@ -1,0 +1,205 @@
+//! Which tables are published, with which columns?
+//!
+//! The names are a contract: `schemas/tables` documents them, and a test compares the two.
+
+use super::spec::Type::{Binary, Boolean, Date, Integer, List, Long, Text, Timestamp};
+use super::spec::{Column, Layout, TableSpec};
+
+/// Shorthand of [`Column::new`].
+const fn column(name: &'static str, kind: super::Type, about: &'static str) -> Column {
+    Column::new(name, kind, about)
+}
+
+const LAST_SEEN: Column = column("last_seen", Timestamp, "When an event last gave it.");
+const GIVEN_BY: Column = column("events", Long, "How many events gave it.");
+const SOURCE: Column = column("source", Text, "The source of the latest such event.").few();
+const RECORD_KEY: Column = column("record_key", Text, "The record of the latest such event.");
+
+/// One current row per identity.
+pub static PROFILES: TableSpec = TableSpec {
+    name: "profiles",
+    about: "One current row per identity: what is known of one customer.",
+    layout: Layout::Upsert { key: "identity_id" },
+    statistics: &["identity_id"],
+    columns: &[
+        column("identity_id", Text, "The durable name of the customer."),
+        column("version", Long, "The commit in which the row last changed."),
+        column("known", Boolean, "Whether some record holds more than cookies and devices."),
+        column("given_name", Text, "The given name that survives.").or_null(),
+        column("surname", Text, "The surname that survives.").or_null(),
+        column("birth_date", Text, "The birth date that survives, YYYY-MM-DD.").or_null(),
+        column("emails", List(VALUE), "Every e-mail address, latest first."),
+        column("phones", List(VALUE), "Every phone number, latest first."),
+        column("addresses", List(ADDRESS), "Every postal address, latest first."),
+        column("ids", List(SOURCE_ID), "Identifiers by kind and source, ascending."),
+        column("consent", List(CONSENT), "The valid consent per purpose, ascending."),
+        column("activity", List(ACTIVITY), "Events per channel and type, ascending."),
+        column("purchases", List(PURCHASES), "Purchases and returns per currency, ascending."),
+        column("categories", List(CATEGORY), "Product categories, most frequent first."),
+        column("events", Long, "How many events there are."),
+        column("records", Long, "How many records belong to the identity."),
+        column("first_seen", Timestamp, "The time of the earliest event."),
+        column("last_seen", Timestamp, "The time of the latest event."),
+        column("sentiment_milli", Long, "The mean sentiment in thousandths, −1000 to 1000.")
+            .or_null(),
+        column("provenance", List(PROVENANCE), "Where the fields that survive are from."),
+    ],
+};
+
+const VALUE: &[Column] = &[
+    column("value", Text, "The value as a person would write it."),
+    LAST_SEEN,
+    GIVEN_BY,
+    SOURCE,
+    RECORD_KEY,
+];
+const ADDRESS: &[Column] = &[
+    column("line", Text, "House and street.").or_null(),
+    column("city", Text, "City.").or_null(),
+    column("region", Text, "Region or state.").or_null().few(),
+    column("postcode", Text, "Postcode.").or_null(),
+    column("country", Text, "Country.").or_null().few(),
+    LAST_SEEN,
+    GIVEN_BY,
+    SOURCE,
+    RECORD_KEY,
+];
+const SOURCE_ID: &[Column] = &[
+    column("kind", Text, "cookie, device, card, loyalty, government_id or record.").few(),
+    column("source", Text, "The source that uses it.").few(),
+    column("value", Text, "The identifier."),
+];
+const CONSENT: &[Column] = &[
+    column("purpose", Text, "What it is for.").few(),
+    column("state", Text, "granted or withdrawn.").few(),
+    column("since", Timestamp, "Since when."),
+];
+const ACTIVITY: &[Column] = &[
+    column("channel", Text, "The channel.").few(),
+    column("type", Text, "The type within the channel.").few(),
+    column("events", Long, "How many."),
+];
+const PURCHASES: &[Column] = &[
+    column("currency", Text, "ISO 4217 code.").few(),
+    column("decimals", Integer, "The decimals of the minor unit: 2 means hundredths."),
+    column("purchases", Long, "How many purchases."),
+    column("purchase_minor", Long, "What was paid, in minor units."),
+    column("returns", Long, "How many returns."),
+    column("return_minor", Long, "What was given back, in minor units, not negative."),
+];
+const CATEGORY: &[Column] = &[
+    column("category", Text, "The product category.").few(),
+    column("events", Long, "How many events."),
+];
+const PROVENANCE: &[Column] = &[
+    column("field", Text, "given_name, surname or birth_date.").few(),
+    SOURCE,
+    RECORD_KEY,
+    column("at", Timestamp, "The time of that event."),
+];
+
+/// Which identity each record belongs to.
+pub static IDENTITY_MAP: TableSpec = TableSpec {
+    name: "identity_map",
+    about: "One current row per record: which identity it belongs to.",
+    layout: Layout::Upsert { key: "record_key" },
+    statistics: &["record_key"],
+    columns: &[
+        column("record_key", Text, "The record."),
+        column("source", Text, "The source that first brought it.").few(),
+        column("record_id", Text, "The source's own row key; null for records made of events.")
+            .or_null(),
+        column("identity_id", Text, "The identity."),
+    ],
+};
+
+/// What happened to identities.
+pub static IDENTITY_CHANGES: TableSpec = TableSpec {
+    name: "identity_changes",
+    about: "What happened to identities, append-only, without personal data.",
+    layout: Layout::Append { sort: &["epoch", "identity_id"] },
+    statistics: &["epoch", "occurred_at"],
+    columns: &[
+        column("change", Text, "created, merged, split, carried or erased.").few(),
+        column("identity_id", Text, "The identity it happened to."),
+        column("other_identity_id", Text, "The identity merged into, or split from.").or_null(),
+        column("cause", Text, "Why: records, deletion, judgement.").few(),
+        column("epoch", Long, "The commit that made it."),
+        column("occurred_at", Timestamp, "The time of the latest event in that commit."),
+    ],
+};
+
+/// Every accepted event.
+pub static INTERACTIONS: TableSpec = TableSpec {
+    name: "interactions",
+    about: "Every accepted event, once, append-only.",
+    layout: Layout::Append { sort: &["occurred_at", "event_id"] },
+    statistics: &["occurred_at", "event_date"],
+    columns: &[
+        column("event_id", Text, "The source's name for the event, unique in its channel."),
+        column("channel", Text, "The channel.").few(),
+        column("type", Text, "The type within the channel.").few(),
+        column("occurred_at", Timestamp, "When it happened."),
+        column("record_key", Text, "The record it belongs to; join through identity_map."),
+        column("source", Text, "The source it was read from.").few(),
+        column("event_date", Date, "The UTC day of occurred_at."),
+        column("money_kind", Text, "purchase or return.").or_null().few(),
+        column("currency", Text, "ISO 4217 code.").or_null().few(),
+        column("decimals", Integer, "The decimals of the minor unit: 2 means hundredths.")
+            .or_null(),
+        column("amount_minor", Long, "The amount in minor units, not negative for returns.")
+            .or_null(),
+        column("consent_purpose", Text, "What consent was given or withdrawn for.").or_null().few(),
+        column("consent_state", Text, "granted or withdrawn.").or_null().few(),
+        column("category", Text, "The product category.").or_null().few(),
+        column("campaign", Text, "The campaign that caused the event.").or_null().few(),
+        column("sentiment_milli", Long, "Mood in thousandths, −1000 to 1000.").or_null(),
+    ],
+};
+
+/// Messages that could not be used.
+pub static DEAD_LETTERS: TableSpec = TableSpec {
+    name: "dead_letters",
+    about: "Every message that could not be used, whole, append-only.",
+    layout: Layout::Append { sort: &["source", "partition", "offset"] },
+    statistics: &[],
+    columns: &[
+        column("source", Text, "The source's name in the pipeline file.").few(),
+        column("partition", Text, "topic/partition, or the file's URL or path.").few(),
+        column("offset", Long, "The Kafka offset, or the 0-based ordinal within the file."),
+        column("reason", Text, "malformed, missing_field, wrong_type, bad_time or too_large.")
+            .few(),
+        column("detail", Text, "What was expected where; never a value of the message."),
+        column("payload", Binary, "The message's bytes as read."),
+    ],
+};
+
+/// Every published table.
+pub static ALL: [&TableSpec; 5] =
+    [&PROFILES, &IDENTITY_MAP, &IDENTITY_CHANGES, &INTERACTIONS, &DEAD_LETTERS];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemas_document_the_tables() {
+        for spec in ALL {
+            let path = format!("{}/schemas/tables/{}.json", env!("CARGO_MANIFEST_DIR"), spec.name);
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let documented: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+            let expected = spec.describe();
+            assert_eq!(documented, expected, "{path} should read\n{expected:#}");
+        }
+    }
+
+    #[test]
+    fn statistics_name_no_personal_column() {
+        let allowed = ["identity_id", "record_key", "epoch", "occurred_at", "event_date"];
+        for spec in ALL {
+            assert!(spec.statistics.iter().all(|name| allowed.contains(name)), "{}", spec.name);
+            let known = |name: &&str| spec.columns.iter().any(|c| c.name == *name);
+            assert!(spec.statistics.iter().all(known), "{}", spec.name);
+        }
+    }
+}

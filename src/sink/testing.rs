@@ -1,0 +1,196 @@
+//! What the tests of the sink share: a small table, its rows, and a store that fails when told to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::Int64Type;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, Stream, TryStreamExt};
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
+};
+
+use super::spec::{Column, Layout, TableSpec, Type};
+use super::table::{CommitInfo, Table};
+use crate::error::Result;
+
+pub(super) static UPSERTED: TableSpec = TableSpec {
+    name: "upserted",
+    about: "Numbers by key.",
+    layout: Layout::Upsert { key: "key" },
+    statistics: &["key"],
+    columns: &[
+        Column::new("key", Type::Text, "Key."),
+        Column::new("number", Type::Long, "Number."),
+    ],
+};
+
+pub(super) static APPENDED: TableSpec = TableSpec {
+    name: "appended",
+    about: "Numbers.",
+    layout: Layout::Append { sort: &["number"] },
+    statistics: &["number"],
+    columns: &[
+        Column::new("key", Type::Text, "Key."),
+        Column::new("number", Type::Long, "Number."),
+    ],
+};
+
+pub(super) fn memory() -> Arc<dyn ObjectStore> {
+    Arc::new(InMemory::new())
+}
+
+/// Commit `commit` of writer 1.
+pub(super) fn commit(commit: u64) -> CommitInfo {
+    commit_of(1, commit)
+}
+
+pub(super) fn commit_of(epoch: u64, commit: u64) -> CommitInfo {
+    CommitInfo { app: "test".into(), commit, epoch, time_ms: 1_000 * commit as i64 }
+}
+
+/// Spreads small numbers over the keys as hashes do, in ascending order of neither.
+pub(super) fn key(i: u64) -> String {
+    blake3::hash(&i.to_le_bytes()).to_hex()[..20].to_string()
+}
+
+/// Rows in batches of at most 3.
+pub(super) fn rows(
+    rows: &BTreeMap<String, i64>,
+) -> impl Stream<Item = Result<RecordBatch>> + Send + use<> {
+    let rows: Vec<(String, i64)> =
+        rows.iter().map(|(key, number)| (key.clone(), *number)).collect();
+    let batches: Vec<_> = rows.chunks(3).map(batch).map(Ok).collect();
+    stream::iter(batches)
+}
+
+pub(super) fn batch(rows: &[(String, i64)]) -> RecordBatch {
+    let keys = StringArray::from_iter_values(rows.iter().map(|(key, _)| key));
+    let numbers = Int64Array::from_iter_values(rows.iter().map(|(_, number)| *number));
+    RecordBatch::try_new(UPSERTED.schema(), vec![Arc::new(keys), Arc::new(numbers)]).unwrap()
+}
+
+/// All rows of a table of numbers, in the order of its files.
+pub(super) async fn read(table: &Table) -> Vec<(String, i64)> {
+    let batches: Vec<RecordBatch> = table.scan(None).try_collect().await.unwrap();
+    let rows = batches.iter().flat_map(|batch| {
+        let keys = batch["key"].as_string::<i32>().iter().flatten().map(String::from);
+        keys.zip(batch["number"].as_primitive::<Int64Type>().iter().flatten()).collect::<Vec<_>>()
+    });
+    rows.collect()
+}
+
+/// What becomes of the next put of a log entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is done, but the answer is lost.
+    Lose,
+    /// It is not done.
+    Refuse,
+}
+
+/// A store in memory whose puts of log entries fail when told to.
+#[derive(Debug, Default)]
+pub(super) struct FaultyStore {
+    store: InMemory,
+    /// The faults of the next puts, last first.
+    pub(super) faults: Mutex<Vec<Fault>>,
+}
+
+impl fmt::Display for FaultyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultyStore")
+    }
+}
+
+fn lost() -> object_store::Error {
+    object_store::Error::Generic { store: "FaultyStore", source: "timed out".into() }
+}
+
+impl ObjectStore for FaultyStore {
+    fn put_opts<'a, 'b, 'c>(
+        &'a self,
+        path: &'b Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> BoxFuture<'c, StoreResult<PutResult>>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        Box::pin(async move {
+            let is_entry = path.as_ref().contains("_delta_log") && path.as_ref().ends_with(".json");
+            let fault = is_entry.then(|| self.faults.lock().unwrap().pop()).flatten();
+            if fault == Some(Fault::Refuse) {
+                return Err(lost());
+            }
+            let answer = self.store.put_opts(path, payload, options).await;
+            if fault == Some(Fault::Lose) { Err(lost()) } else { answer }
+        })
+    }
+
+    fn put_multipart_opts<'a, 'b, 'c>(
+        &'a self,
+        path: &'b Path,
+        options: PutMultipartOptions,
+    ) -> BoxFuture<'c, StoreResult<Box<dyn MultipartUpload>>>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        self.store.put_multipart_opts(path, options)
+    }
+
+    fn get_opts<'a, 'b, 'c>(
+        &'a self,
+        path: &'b Path,
+        options: GetOptions,
+    ) -> BoxFuture<'c, StoreResult<GetResult>>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        self.store.get_opts(path, options)
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, StoreResult<Path>>,
+    ) -> BoxStream<'static, StoreResult<Path>> {
+        self.store.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        self.store.list(prefix)
+    }
+
+    fn list_with_delimiter<'a, 'b, 'c>(
+        &'a self,
+        prefix: Option<&'b Path>,
+    ) -> BoxFuture<'c, StoreResult<ListResult>>
+    where
+        'a: 'c,
+        'b: 'c,
+    {
+        self.store.list_with_delimiter(prefix)
+    }
+
+    fn copy_opts<'a, 'b, 'c, 'd>(
+        &'a self,
+        from: &'b Path,
+        to: &'c Path,
+        options: CopyOptions,
+    ) -> BoxFuture<'d, StoreResult<()>>
+    where
+        'a: 'd,
+        'b: 'd,
+        'c: 'd,
+    {
+        self.store.copy_opts(from, to, options)
+    }
+}
