@@ -9,7 +9,7 @@
 //! values to compare are ASCII, except the local part of an e-mail address. Deliberately absent:
 //! any guess that two spellings are one person's; that is the scorer's.
 
-mod address;
+pub mod address;
 pub mod code;
 pub mod country;
 pub mod date;
@@ -24,8 +24,6 @@ mod text;
 mod tests;
 
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
-
-pub use address::{Location, location, street};
 
 /// What a source says of its values, where they do not say it themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
