@@ -1,7 +1,7 @@
 //! Which identifier, letter or plain text does a field hold?
 //!
-//! Identifiers (cookie, device, card, loyalty, government) are compared as their letters and digits alone, so that
-//! `1234-5678` and `12345678` are one. Free texts keep their words.
+//! Identifiers (cookie, device, card, loyalty, government) are compared as their letters and digits
+//! alone, so that `1234-5678` and `12345678` are one. Free texts keep their words.
 
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 
@@ -38,7 +38,8 @@ fn put(field: Field, value: Option<String>, out: &mut Normalised) {
     }
 }
 
-/// An identifier's lower-case letters and digits; None for a placeholder (`0000`, `unknown`, `123456789`).
+/// An identifier's lower-case letters and digits; None for a placeholder (`0000`, `unknown`,
+/// `123456789`).
 pub fn identifier(raw: &str) -> Option<String> {
     let code = code(raw);
     let counted = "1234567890".starts_with(&code) && code.len() >= 6;

@@ -2,7 +2,8 @@
 
 use super::text::words;
 
-/// The ISO 3166 two-letter code of a country's code or usual name, upper case; None if it is neither.
+/// The ISO 3166 two-letter code of a country's code or usual name, upper case; None if it is
+/// neither.
 pub fn code(text: &str) -> Option<&'static str> {
     let words = words(text);
     if words.len() == 2 {
@@ -121,10 +122,7 @@ const NAMES: [(&str, &str); 96] = [
     ("PY", "paraguay"),
     ("RO", "romania|rou"),
     ("RS", "serbia|srbija|srb"),
-    (
-        "RU",
-        "russia|russian federation|rossiya|rossiia|rossijskaya federaciya|rossiiskaia federatsiia|rus",
-    ),
+    ("RU", "russia|russian federation|rossiya|rossiia|rossiiskaia federatsiia|rus"),
     ("SA", "saudi arabia|sau"),
     ("SE", "sweden|sverige|swe|schweden"),
     ("SG", "singapore|sgp"),

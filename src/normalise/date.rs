@@ -1,7 +1,8 @@
 //! On which day was a person born?
 //!
-//! `YYYYMMDD`, from every usual order. A day that can only be a month is swapped with it. Eight digits that are no
-//! day of any calendar (`19831935`, a typing error) stay as they are: they still compare with the right date.
+//! `YYYYMMDD`, from every usual order. A day that can only be a month is swapped with it. Eight
+//! digits that are no day of any calendar (`19831935`, a typing error) stay as they are: they still
+//! compare with the right date.
 
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 
@@ -95,7 +96,8 @@ fn groups(text: &str) -> Vec<Group> {
     groups
 }
 
-/// The number of a month by the first letters of its name in English, German, French, Spanish or Italian.
+/// The number of a month by the first letters of its name in English, German, French, Spanish or
+/// Italian.
 fn month(word: &str) -> Option<u32> {
     const STARTS: [&[&str]; 12] = [
         &["jan", "ene", "gen"],
@@ -148,7 +150,8 @@ fn numeric(first: &str, second: &str, year: &str, order: DateOrder) -> Option<Bi
     Some(mend(&year, month, day))
 }
 
-/// Eight digits together. The year stands in front unless only its standing at the end makes a date.
+/// Eight digits together. The year stands in front unless only its standing at the end makes a
+/// date.
 fn compact(run: &str, order: DateOrder) -> BirthDate {
     let is_year = |year: &str| matches!(&year[..2], "18" | "19" | "20");
     if !is_year(run)
@@ -165,11 +168,12 @@ fn compact(run: &str, order: DateOrder) -> BirthDate {
     }
 }
 
-/// Swaps what can only be a day with what can only be its month.
+/// Swaps what can be no month with what can be one: also an impossible day (`81` of `18`) compares
+/// best as a day.
 fn mend(year: &str, month: u32, day: u32) -> BirthDate {
-    let swapped = (13..=31).contains(&month) && (1..=12).contains(&day);
-    let (month, day) = if swapped { (day, month) } else { (month, day) };
-    BirthDate { digits: format!("{year}{month:02}{day:02}"), swapped }
+    let turned = month > 12 && (1..=12).contains(&day);
+    let (month, day) = if turned { (day, month) } else { (month, day) };
+    BirthDate { digits: format!("{year}{month:02}{day:02}"), swapped: turned && day <= 31 }
 }
 
 fn small(digits: &str) -> Option<u32> {
@@ -187,7 +191,8 @@ fn full_year(digits: &str) -> Option<String> {
     }
 }
 
-/// `YYYY-MM-DD` if the digits are a day on which somebody now living may have been born, or an ancestor.
+/// `YYYY-MM-DD` if the digits are a day on which somebody now living may have been born, or an
+/// ancestor.
 fn calendar(digits: &str) -> Option<String> {
     let number = |at: std::ops::Range<usize>| digits.get(at)?.parse::<u32>().ok();
     let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);

@@ -1,9 +1,10 @@
 //! Which mailbox does an address reach, and can it be written to?
 //!
-//! The key is what all spellings of one mailbox share: lower case, display name and `mailto:` cut, dots and
-//! plus-tags folded where the provider ignores them, domain in punycode. The provider tables are public
-//! knowledge (Gmail ignores dots; `me.com` is iCloud). Misspelt domains (`gmial.com`) stay: repairing them is a
-//! matching decision. Of two addresses in one field the first counts.
+//! The key is what all spellings of one mailbox share: lower case, display name and `mailto:` cut,
+//! dots and plus-tags folded where the provider ignores them, domain in punycode. The provider
+//! tables are public knowledge (Gmail ignores dots; `me.com` is iCloud). Misspelt domains
+//! (`gmial.com`) stay: repairing them is a matching decision. Of two addresses in one field the
+//! first counts.
 
 use std::borrow::Cow;
 
@@ -140,7 +141,8 @@ struct Bare<'a> {
     comma: bool,
 }
 
-/// Cuts display name, brackets, `mailto:` and everything after the first address. None without an `@`.
+/// Cuts display name, brackets, `mailto:` and everything after the first address. None without an
+/// `@`.
 fn bare(text: &str) -> Option<Bare<'_>> {
     let mut rest = match text.rsplit_once('<') {
         Some((_, inner)) if inner.contains('@') => inner.split('>').next().unwrap_or(inner),
@@ -230,7 +232,8 @@ mod tests {
 
     #[test]
     fn spellings_of_one_mailbox_share_a_key() {
-        // Deliberately different: a comma in a domain is mended, since that is how `gmail,com` is typed.
+        // Deliberately different: a comma in a domain is mended, since that is how `gmail,com` is
+        // typed.
         let known = ["jane@example,org"];
         let mut failed = vec![];
         let rows = vectors("emails_identity.csv");
@@ -246,7 +249,8 @@ mod tests {
     #[test]
     fn syntax_follows_the_standard() {
         let rows = vectors("emails_syntax.csv");
-        // Deliberately different: RFC 5321's 64 bytes hold for the local part, and a domain has two labels.
+        // Deliberately different: RFC 5321's 64 bytes hold for the local part, and a domain has two
+        // labels.
         let differs = |raw: &str| raw.find('@').is_some_and(|at| at > 64) || raw.ends_with("@test");
         let wrong: Vec<_> = rows
             .iter()

@@ -1,7 +1,8 @@
 //! What is known of names and mail domains before any record is seen?
 //!
-//! Lists of nicknames, of name frequencies and of mail domains, embedded from `data/` (origin and licences in
-//! its `README.md`) and parsed once. All keys are as the normalisers write them: `a`–`z`, or lower-case domains.
+//! Lists of nicknames, of name frequencies and of mail domains, embedded from `data/` (origin and
+//! licences in its `README.md`) and parsed once. All keys are as the normalisers write them:
+//! `a`–`z`, or lower-case domains.
 
 use std::sync::OnceLock;
 
@@ -17,8 +18,8 @@ pub fn canonical_given(token: &str) -> &str {
     formal_names(token).first().copied().unwrap_or(token)
 }
 
-/// Whether two given names may be one: equal, nickname and formal name, or nicknames of one formal name.
-/// Symmetric, but not transitive: `alex` belongs to many.
+/// Whether two given names may be one: equal, nickname and formal name, or nicknames of one formal
+/// name. Symmetric, but not transitive: `alex` belongs to many.
 pub fn is_nickname_pair(left: &str, right: &str) -> bool {
     let (lefts, rights) = (formal_names(left), formal_names(right));
     left == right
@@ -36,7 +37,8 @@ pub fn nicknames() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// The share of people (0 to 1) who bear a given name: the mean of women and men. None if it is not listed.
+/// The share of people (0 to 1) who bear a given name: the mean of women and men. None if it is not
+/// listed.
 pub fn given_share(token: &str) -> Option<f64> {
     tables().given.get(token).copied()
 }

@@ -1,15 +1,15 @@
 //! Raw field in, canonical value out: which spellings mean the same?
 //!
-//! `identity` reads the fields of one raw identity, each by the module of its kind: [`name`], [`email`], [`phone`],
-//! [`address`], [`date`], [`code`]. Each gives a value to compare, a form to show, and issues. [`lexicon`] holds
-//! what is known of names and mail domains beforehand.
+//! `identity` reads the fields of one raw identity, each by the module of its kind: [`name`],
+//! [`email`], [`phone`], [`address`], [`date`], [`code`]. Each gives a value to compare, a form to
+//! show, and issues. [`lexicon`] holds what is known of names and mail domains beforehand.
 //!
-//! Invariants: normalising never fails and never panics; what cannot be used becomes an [`Issue`] and the rest goes
-//! on. A value is never empty, and normalising it again changes nothing. The values to compare are ASCII, except
-//! the local part of an e-mail address. Deliberately absent: any guess that two spellings are one person's; that is
-//! the scorer's.
+//! Invariants: normalising never fails and never panics; what cannot be used becomes an [`Issue`]
+//! and the rest goes on. A value is never empty, and normalising it again changes nothing. The
+//! values to compare are ASCII, except the local part of an e-mail address. Deliberately absent:
+//! any guess that two spellings are one person's; that is the scorer's.
 
-mod address;
+pub mod address;
 pub mod code;
 pub mod country;
 pub mod date;
@@ -25,12 +25,11 @@ mod tests;
 
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 
-pub use address::{Location, location, street};
-
 /// What a source says of its values, where they do not say it themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// ISO 3166 country of phone numbers without a country code, and of addresses without a country.
+    /// ISO 3166 country of phone numbers without a country code, and of addresses without a
+    /// country.
     pub default_region: Option<String>,
     /// Order of ambiguous numeric dates.
     pub date_order: DateOrder,

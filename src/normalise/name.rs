@@ -1,10 +1,11 @@
 //! Which names does a person's name hold?
 //!
-//! Given name and surname come out as one token each, `a`–`z`: `Mary-Jane` is `maryjane`, `O'Brien` is `obrien`,
-//! titles and suffixes are gone. A full name is split (`SMITH/JOHN`, `Smith, John`, `Dr John M. Smith Jr`);
-//! its middle words become name tokens. Particles (`la`, `der`) stay with the surname that follows, so that
-//! `Anna von der Heide` and the column `von der Heide` agree. A lone word is a surname.
-//! Deliberately absent: guessing the order of `Smith John`; the scorer compares names crosswise.
+//! Given name and surname come out as one token each, `a`–`z`: `Mary-Jane` is `maryjane`, `O'Brien`
+//! is `obrien`, titles and suffixes are gone. A full name is split (`SMITH/JOHN`, `Smith, John`,
+//! `Dr John M. Smith Jr`); its middle words become name tokens. Particles (`la`, `der`) stay with
+//! the surname that follows, so that `Anna von der Heide` and the column `von der Heide` agree. A
+//! lone word is a surname. Deliberately absent: guessing the order of `Smith John`; the scorer
+//! compares names crosswise.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,8 @@ use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 use super::text::{Lines, clean, latin};
 use super::value_of;
 
-/// Words that are no part of a name: titles, ranks, suffixes, and the particles that people leave out.
+/// Words that are no part of a name: titles, ranks, suffixes, and the particles that people leave
+/// out.
 const TITLES: [&str; 61] = [
     "10th",
     "1st",
@@ -79,9 +81,9 @@ const TITLES: [&str; 61] = [
 ];
 
 /// Words that belong to the surname after them and are no name of their own.
-const PARTICLES: [&str; 24] = [
-    "al", "bin", "binti", "d", "da", "dal", "de", "del", "della", "den", "der", "di", "dos", "du",
-    "el", "ibn", "la", "las", "le", "les", "lo", "los", "ten", "ter",
+const PARTICLES: [&str; 23] = [
+    "al", "bin", "binti", "da", "dal", "de", "del", "della", "den", "der", "di", "dos", "du", "el",
+    "ibn", "la", "las", "le", "les", "lo", "los", "ten", "ter",
 ];
 
 /// Tokens that stand where a name should and are none.
@@ -300,7 +302,10 @@ fn all_words(text: &str) -> impl Iterator<Item = Word<'_>> {
         let raw = piece.trim_end_matches(is_break);
         let mut letters = latin(raw);
         letters.retain(|c| c.is_ascii_alphanumeric());
-        let is_title = TITLES.binary_search(&letters.as_str()).is_ok();
+        // People called Earl outnumber the earls.
+        let is_earl =
+            at == 0 && matches!(letters.as_str(), "earl" | "duke") && !text.contains(" of ");
+        let is_title = !is_earl && TITLES.binary_search(&letters.as_str()).is_ok();
         letters.retain(|c| c.is_ascii_lowercase() && !is_title);
         Word { letters, raw, at, is_title }
     })

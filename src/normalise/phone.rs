@@ -1,10 +1,11 @@
 //! Which line does a number reach?
 //!
-//! Two answers. The *key* must be equal for all spellings, also where no country is known: the digits of the
-//! national number, without country code, trunk zero and extension, at most the last ten (`+49 1512 345678`,
-//! `0049…`, `01512 345678`, `491512345678` agree). The *E.164 number* is given where a country is known: by `+`,
-//! by `00`, by the record or by the source. Two lines in two countries may share a key; that is rare, and what else
-//! the records say decides. Of two numbers in one field the first counts.
+//! Two answers. The *key* must be equal for all spellings, also where no country is known: the
+//! digits of the national number, without country code, trunk zero and extension, at most the last
+//! ten (`+49 1512 345678`, `0049…`, `01512 345678`, `491512345678` agree). The *E.164 number* is
+//! given where a country is known: by `+`, by `00`, by the record or by the source. Two lines in
+//! two countries may share a key; that is rare, and what else the records say decides. Of two
+//! numbers in one field the first counts.
 
 use std::sync::OnceLock;
 
@@ -29,7 +30,8 @@ const KEY_DIGITS_MAX: usize = 10;
 pub struct Phone {
     /// National digits without leading zeros, at most ten.
     pub key: String,
-    /// `+` and 7 to 15 digits, where the country is known and the number is one of its numbering plan.
+    /// `+` and 7 to 15 digits, where the country is known and the number is one of its numbering
+    /// plan.
     pub e164: Option<String>,
     /// The digits as given, for showing where there is no `e164`.
     pub digits: String,
@@ -64,14 +66,15 @@ pub(super) fn read(raw: &RawIdentity, default_region: Option<&str>, out: &mut No
     }
 }
 
-/// The E.164 form of a number in `region` (ISO 3166, two letters), or of an international one. It judges by the
-/// numbering plan alone: a placeholder that is a possible line has a form too.
+/// The E.164 form of a number in `region` (ISO 3166, two letters), or of an international one. It
+/// judges by the numbering plan alone: a placeholder that is a possible line has a form too.
 pub fn e164(raw: &str, region: Option<&str>) -> Option<String> {
     let region = region.and_then(country::code).and_then(|region| region.parse().ok());
     parse(&Dialled::read(raw).ok()?, region).map(|number| written(&number))
 }
 
-/// Reads a number; `region` is the ISO 3166 code of the country whose numbering plan a national one is in.
+/// Reads a number; `region` is the ISO 3166 code of the country whose numbering plan a national one
+/// is in.
 ///
 /// **Errors:** why it is none.
 pub fn phone(raw: &str, region: Option<&str>) -> Result<Phone, NoPhone> {
@@ -110,7 +113,8 @@ fn written(number: &PhoneNumber) -> String {
     format!("+{}{}", number.code().value(), number.national())
 }
 
-/// The number in its country's plan; None where the country is not known or the plan has no such number.
+/// The number in its country's plan; None where the country is not known or the plan has no such
+/// number.
 fn parse(dialled: &Dialled, region: Option<Id>) -> Option<PhoneNumber> {
     let digits = &dialled.digits;
     if dialled.international {
@@ -136,8 +140,8 @@ fn parse_international(digits: &str) -> Option<PhoneNumber> {
     })
 }
 
-/// A national number in its plan. The parser takes a first digit for the trunk prefix also where it is part of the
-/// number (Belarus dials 8 before 801 …), so the prefix is tried in front as well.
+/// A national number in its plan. The parser takes a first digit for the trunk prefix also where it
+/// is part of the number (Belarus dials 8 before 801 …), so the prefix is tried in front as well.
 fn parse_in(region: Id, digits: &str) -> Option<PhoneNumber> {
     let parsed =
         |text: &str| phonenumber::parse(Some(region), text).ok().filter(phonenumber::is_valid);
@@ -287,7 +291,8 @@ fn marks_extension(text: &str) -> bool {
         || word.iter().any(|word| text.starts_with(word))
 }
 
-/// Letters O among digits are zeros; longer words are dialled by keypad (`1-800-FLOWERS`). Says whether any was.
+/// Letters O among digits are zeros; longer words are dialled by keypad (`1-800-FLOWERS`). Says
+/// whether any was.
 fn letters_to_digits(text: &str) -> (String, bool) {
     let first = text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len());
     let (before, number) = text.split_at(first);

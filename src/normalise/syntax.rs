@@ -1,6 +1,7 @@
 //! Would a mail server take an address of this form?
 //!
-//! RFC 5321 and 6531 without quoted local parts, address literals and comments, which nobody's customers have.
+//! RFC 5321 and 6531 without quoted local parts, address literals and comments, which nobody's
+//! customers have.
 
 use unicode_normalization::UnicodeNormalization;
 

@@ -200,6 +200,27 @@ fn check_invariants(fields: &RawIdentity, settings: &Settings) -> Identity {
     out.identity
 }
 
+/// Normalising a normalised value changes nothing.
+#[track_caller]
+fn check_stays(field: RawField, value: &str) {
+    let first = check_invariants(&raw(&[(field, value)]), &Settings::default());
+    for (field, value) in &first.values {
+        // A house beside it makes a street column one that is not taken apart.
+        let mut fields = raw(&[(RawField::House, "1")]);
+        fields.insert(raw_field(*field), value.to_string());
+        let again = identity(&fields, &Settings::default()).identity;
+        assert_eq!(again.value(*field), Some(&**value), "{field:?}");
+    }
+}
+
+#[test]
+fn values_that_once_changed_stay() {
+    check_stays(RawField::Address, "0 0-0");
+    check_stays(RawField::Address, "0 xxx");
+    check_stays(RawField::Gender, "U¼");
+    check_stays(RawField::Gender, "W𐰀");
+}
+
 /// Text as it comes in: anything, and what looks like a value.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -207,7 +228,7 @@ fn text() -> impl Strategy<Value = String> {
         "[ -~]{0,40}",
         "[a-zA-ZäöüßéÃ©'./, -]{0,30}",
         "[0-9+() ./x-]{0,20}",
-        "[0-9]{1,5} [A-Z][a-z]{2,8} (St|Ave|Rd|#|Apt [0-9]|Box)[ ,]{1,2}[A-Za-z]{2,10}[, ]{1,2}[A-Z]{2} [0-9]{5}",
+        "[0-9]{1,5} [A-Z][a-z]{2,8} (St|Rd|#|Apt [0-9]|Box)[ ,]{1,2}[A-Za-z]{2,9} [A-Z]{2} [0-9]{5}",
         "[A-Za-z.+'\"<>-]{1,12}@(gmail|googlemail|me|yahoo|example)[.,]com",
         "[0-9]{1,4}[-/. ][0-9]{1,4}[-/. ][0-9]{1,4}",
         "\\PC{0,20}",
@@ -218,14 +239,7 @@ fn text() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn values_are_of_their_alphabet_and_stay(field in 0..FIELDS.len(), value in text()) {
-        let first = check_invariants(&raw(&[(FIELDS[field], &value)]), &Settings::default());
-        for (field, value) in &first.values {
-            // A house beside it makes a street column one that is not taken apart.
-            let mut fields = raw(&[(RawField::House, "1")]);
-            fields.insert(raw_field(*field), value.to_string());
-            let again = identity(&fields, &Settings::default()).identity;
-            prop_assert_eq!(again.value(*field), Some(&**value), "{:?}", field);
-        }
+        check_stays(FIELDS[field], &value);
     }
 
     #[test]
@@ -235,7 +249,7 @@ proptest! {
         month_first in any::<bool>(),
     ) {
         let date_order = if month_first { DateOrder::MonthFirst } else { DateOrder::DayFirst };
-        let fields: RawIdentity = fields.into_iter().map(|(at, value)| (FIELDS[at], value)).collect();
+        let fields = fields.into_iter().map(|(at, value)| (FIELDS[at], value)).collect();
         check_invariants(&fields, &Settings { default_region: region, date_order });
     }
 }

@@ -1,9 +1,9 @@
 //! Which characters does a value really hold, and which of them count?
 //!
-//! `clean` gives the text as a person would write it (encoding repaired, composed, white space single);
-//! `latin` its lower-case ASCII spelling; `words` and `code` the two forms that are compared.
-//! German umlauts fold to the bare vowel: a typed `ue` stays, since `Manuel` and `Samuel` are names;
-//! `mueller` and `muller` are one edit apart, which the scorer forgives.
+//! `clean` gives the text as a person would write it (encoding repaired, composed, white space
+//! single); `latin` its lower-case ASCII spelling; `words` and `code` the two forms that are
+//! compared. German umlauts fold to the bare vowel: a typed `ue` stays, since `Manuel` and `Samuel`
+//! are names; `mueller` and `muller` are one edit apart, which the scorer forgives.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,8 @@ pub(super) struct Clean<'a> {
     pub repaired: bool,
 }
 
-/// Undoes wrong decodings, composes, and tidies white space. Line ends become `, ` where `lines` is set.
+/// Undoes wrong decodings, composes, and tidies white space. Line ends become `, ` where `lines` is
+/// set.
 pub(super) fn clean(raw: &str, lines: Lines) -> Clean<'_> {
     if is_tidy(raw) {
         return Clean { text: Cow::Borrowed(raw), repaired: false };
@@ -80,8 +81,8 @@ pub(super) fn is_invisible(c: char) -> bool {
             | '\u{2060}'..='\u{2069}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fffd}')
 }
 
-/// Undoes UTF-8 read as Latin-1 or Windows-1252 (`JosÃ©`). None unless the whole text reads as UTF-8 that way,
-/// which happens by chance to no real word.
+/// Undoes UTF-8 read as Latin-1 or Windows-1252 (`JosÃ©`). None unless the whole text reads as
+/// UTF-8 that way, which happens by chance to no real word.
 fn redecode(text: &str) -> Option<String> {
     if !text.chars().any(|c| matches!(c, '\u{c2}'..='\u{f4}')) {
         return None;
@@ -106,7 +107,8 @@ fn western_byte(c: char) -> Option<u8> {
     HIGH.iter().position(|&high| high == c).map(|at| BYTES[at])
 }
 
-/// The lower-case ASCII spelling of a text in any script; pictures and what has no spelling fall out.
+/// The lower-case ASCII spelling of a text in any script; pictures and what has no spelling fall
+/// out.
 pub(super) fn latin(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -126,7 +128,7 @@ pub(super) fn latin(text: &str) -> String {
 
 /// Emoji and symbols, whose "spelling" is their English name.
 fn is_picture(c: char) -> bool {
-    matches!(c, '\u{2190}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}' | '\u{fe00}'..='\u{fe0f}' | '\u{fffc}' | '\u{fffd}')
+    matches!(u32::from(c), 0x2190..=0x2bff | 0x1f000..=0x1faff | 0xfe00..=0xfe0f | 0xfffc | 0xfffd)
 }
 
 /// Lower-case letters and digits in words, single spaces between them.
@@ -183,7 +185,8 @@ const NOTHING: [&str; 30] = [
     "xxx",
 ];
 
-/// Whether a whole value says "nothing here": one of the usual words, or no letter and no digit at all.
+/// Whether a whole value says "nothing here": one of the usual words, or no letter and no digit at
+/// all.
 pub(super) fn says_nothing(value: &str) -> bool {
     let code = code(value);
     code.is_empty() || NOTHING.binary_search(&code.as_str()).is_ok()

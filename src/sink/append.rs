@@ -26,10 +26,11 @@ struct Gathered {
 }
 
 impl Table {
-    /// Adds rows as one commit. Does nothing where the table has the commit already, or where there are no rows.
+    /// Adds rows as one commit. Does nothing where the table has the commit already, or where there
+    /// are no rows.
     ///
-    /// **Errors:** `Fenced` where another writer has the table; `Unavailable` where the store is away: the same call
-    /// may be made again.
+    /// **Errors:** `Fenced` where another writer has the table; `Unavailable` where the store is
+    /// away: the same call may be made again.
     pub async fn append<S>(&mut self, batches: S, commit: &CommitInfo) -> Result<Written>
     where
         S: Stream<Item = Result<RecordBatch>> + Send,

@@ -1,7 +1,7 @@
 //! How do rows become one Parquet file, and come back?
 //!
-//! Encoding is work for the processor, so it leaves the runtime. What is encoded goes to the store a row group at a
-//! time.
+//! Encoding is work for the processor, so it leaves the runtime. What is encoded goes to the store
+//! a row group at a time.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

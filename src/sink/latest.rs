@@ -1,7 +1,7 @@
 //! Which versions of the tables belong together?
 //!
-//! Each table moves by entries of its own. Once all have a commit, `_onefold/latest.json` names their versions: a
-//! reader that wants a consistent set opens the tables at these.
+//! Each table moves by entries of its own. Once all have a commit, `_onefold/latest.json` names
+//! their versions: a reader that wants a consistent set opens the tables at these.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ pub async fn read_latest(store: &Arc<dyn ObjectStore>, root: &Path) -> Result<Op
 
 /// Publishes the set, in the place of the one that was read just before.
 ///
-/// A local folder knows no conditional replacement, so there it is simply replaced; the tables' logs are what keeps
-/// two writers apart.
+/// A local folder knows no conditional replacement, so there it is simply replaced; the tables'
+/// logs are what keeps two writers apart.
 ///
 /// **Errors:** `Fenced` where another writer came between, or published a later commit.
 pub async fn write_latest(

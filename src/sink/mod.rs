@@ -4,26 +4,29 @@
 //! ([`Table::append`], [`Table::upsert`]) → a consistent set of table versions ([`write_latest`]).
 //!
 //! Invariants:
-//! - An entry of a log is put with create-only: of two writers, one loses and stops ([`Kind::Fenced`]). An answer
-//!   that was lost is never guessed at: the entry is read back and compared by its id.
-//! - An entry holds the data's change together with `txn(app, commit)`. Publishing a commit that the table already
-//!   has does nothing, so a publisher may start over after any crash.
+//! - An entry of a log is put with create-only: of two writers, one loses and stops
+//!   ([`Kind::Fenced`]). An answer that was lost is never guessed at: the entry is read back and
+//!   compared by its id.
+//! - An entry holds the data's change together with `txn(app, commit)`. Publishing a commit that
+//!   the table already has does nothing, so a publisher may start over after any crash.
 //! - No personal value reaches a log: statistics are kept of keys and event times only.
 //! - Nothing depends on the wall clock; file names and ids are hashes of what is published.
 //! - Memory is bounded by a few row groups, whatever the size of the table.
 //!
-//! The log writer is our own. `delta_kernel` was weighed: it brings an engine and an HTTP client of its own, keeps
-//! the updates of deletion vectors behind an internal interface, and does not leave the create-only put and the
-//! reading back of an unknown outcome to its caller, which is what exactly-once rests on here. What is written is
-//! Delta protocol 1/2: no feature that a reader could lack.
+//! The log writer is our own. `delta_kernel` was weighed: it brings an engine and an HTTP client of
+//! its own, keeps the updates of deletion vectors behind an internal interface, and does not leave
+//! the create-only put and the reading back of an unknown outcome to its caller, which is what
+//! exactly-once rests on here. What is written is Delta protocol 1/2: no feature that a reader
+//! could lack.
 //!
-//! Deliberately absent: deletion vectors (an upsert rewrites the files it touches), compaction of appended files,
-//! and vacuum (files that were replaced stay, with tombstones in the log, until another tool's vacuum). A table has
-//! one writer; other tools may read it, not optimise it.
+//! Deliberately absent: deletion vectors (an upsert rewrites the files it touches), compaction of
+//! appended files, and vacuum (files that were replaced stay, with tombstones in the log, until
+//! another tool's vacuum). A table has one writer; other tools may read it, not optimise it.
 //!
 //! [`Kind::Fenced`]: crate::error::Kind::Fenced
 
 mod append;
+mod definition;
 mod file;
 mod latest;
 mod log;
@@ -40,5 +43,5 @@ mod upsert;
 
 pub use latest::{Latest, read_latest, write_latest};
 pub use spec::{Column, Layout, TableSpec, Type};
-pub use store::open_store;
+pub use store::{check_store, open_store};
 pub use table::{CommitInfo, Table, Written};

@@ -1,7 +1,8 @@
 //! How do rows become columns?
 //!
-//! Each function takes the rows of one table and returns them as columns of its [`TableSpec`], in the order given.
-//! Callers hand in some thousand rows at a time: a batch's text and bytes must stay below 2 GiB a column.
+//! Each function takes the rows of one table and returns them as columns of its [`TableSpec`], in
+//! the order given. Callers hand in some thousand rows at a time: a batch's text and bytes must
+//! stay below 2 GiB a column.
 
 use std::sync::Arc;
 
@@ -317,3 +318,6 @@ fn state(state: ConsentState) -> &'static str {
         ConsentState::Withdrawn => "withdrawn",
     }
 }
+
+#[cfg(test)]
+mod tests;

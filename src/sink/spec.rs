@@ -16,7 +16,8 @@ pub struct TableSpec {
     pub columns: &'static [Column],
     /// How rows get in.
     pub layout: Layout,
-    /// The columns whose least and greatest values stand in the log. Never one with a personal value.
+    /// The columns whose least and greatest values stand in the log. Never one with a personal
+    /// value.
     pub statistics: &'static [&'static str],
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
+use object_store::PutMode;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
@@ -15,12 +16,13 @@ use crate::error::{Context, Error, Kind, Result};
 
 /// Opens the place that `url` names, and the folder within it.
 ///
-/// A path or `file://` URL is a local folder, which is created; files are flushed to disk before they count.
-/// `s3://bucket/folder`, `gs://bucket/folder` and `az://container/folder` take their settings from the
-/// environment (`AWS_*`, `GOOGLE_*`, `AZURE_*`); `options` override them, by the names that `object_store` gives
-/// them, e.g. `endpoint`, `allow_http`, `region`.
+/// A path or `file://` URL is a local folder, which is created; files are flushed to disk before
+/// they count. `s3://bucket/folder`, `gs://bucket/folder` and `az://container/folder` take their
+/// settings from the environment (`AWS_*`, `GOOGLE_*`, `AZURE_*`); `options` override them, by the
+/// names that `object_store` gives them, e.g. `endpoint`, `allow_http`, `region`.
 ///
-/// **Errors:** `Invalid` for a URL or an option that is not understood; `Unavailable` where the folder cannot be made.
+/// **Errors:** `Invalid` for a URL or an option that is not understood; `Unavailable` where the
+/// folder cannot be made.
 pub fn open_store(
     url: &str,
     options: &BTreeMap<String, String>,
@@ -39,6 +41,24 @@ pub fn open_store(
     }
 }
 
+/// Checks that the place can be written to, and that it keeps two writers apart: that a put of what
+/// must not exist yet fails where it does. Leaves one small file.
+///
+/// **Errors:** `Invalid` where the place lacks conditional puts; else as the place answers.
+pub async fn check_store(store: &Arc<dyn ObjectStore>, root: &Path) -> Result<()> {
+    let path = root.clone().join("_onefold").join("check");
+    for _ in 0..2 {
+        match store.put_opts(&path, "".into(), PutMode::Create.into()).await {
+            Ok(_) => {}
+            Err(object_store::Error::AlreadyExists { .. }) => return Ok(()),
+            Err(error) => return Err(store_error("put a file to check the store", error)),
+        }
+    }
+    Err(Error::invalid(
+        "the store puts over what exists though told not to: it lacks conditional puts",
+    ))
+}
+
 fn open_folder(folder: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
     if folder.is_empty() {
         return Err(Error::invalid("an empty path is no folder: give a folder or a URL"));
@@ -55,7 +75,8 @@ fn open_s3(url: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Obje
     for (key, value) in options {
         builder = builder.with_config(option::<AmazonS3ConfigKey>(key)?, value);
     }
-    // Which of two writers wins rests on conditional puts, so they are not for an option to turn off.
+    // Which of two writers wins rests on conditional puts, so they are not for an option to turn
+    // off.
     let builder = builder.with_conditional_put(S3ConditionalPut::ETagMatch);
     Ok(Arc::new(builder.build().map_err(|error| store_error("open S3", error))?))
 }
@@ -118,6 +139,14 @@ mod tests {
         assert_eq!(root_of("s3://bucket", &s3).unwrap(), "");
         assert_eq!(root_of("s3://bucket/some/folder/", &s3).unwrap(), "some/folder");
         assert_eq!(root_of("az://box/folder", &[("account_name", "a")]).unwrap(), "folder");
+    }
+
+    #[tokio::test]
+    async fn a_place_with_conditional_puts_passes_any_number_of_checks() {
+        let store = crate::sink::testing::memory();
+        for _ in 0..2 {
+            check_store(&store, &Path::from("root")).await.unwrap();
+        }
     }
 
     #[test]

@@ -8,10 +8,9 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::json;
 
+use super::definition;
 use super::file;
-use super::log::{
-    Add, CHECKPOINT_INTERVAL, Format, Line, Log, MetaData, Protocol, RETENTION_DAYS, Snapshot, Txn,
-};
+use super::log::{Add, CHECKPOINT_INTERVAL, Line, Log, Snapshot, Txn};
 use super::spec::TableSpec;
 use super::upsert;
 use crate::error::{Context, Error, Kind, Result};
@@ -27,7 +26,8 @@ pub struct CommitInfo {
     pub commit: u64,
     /// The writer's epoch; rises with each start of a writer.
     pub epoch: u64,
-    /// The commit's own time in milliseconds since 1970, from its events, since the wall clock has no say here.
+    /// The commit's own time in milliseconds since 1970, from its events, since the wall clock has
+    /// no say here.
     pub time_ms: i64,
 }
 
@@ -75,7 +75,8 @@ impl Attempt {
 impl Table {
     /// Opens the table of `spec` in folder `root`, creating it where there is none.
     ///
-    /// **Errors:** `Data` where what is there is another table or not readable; `Unavailable` where the store is away.
+    /// **Errors:** `Data` where what is there is another table or not readable; `Unavailable` where
+    /// the store is away.
     pub async fn open(
         store: Arc<dyn ObjectStore>,
         root: &Path,
@@ -86,10 +87,12 @@ impl Table {
         }
         let folder = root.clone().join(spec.name);
         let log = Log::new(store.clone(), &folder);
-        let id = hash_id(&[&folder.to_string(), spec.name, "create"]);
-        let lines = creation(spec, &id, hash_id(&[&folder.to_string(), spec.name, "table"]))?;
+        let id = hash_id(&[folder.as_ref(), spec.name, "create"]);
+        let lines =
+            definition::creation(spec, &id, hash_id(&[folder.as_ref(), spec.name, "table"]))?;
         match log.commit(0, lines, &[id]).await {
-            // Another process may create the same table at the same time; either's creation will do.
+            // Another process may create the same table at the same time; either's creation will
+            // do.
             Ok(_) => {}
             Err(error) if error.kind() == Kind::Fenced => {}
             Err(error) => return Err(error.context(format!("create table {}", spec.name))),
@@ -111,7 +114,7 @@ impl Table {
         let act = || format!("open table {}", spec.name);
         let snapshot = log.load().await.map_err(|error| error.context(act()))?;
         let Some(snapshot) = snapshot else { return Ok(None) };
-        check(spec, &snapshot).map_err(|error| error.context(act()))?;
+        definition::check(spec, &snapshot).map_err(|error| error.context(act()))?;
         let attempts = Vec::new();
         Ok(Some(Self { store, folder, spec, snapshot, log, attempts, tries: 0 }))
     }
@@ -143,8 +146,8 @@ impl Table {
         self.spec
     }
 
-    /// Takes the table for the writer of `epoch`: an entry without data, so that the next entry of an older writer
-    /// that is still alive finds its version taken, and that writer stops.
+    /// Takes the table for the writer of `epoch`: an entry without data, so that the next entry of
+    /// an older writer that is still alive finds its version taken, and that writer stops.
     ///
     /// **Errors:** `Fenced` where a later epoch has the table already.
     pub async fn fence(&mut self, app: &str, epoch: u64) -> Result<()> {
@@ -159,7 +162,8 @@ impl Table {
         self.finish(attempt, "FENCE", Vec::new(), &[]).await.map(|_| ())
     }
 
-    /// Reads all rows, a batch at a time; `columns` chooses among the columns, in the table's order.
+    /// Reads all rows, a batch at a time; `columns` chooses among the columns, in the table's
+    /// order.
     pub fn scan(&self, columns: Option<&[&str]>) -> BoxStream<'static, Result<RecordBatch>> {
         let columns: Option<Vec<String>> =
             columns.map(|names| names.iter().map(|name| (*name).into()).collect());
@@ -171,7 +175,7 @@ impl Table {
                 let (columns, schema) = (columns.clone(), schema.clone());
                 async move {
                     let opened = reader.open().await?;
-                    same_schema(&schema, opened.schema())?;
+                    definition::same_schema(&schema, opened.schema())?;
                     opened.read(columns.as_deref())
                 }
             })
@@ -223,6 +227,11 @@ impl Table {
         Ok(())
     }
 
+    fn has(&self, commit: &CommitInfo) -> bool {
+        let epoch = self.txn(&epoch_of(&commit.app));
+        self.txn(&commit.app) >= Some(commit.commit) && epoch >= Some(commit.epoch)
+    }
+
     fn check_epoch(&self, commit: &CommitInfo) -> Result<()> {
         match self.txn(&epoch_of(&commit.app)) {
             Some(epoch) if epoch > commit.epoch => Err(Error::fenced(format!(
@@ -242,7 +251,8 @@ impl Table {
         Attempt { id, files: 0, commit: commit.clone() }
     }
 
-    /// Puts the entry that makes the new files part of the table, and the replaced ones no longer so.
+    /// Puts the entry that makes the new files part of the table, and the replaced ones no longer
+    /// so.
     pub(super) async fn finish(
         &mut self,
         attempt: Attempt,
@@ -264,6 +274,11 @@ impl Table {
         self.snapshot.advance(version, lines);
         self.snapshot.expire(attempt.commit.time_ms);
         self.checkpoint_if_due().await;
+        if !self.has(&attempt.commit) {
+            // A try of an earlier commit that had failed for all one knew: its put came late, and
+            // took this version.
+            return Err(Error::unavailable("an earlier commit arrived late; publish again"));
+        }
         Ok(written)
     }
 
@@ -299,7 +314,8 @@ impl Table {
         lines
     }
 
-    /// The commit is durable whether or not its checkpoint is: one that fails is made up for by the next commit.
+    /// The commit is durable whether or not its checkpoint is: one that fails is made up for by the
+    /// next commit.
     async fn checkpoint_if_due(&mut self) {
         let version = self.snapshot.version;
         if version < self.snapshot.checkpoint.unwrap_or(0) + CHECKPOINT_INTERVAL {
@@ -330,85 +346,4 @@ fn hash_id(parts: &[&str]) -> String {
     let hex = hasher.finalize().to_hex();
     let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]];
     parts.join("-")
-}
-
-/// The entry that creates a table.
-fn creation(spec: &TableSpec, id: &str, table_id: String) -> Result<Vec<Line>> {
-    let schema_string = serde_json::to_string(&spec.delta_schema())
-        .context(Kind::Internal, "encode table schema")?;
-    let retention = format!("interval {RETENTION_DAYS} days");
-    let configuration = [
-        ("delta.checkpointInterval", CHECKPOINT_INTERVAL.to_string()),
-        ("delta.deletedFileRetentionDuration", retention),
-        // Should another tool ever rewrite the files, it shall not put personal values into the log either.
-        ("delta.dataSkippingStatsColumns", spec.statistics.join(",")),
-    ];
-    let meta_data = MetaData {
-        id: table_id,
-        name: Some(spec.name.into()),
-        description: Some(spec.about.into()),
-        format: Format { provider: "parquet".into(), ..Format::default() },
-        schema_string,
-        partition_columns: Vec::new(),
-        configuration: configuration.map(|(key, value)| (key.into(), value)).into(),
-        created_time: None,
-    };
-    let info = json!({
-        "timestamp": 0,
-        "operation": "CREATE TABLE",
-        "operationParameters": {},
-        "engineInfo": concat!("onefold/", env!("CARGO_PKG_VERSION")),
-        "txnId": id,
-    });
-    Ok(vec![
-        Line { commit_info: Some(info), ..Line::default() },
-        Line {
-            protocol: Some(Protocol { min_reader_version: 1, min_writer_version: 2 }),
-            ..Line::default()
-        },
-        Line { meta_data: Some(meta_data), ..Line::default() },
-    ])
-}
-
-/// Checks that the table is one that this version of the program can go on with.
-fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<()> {
-    let Protocol { min_reader_version: reader, min_writer_version: writer } = snapshot.protocol;
-    if reader > 1 || writer > 2 {
-        return Err(Error::data(format!(
-            "another tool raised the table's protocol to {reader}/{writer}; 1/2 is known here"
-        )));
-    }
-    let schema: serde_json::Value = serde_json::from_str(&snapshot.meta_data.schema_string)
-        .context(Kind::Data, "read the table's schema")?;
-    if columns(&schema) != columns(&spec.delta_schema()) {
-        return Err(Error::data("the table has other columns; publish to a new folder"));
-    }
-    Ok(())
-}
-
-/// A Delta schema without its comments, which may change.
-fn columns(schema: &serde_json::Value) -> serde_json::Value {
-    use serde_json::Value;
-    match schema {
-        Value::Object(map) => map
-            .iter()
-            .filter(|(key, _)| *key != "metadata")
-            .map(|(key, value)| (key.clone(), columns(value)))
-            .collect(),
-        Value::Array(values) => values.iter().map(columns).collect(),
-        other => other.clone(),
-    }
-}
-
-pub(super) fn same_schema(
-    expected: &arrow::datatypes::Schema,
-    found: &arrow::datatypes::Schema,
-) -> Result<()> {
-    let types = |schema: &arrow::datatypes::Schema| -> Vec<_> {
-        schema.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
-    };
-    if types(expected) == types(found) {
-        return Ok(());
-    }
-    Err(Error::data("a data file has other columns than its table"))
 }

@@ -92,6 +92,10 @@ pub(super) enum Fault {
     Lose,
     /// It is not done.
     Refuse,
+    /// It is not done before the put that comes after it.
+    Delay,
+    /// It is done, and once more by the store's client: the answer is that of the second time.
+    Repeat,
 }
 
 /// A store in memory whose puts of log entries fail when told to.
@@ -100,6 +104,7 @@ pub(super) struct FaultyStore {
     store: InMemory,
     /// The faults of the next puts, last first.
     pub(super) faults: Mutex<Vec<Fault>>,
+    delayed: Mutex<Option<(Path, PutPayload, PutOptions)>>,
 }
 
 impl fmt::Display for FaultyStore {
@@ -126,11 +131,26 @@ impl ObjectStore for FaultyStore {
         Box::pin(async move {
             let is_entry = path.as_ref().contains("_delta_log") && path.as_ref().ends_with(".json");
             let fault = is_entry.then(|| self.faults.lock().unwrap().pop()).flatten();
-            if fault == Some(Fault::Refuse) {
-                return Err(lost());
+            if is_entry {
+                let delayed = self.delayed.lock().unwrap().take();
+                if let Some((path, payload, options)) = delayed {
+                    self.store.put_opts(&path, payload, options).await.unwrap();
+                }
             }
-            let answer = self.store.put_opts(path, payload, options).await;
-            if fault == Some(Fault::Lose) { Err(lost()) } else { answer }
+            let put = || self.store.put_opts(path, payload.clone(), options.clone());
+            match fault {
+                None => put().await,
+                Some(Fault::Refuse) => Err(lost()),
+                Some(Fault::Lose) => put().await.and(Err(lost())),
+                Some(Fault::Repeat) => {
+                    put().await?;
+                    put().await
+                }
+                Some(Fault::Delay) => {
+                    *self.delayed.lock().unwrap() = Some((path.clone(), payload, options));
+                    Err(lost())
+                }
+            }
         })
     }
 

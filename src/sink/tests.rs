@@ -106,11 +106,36 @@ async fn a_lost_answer_is_found_in_the_log() {
     let faulty = Arc::new(FaultyStore::default());
     let store: Arc<dyn ObjectStore> = faulty.clone();
     let mut table = open(&store, &UPSERTED).await;
-    faulty.faults.lock().unwrap().push(Fault::Lose);
-    put(&mut table, &numbers(0..4, 1), 1).await;
+    for (number, fault) in [(1, Fault::Lose), (2, Fault::Repeat)] {
+        faulty.faults.lock().unwrap().push(fault);
+        put(&mut table, &numbers(number..number + 4, 1), number).await;
+        assert_eq!((table.version(), table.rows()), (number, number + 3));
+    }
+    put(&mut table, &numbers(6..8, 1), 3).await;
+    assert_eq!((open(&store, &UPSERTED).await.rows(), table.version()), (7, 3));
+}
+
+#[tokio::test]
+async fn a_put_that_comes_late_is_taken_for_what_it_is() {
+    let faulty = Arc::new(FaultyStore::default());
+    let store: Arc<dyn ObjectStore> = faulty.clone();
+    // The same commit is tried again, and its first try turns out to be there.
+    let mut table = open(&store, &UPSERTED).await;
+    faulty.faults.lock().unwrap().push(Fault::Delay);
+    let one = numbers(0..4, 1);
+    let late = table.upsert(rows(&one), 4, &[], &commit(1)).await.unwrap_err();
+    assert_eq!(late.kind(), Kind::Unavailable);
+    put(&mut table, &one, 1).await;
     assert_eq!((table.version(), table.rows()), (1, 4));
-    put(&mut table, &numbers(4..8, 1), 2).await;
-    assert_eq!((open(&store, &UPSERTED).await.rows(), table.version()), (8, 2));
+    // The next commit is tried instead: it has to be tried once more.
+    faulty.faults.lock().unwrap().push(Fault::Delay);
+    table.upsert(rows(&numbers(4..6, 1)), 4, &[], &commit(2)).await.unwrap_err();
+    let three = numbers(6..9, 1);
+    let late = table.upsert(rows(&three), 4, &[], &commit(3)).await.unwrap_err();
+    assert_eq!((late.kind(), table.txn("test")), (Kind::Unavailable, Some(2)));
+    put(&mut table, &three, 3).await;
+    assert_eq!((table.version(), table.rows(), table.txn("test")), (3, 9, Some(3)));
+    assert_eq!(open(&store, &UPSERTED).await.snapshot, table.snapshot);
 }
 
 #[tokio::test]
@@ -217,7 +242,8 @@ async fn a_table_grows_by_cutting_its_files() {
     let mut expected = numbers(0..200, 1);
     put(&mut table, &expected, 1).await;
     assert_eq!(table.files().0, 1);
-    // Four hundred thousand rows are announced, though few come: the layout goes by what is announced.
+    // Four hundred thousand rows are announced, though few come: the layout goes by what is
+    // announced.
     let more = numbers(100..300, 2);
     table.upsert(rows(&more), 400_000, &[], &commit(2)).await.unwrap();
     expected.extend(more);
@@ -312,7 +338,8 @@ async fn latest_is_replaced_forwards_only() {
     }
 }
 
-/// One commit of a random history: keys set, keys removed, how many rows are announced, whether the answer is lost.
+/// One commit of a random history: keys set, keys removed, how many rows are announced, whether the
+/// answer is lost.
 type Step = (BTreeMap<u8, i64>, Vec<u8>, u64, bool);
 
 fn step() -> impl Strategy<Value = Step> {
@@ -361,4 +388,17 @@ async fn read_sorted(table: &Table) -> BTreeMap<String, i64> {
     let map: BTreeMap<_, _> = rows.into_iter().collect();
     assert_eq!(map.len(), count, "a key stands twice");
     map
+}
+
+#[tokio::test]
+async fn publishing_may_run_in_a_task_of_its_own() {
+    let store = memory();
+    let task = tokio::spawn(async move {
+        let mut numbers_by_key = open(&store, &UPSERTED).await;
+        put(&mut numbers_by_key, &numbers(0..3, 1), 1).await;
+        let mut all = open(&store, &APPENDED).await;
+        all.append(rows(&numbers(0..3, 1)), &commit(1)).await.unwrap();
+        numbers_by_key.rows() + all.rows()
+    });
+    assert_eq!(task.await.unwrap(), 6);
 }

@@ -1,11 +1,13 @@
 //! How does a table keep one current row a key, without being rewritten whole?
 //!
-//! Keys are hashes, so their leading bits cut the table into buckets of like size: bucket `i` of `2^bits` holds the
-//! keys whose leading bits are `i`, sorted, in one file. A commit touches some buckets: the rows of each are read from
-//! its file, merged with the changed ones, and written to a new file, which takes the old one's place.
+//! Keys are hashes, so their leading bits cut the table into buckets of like size: bucket `i` of
+//! `2^bits` holds the keys whose leading bits are `i`, sorted, in one file. A commit touches some
+//! buckets: the rows of each are read from its file, merged with the changed ones, and written to a
+//! new file, which takes the old one's place.
 //!
-//! The number of buckets grows with the table, and never shrinks; when it grows, every file is rewritten. Both cases
-//! are one walk over the old buckets in ascending order, which writes buckets of the new size.
+//! The number of buckets grows with the table, and never shrinks; when it grows, every file is
+//! rewritten. Both cases are one walk over the old buckets in ascending order, which writes buckets
+//! of the new size.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +16,10 @@ use arrow::compute::interleave_record_batch;
 use futures::Stream;
 use futures::stream::{BoxStream, StreamExt};
 
+use super::definition;
 use super::file::{BUCKET_TAG, Writer};
 use super::log::{Add, Snapshot};
-use super::table::{Attempt, CommitInfo, Table, Written, same_schema};
+use super::table::{Attempt, CommitInfo, Table, Written};
 use crate::error::{Context, Error, Kind, Result};
 
 /// Rows in a file of a table that has just grown, at most, when keys spread evenly.
@@ -79,14 +82,15 @@ fn bits_for(rows: u64, present: Option<u32>) -> u32 {
 }
 
 impl Table {
-    /// Puts rows in the place of those with the same keys, and takes the rows of `removed` keys out, as one commit.
-    /// A key that is in both stays. Does nothing where the table has the commit already, or where nothing changes.
+    /// Puts rows in the place of those with the same keys, and takes the rows of `removed` keys
+    /// out, as one commit. A key that is in both stays. Does nothing where the table has the commit
+    /// already, or where nothing changes.
     ///
-    /// `rows` comes in ascending order of the key, each key once, over all batches. `count` is how many rows there
-    /// are about; it decides only about the layout.
+    /// `rows` comes in ascending order of the key, each key once, over all batches. `count` is how
+    /// many rows there are about; it decides only about the layout.
     ///
-    /// **Errors:** `Fenced` where another writer has the table; `Unavailable` where the store is away: the same call
-    /// may be made again; `Internal` where the rows are not in order.
+    /// **Errors:** `Fenced` where another writer has the table; `Unavailable` where the store is
+    /// away: the same call may be made again; `Internal` where the rows are not in order.
     pub async fn upsert<S>(
         &mut self,
         rows: S,
@@ -118,7 +122,8 @@ impl Table {
     }
 }
 
-/// Walks over the old buckets that are touched, in order; returns the paths of the files that were replaced.
+/// Walks over the old buckets that are touched, in order; returns the paths of the files that were
+/// replaced.
 async fn merge<'s>(
     output: &mut Output<'_>,
     buckets: Buckets<'_>,
@@ -148,7 +153,7 @@ async fn merge<'s>(
             Some(add) => {
                 replaced.push(add.path.clone());
                 let opened = output.table.reader(add)?.open().await?;
-                same_schema(&output.table.spec.schema(), opened.schema())?;
+                definition::same_schema(&output.table.spec.schema(), opened.schema())?;
                 opened.read(None)?
             }
             None => futures::stream::empty().boxed(),
@@ -194,7 +199,8 @@ struct Picks {
     changes: usize,
 }
 
-/// Picks rows in ascending order of their keys until one of the two batches is used up; `None` where both sides are.
+/// Picks rows in ascending order of their keys until one of the two batches is used up; `None`
+/// where both sides are.
 ///
 /// Changes count up to `end`. A changed row takes the place of the live one of the same key.
 fn weave(live: &Rows<'_>, changes: &Rows<'_>, end: usize, removed: &[&str]) -> Option<Picks> {
@@ -246,7 +252,8 @@ impl<'a> Rows<'a> {
         Self { stream: stream.fuse().boxed(), key, batch: None, keys, at: 0, last: None }
     }
 
-    /// Fetches the next batch that has rows, once this one is used up. Rows out of order are an error of `blame`.
+    /// Fetches the next batch that has rows, once this one is used up. Rows out of order are an
+    /// error of `blame`.
     async fn fill(&mut self, blame: Kind) -> Result<()> {
         while self.at >= self.keys.len() {
             if let Some(last) = self.keys.len().checked_sub(1) {

@@ -15,8 +15,8 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// Tells house, street and city apart. `known_place`: a postcode, region or country stood there, so that a city
-    /// is to be expected.
+    /// Tells house, street and city apart. `known_place`: a postcode, region or country stood
+    /// there, so that a city is to be expected.
     pub(super) fn find(words: &[Word<'_>], known_place: bool) -> Self {
         let parts = parts(words);
         let leads_with_house = |part: &&Range<usize>| {
@@ -97,7 +97,8 @@ impl Cut {
         Self::named(words, after, at..at + 1, parts, known_place)
     }
 
-    /// A street part without its number: the street's name, and the city if no comma tells it apart.
+    /// A street part without its number: the street's name, and the city if no comma tells it
+    /// apart.
     fn named(
         words: &[Word<'_>],
         name: Range<usize>,
@@ -132,7 +133,7 @@ fn more_of_house(name: &[Word<'_>]) -> bool {
 
 /// Whether a name ends with a number that is a unit's: `1020 West Bryn Mawr 211`.
 fn ends_with_unit(name: &[Word<'_>]) -> bool {
-    let [.., before, last] = name else { return false };
+    let [_, .., before, last] = name else { return false };
     last.is_house()
         && !is_road_word(&before.key)
         && kind(&before.key).is_none()

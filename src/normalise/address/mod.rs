@@ -1,9 +1,10 @@
 //! Where does a person live?
 //!
-//! One text or a line is cut into words and comma parts, and taken apart from its end: country, postcode, region.
-//! Units (`Apt 4`, `6th floor`) and post boxes are cut out; what is left is house and street (`parse`), and the
-//! city. Columns of their own are only spelt one way: a street column that holds no number is not taken apart.
-//! Rules, no dictionary of places: where no comma and no street type tells street from city, it is a guess.
+//! One text or a line is cut into words and comma parts, and taken apart from its end: country,
+//! postcode, region. Units (`Apt 4`, `6th floor`) and post boxes are cut out; what is left is house
+//! and street (`parse`), and the city. Columns of their own are only spelt one way: a street column
+//! that holds no number is not taken apart. Rules, no dictionary of places: where no comma and no
+//! street type tells street from city, it is a guess.
 
 mod cut;
 mod parse;
@@ -18,7 +19,8 @@ use super::{country, value_of};
 pub use parse::location;
 pub use street::street;
 
-/// What an address holds, as it is compared: `a`–`z`, `0`–`9` and single spaces. Absent parts are empty.
+/// What an address holds, as it is compared: `a`–`z`, `0`–`9` and single spaces. Absent parts are
+/// empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Location {
     /// The house's number with its letter, `12a`; a range keeps both ends, `1214`.
@@ -149,7 +151,8 @@ fn street_column(value: &str, house_apart: bool, shown: &mut Address, out: &mut 
     shown.line = Some(clean(value, Lines::Join).text.into_owned());
 }
 
-/// Sets a part of a text that was taken apart; an absent one, or one that says nothing, is no issue.
+/// Sets a part of a text that was taken apart; an absent one, or one that says nothing, is no
+/// issue.
 fn keep(field: Field, value: &str, out: &mut Normalised) {
     if !says_nothing(value) {
         out.identity.set(field, value);

@@ -1,6 +1,8 @@
-//! One text in, its words without country, postcode, region, post box and units out: what is left to tell apart?
+//! One text in, its words without country, postcode, region, post box and units out: what is left
+//! to tell apart?
 //!
-//! Each cut closes the comma part it was made in: what stands behind a postcode or a unit is not the street.
+//! Each cut closes the comma part it was made in: what stands behind a postcode or a unit is not
+//! the street.
 
 use crate::normalise::country;
 use crate::normalise::text::{Lines, clean, code, latin};
@@ -276,7 +278,8 @@ fn ends_street(words: &[Word<'_>], at: usize) -> bool {
         && words[..at].iter().any(Word::is_house)
 }
 
-/// A number alone between commas belongs to the street before it, or, if it stands first, behind it.
+/// A number alone between commas belongs to the street before it, or, if it stands first, behind
+/// it.
 fn attach_lone_houses(words: &mut Vec<Word<'_>>) {
     // So does a direction: `1800 M St., NW`.
     for at in 1..words.len() {

@@ -15,7 +15,8 @@ pub(super) struct Postcode {
     pub code: String,
 }
 
-/// A postcode as it is compared: letters and digits, the American `+4` cut, a country's prefix (`D-10115`) cut.
+/// A postcode as it is compared: letters and digits, the American `+4` cut, a country's prefix
+/// (`D-10115`) cut.
 pub(super) fn postcode_code(raw: &str) -> String {
     let text = raw.trim().strip_suffix(".0").unwrap_or(raw.trim());
     if let Some((first, second)) = text.split_once('-') {
@@ -85,7 +86,8 @@ fn is_numbered(key: &str, digits: usize) -> bool {
         )
 }
 
-/// Two words that are one postcode: British, Canadian, Dutch, Swedish, and an American one with its `+4`.
+/// Two words that are one postcode: British, Canadian, Dutch, Swedish, and an American one with its
+/// `+4`.
 fn is_split(first: &str, second: &str) -> bool {
     match shape(second).as_str() {
         "9aa" => is_outward(first),
@@ -122,13 +124,13 @@ fn is_number(word: &str) -> bool {
     matches!(word.len(), 4..=6 | 9) && word.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether a bare number at `at` is a postcode rather than a house's: a city or nothing follows it, and if the
-/// number stands first, another number is the house's.
+/// Whether a bare number at `at` is a postcode rather than a house's: a city or nothing follows it,
+/// and if the number stands first, another number is the house's.
 fn number_fits(words: &[Word<'_>], at: usize) -> bool {
     let after = &words[at + 1..];
     let city = after.len() <= 4
         && after.iter().all(|w| !w.has_digit() && (!w.is_street_type() || w.key == "st"));
-    let city = city && !after.first().is_some_and(|w| direction(&w.key).is_some());
+    let city = city && after.first().is_none_or(|w| direction(&w.key).is_none());
     let house = |words: &[Word<'_>]| words.iter().any(Word::is_house);
     let first = at == 0 || words[at].part != words[at - 1].part;
     match words[at].key.len() {
@@ -140,7 +142,8 @@ fn number_fits(words: &[Word<'_>], at: usize) -> bool {
     }
 }
 
-/// A region's code (`ca`, `nsw`) from its name or code among the last words; and how many words it takes.
+/// A region's code (`ca`, `nsw`) from its name or code among the last words; and how many words it
+/// takes.
 pub(super) fn find_region(words: &[Word<'_>]) -> Option<(usize, &'static str)> {
     (1..=3).rev().filter(|&count| count <= words.len()).find_map(|count| {
         let name: Vec<&str> = words[words.len() - count..].iter().map(|w| w.key.as_str()).collect();
@@ -148,7 +151,8 @@ pub(super) fn find_region(words: &[Word<'_>]) -> Option<(usize, &'static str)> {
     })
 }
 
-/// The code of a state or province of the United States, Canada or Australia; `name` as words or as code.
+/// The code of a state or province of the United States, Canada or Australia; `name` as words or as
+/// code.
 pub(super) fn region_code(name: &str) -> Option<&'static str> {
     let found = REGIONS.iter().find(|(code, full)| *code == name || *full == name);
     found.map(|(code, _)| *code)

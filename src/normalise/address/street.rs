@@ -1,18 +1,18 @@
 //! What is a street's one spelling?
 //!
-//! Types (`St`, `Ave`, `C/`, `str.`) and directions are written out where they stand as such: first, last, or before a
-//! last direction. Elsewhere `st` may be a saint and `e` a letter, and stays.
+//! Types (`St`, `Ave`, `C/`, `str.`) and directions are written out where they stand as such:
+//! first, last, or before a last direction. Elsewhere `st` may be a saint and `e` a letter, and
+//! stays.
 
 use crate::normalise::text;
 
-/// A street as it is compared: words of `a`–`z` and `0`–`9`, types and directions written out. Empty for no street.
+/// A street as it is compared: words of `a`–`z` and `0`–`9`, types and directions written out.
+/// Empty for no street.
 pub fn street(raw: &str) -> String {
-    let raw: Vec<&str> = raw.split_whitespace().collect();
-    let folded: Vec<String> = raw.iter().map(|word| word_or_initials(word)).collect();
-    let folded = folded.join(" ");
+    let folded = spelt(raw);
     let mut words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
     let mut last = words.len();
-    if let [_, .., end] = words[..]
+    if let [_, _, .., end] = words[..]
         && let Some(direction) = direction(end)
     {
         words[last - 1] = direction;
@@ -27,11 +27,10 @@ pub fn street(raw: &str) -> String {
         first = 1;
     }
     let name = &mut words[first..last];
-    if let [start, second, ..] = name
-        && let Some(written) = lead(start)
+    if let [start, _, ..] = name
+        && let Some(written) = lead(start).filter(|_| start.len() > 1)
     {
-        // `c/o` is no street.
-        *start = if *second == "o" { start } else { written };
+        *start = written;
     }
     let glued = if let [_, .., end] = name {
         written_end(end)
@@ -50,6 +49,30 @@ pub fn street(raw: &str) -> String {
         joined.push_str(word);
     }
     joined
+}
+
+/// The street's words as they stand there, but for `C/`, which only its stroke tells from an
+/// initial.
+fn spelt(raw: &str) -> String {
+    let raw = raw.trim_start();
+    let calle =
+        raw.strip_prefix(['c', 'C']).and_then(|rest| rest.strip_prefix('/')).map(str::trim_start);
+    // `c/o` and `c/-` name who takes the post.
+    let calle = calle.filter(|rest| {
+        let mut chars = rest.chars();
+        let care_of = chars.next().is_some_and(|c| matches!(c, 'o' | 'O'))
+            && !chars.next().is_some_and(char::is_alphabetic);
+        rest.starts_with(char::is_alphabetic) && !care_of
+    });
+    let mut spelt = String::with_capacity(raw.len() + 6);
+    if calle.is_some() {
+        spelt.push_str("calle");
+    }
+    for word in calle.unwrap_or(raw).split_whitespace() {
+        spelt.push(' ');
+        spelt.push_str(&word_or_initials(word));
+    }
+    spelt
 }
 
 /// A word's letters and digits; initials with dots are one word (`N.W.`, `U.S.`).
@@ -229,8 +252,9 @@ mod tests {
     #[test]
     fn expansions_agree() {
         let rows = crate::normalise::vectors("address_expansions.csv");
-        // Deliberately different: numbers in words, units and split compounds are no street's spelling, which is most
-        // of this list; what is judged is that both spellings share the street's words.
+        // Deliberately different: numbers in words, units and split compounds are no street's
+        // spelling, which is most of this list; what is judged is that both spellings share the
+        // street's words.
         let agree = |row: &&csv::StringRecord| {
             let (left, right) = (street(&row[1]), street(&row[2]));
             right.split(' ').all(|word| left.split(' ').any(|other| other == word))

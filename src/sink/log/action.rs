@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::error::{Context, Kind, Result};
 
-/// One line of a log entry: exactly one of these is there. What other writers add beside them is not read.
+/// One line of a log entry: exactly one of these is there. What other writers add beside them is
+/// not read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::sink) struct Line {

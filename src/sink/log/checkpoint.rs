@@ -1,6 +1,7 @@
 //! How is the whole state of a table kept in one Parquet file?
 //!
-//! A classic checkpoint: one row an action, one struct column a kind of action, null in the rows of the others.
+//! A classic checkpoint: one row an action, one struct column a kind of action, null in the rows of
+//! the others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! What did each commit do to the table, and did mine take place?
 //!
-//! Entry `N` of the log is `_delta_log/N.json`, put with create-only, so of two writers of one version exactly one
-//! wins. Every 20 entries a checkpoint sums up the ones before.
+//! Entry `N` of the log is `_delta_log/N.json`, put with create-only, so of two writers of one
+//! version exactly one wins. Every 20 entries a checkpoint sums up the ones before.
 //!
-//! When a put fails, the entry may stand nevertheless: the answer may have been lost, or the store's client may have
-//! tried twice. So the entry is read back, and its id says whose it is. Nothing is ever put again under a new version
-//! without knowing.
+//! When a put fails, the entry may stand nevertheless: the answer may have been lost, or the
+//! store's client may have tried twice. So the entry is read back, and its id says whose it is.
+//! Nothing is ever put again under a new version without knowing.
 
 mod action;
 mod checkpoint;
@@ -69,20 +69,20 @@ impl Log {
         if listing.checkpoint.is_none() && listing.entries.is_empty() {
             return Ok(None);
         }
-        let mut next = table.checkpoint.map_or(0, |version| version + 1);
-        let first = next;
-        for version in listing.entries.into_iter().filter(|version| *version >= first) {
+        let first = table.checkpoint.map_or(0, |version| version + 1);
+        let entries = listing.entries.into_iter().filter(|version| *version >= first);
+        for (next, version) in (first..).zip(entries) {
             let missing = || Error::data(format!("log entry {next} is missing"));
             if version != next {
                 return Err(missing());
             }
             table.advance(version, self.read(version).await?.ok_or_else(missing)?);
-            next += 1;
         }
         Ok(Some(table))
     }
 
-    /// The version that `_last_checkpoint` names. It only saves listing from the start, so a broken one is passed over.
+    /// The version that `_last_checkpoint` names. It only saves listing from the start, so a broken
+    /// one is passed over.
     async fn hint(&self) -> Result<Option<u64>> {
         let Some(bytes) = self.fetch(&self.folder.clone().join("_last_checkpoint")).await? else {
             return Ok(None);
@@ -136,11 +136,11 @@ impl Log {
 
     /// Puts the entry of a version, and returns it as it stands in the log.
     ///
-    /// `attempts` are the ids that this writer gave to its tries of this version, the last of which is that of
-    /// `lines`: the entry of an earlier try whose answer was lost is as good.
+    /// `attempts` are the ids that this writer gave to its tries of this version, the last of which
+    /// is that of `lines`: the entry of an earlier try whose answer was lost is as good.
     ///
-    /// **Errors:** `Fenced` where another writer's entry stands there; `Unavailable` where it is not known, or nothing
-    /// stands there: try again with a further id.
+    /// **Errors:** `Fenced` where another writer's entry stands there; `Unavailable` where it is
+    /// not known, or nothing stands there: try again with a further id.
     pub(super) async fn commit(
         &self,
         version: u64,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::action::{Add, Line, MetaData, Protocol, Remove};
 
-/// How long a replaced file's tombstone stays in checkpoints, by commit time: a reader of an older version has that
-/// long before another tool's vacuum may take its files. Stated in the table's properties.
+/// How long a replaced file's tombstone stays in checkpoints, by commit time: a reader of an older
+/// version has that long before another tool's vacuum may take its files. Stated in the table's
+/// properties.
 pub(in crate::sink) const RETENTION_DAYS: i64 = 1;
 
 /// The state of a table at one version.

@@ -1,0 +1,91 @@
+//! Which entry makes a table, and is what stands there that table?
+
+use arrow::datatypes::Schema;
+use serde_json::{Value, json};
+
+use super::log::{CHECKPOINT_INTERVAL, Format, Line, MetaData, Protocol, RETENTION_DAYS, Snapshot};
+use super::spec::TableSpec;
+use crate::error::{Context, Error, Kind, Result};
+
+/// The entry that creates a table.
+pub(super) fn creation(spec: &TableSpec, id: &str, table_id: String) -> Result<Vec<Line>> {
+    let schema_string = serde_json::to_string(&spec.delta_schema())
+        .context(Kind::Internal, "encode table schema")?;
+    let retention = format!("interval {RETENTION_DAYS} days");
+    // Should another tool ever rewrite the files, it shall not put personal values into the log
+    // either.
+    let statistics = match spec.statistics {
+        [] => ("delta.dataSkippingNumIndexedCols", "0".into()),
+        names => ("delta.dataSkippingStatsColumns", names.join(",")),
+    };
+    let configuration = [
+        ("delta.checkpointInterval", CHECKPOINT_INTERVAL.to_string()),
+        ("delta.deletedFileRetentionDuration", retention),
+        statistics,
+    ];
+    let meta_data = MetaData {
+        id: table_id,
+        name: Some(spec.name.into()),
+        description: Some(spec.about.into()),
+        format: Format { provider: "parquet".into(), ..Format::default() },
+        schema_string,
+        partition_columns: Vec::new(),
+        configuration: configuration.map(|(key, value)| (key.into(), value)).into(),
+        created_time: None,
+    };
+    let info = json!({
+        "timestamp": 0,
+        "operation": "CREATE TABLE",
+        "operationParameters": {},
+        "engineInfo": concat!("onefold/", env!("CARGO_PKG_VERSION")),
+        "txnId": id,
+    });
+    Ok(vec![
+        Line { commit_info: Some(info), ..Line::default() },
+        Line {
+            protocol: Some(Protocol { min_reader_version: 1, min_writer_version: 2 }),
+            ..Line::default()
+        },
+        Line { meta_data: Some(meta_data), ..Line::default() },
+    ])
+}
+
+/// Checks that the table is one that this version of the program can go on with.
+pub(super) fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<()> {
+    let Protocol { min_reader_version: reader, min_writer_version: writer } = snapshot.protocol;
+    if reader > 1 || writer > 2 {
+        return Err(Error::data(format!(
+            "another tool raised the table's protocol to {reader}/{writer}; 1/2 is known here"
+        )));
+    }
+    let schema: Value = serde_json::from_str(&snapshot.meta_data.schema_string)
+        .context(Kind::Data, "read the table's schema")?;
+    if columns(&schema) != columns(&spec.delta_schema()) {
+        return Err(Error::data("the table has other columns; publish to a new folder"));
+    }
+    Ok(())
+}
+
+/// A Delta schema without its comments, which may change.
+fn columns(schema: &Value) -> Value {
+    match schema {
+        Value::Object(map) => map
+            .iter()
+            .filter(|(key, _)| *key != "metadata")
+            .map(|(key, value)| (key.clone(), columns(value)))
+            .collect(),
+        Value::Array(values) => values.iter().map(columns).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Checks that a file has the table's columns.
+pub(super) fn same_schema(expected: &Schema, found: &Schema) -> Result<()> {
+    let types = |schema: &Schema| -> Vec<_> {
+        schema.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
+    };
+    if types(expected) == types(found) {
+        return Ok(());
+    }
+    Err(Error::data("a data file has other columns than its table"))
+}

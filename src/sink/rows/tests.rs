@@ -1,0 +1,215 @@
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use futures::{TryStreamExt, stream};
+use object_store::path::Path;
+
+use super::*;
+use crate::profile::{ChangeKind, ConsentRow, MoneyRow};
+use crate::record::{Details, EventKey, IdentityId, Origin, Reason, RecordKey};
+use crate::sink::testing::{commit, memory};
+use crate::sink::{Table, TableSpec};
+
+fn record(i: u64) -> RecordKey {
+    RecordKey::hash([&i.to_le_bytes()[..]])
+}
+
+fn identity(i: u64) -> IdentityId {
+    IdentityId::hash([&i.to_le_bytes()[..]])
+}
+
+fn seen(i: u64) -> Seen {
+    let event = EventKey::hash([&i.to_le_bytes()[..]]);
+    Seen { at: i as i64 * 1_000_003, event, source: "web".into(), record: record(i), count: i + 1 }
+}
+
+fn value(text: &str, i: u64) -> Value {
+    Value { value: text.into(), seen: seen(i) }
+}
+
+/// A customer with everything, or (odd ones) with next to nothing.
+fn profile(i: u64) -> Profile {
+    let bare = Profile {
+        identity: identity(i),
+        version: i,
+        known: false,
+        given: None,
+        surname: None,
+        birth_date: None,
+        emails: Vec::new(),
+        phones: Vec::new(),
+        addresses: Vec::new(),
+        ids: Vec::new(),
+        consent: Vec::new(),
+        activity: Vec::new(),
+        events: 1,
+        records: 1,
+        first_seen: 0,
+        last_seen: 1,
+        money: Vec::new(),
+        categories: Vec::new(),
+        sentiment_milli: None,
+    };
+    if i % 2 == 1 {
+        return bare;
+    }
+    let address = Address {
+        line: Some("1 High Street".into()),
+        city: Some("Łódź".into()),
+        ..Address::default()
+    };
+    let id = SourceId { kind: "cookie".into(), source: "web".into(), value: format!("c{i}") };
+    let consent =
+        ConsentRow { purpose: "marketing_email".into(), state: ConsentState::Withdrawn, at: 7 };
+    let money = |currency: &str, minor| MoneyRow {
+        currency: currency.into(),
+        decimals: 2,
+        purchases: 3,
+        purchase_minor: minor,
+        returns: 1,
+        return_minor: 199,
+    };
+    Profile {
+        known: true,
+        given: Some(value("Zoë", i)),
+        surname: Some(value("O’Brien", i)),
+        emails: vec![value(&format!("z{i}@example.org"), i), value("old@example.org", 1)],
+        phones: vec![value("+48123456789", i)],
+        addresses: vec![ValueAddress { address, seen: seen(i) }],
+        ids: vec![id],
+        consent: vec![consent],
+        activity: vec![("web".into(), "purchase".into(), 3), ("web".into(), "return".into(), 1)],
+        money: vec![money("EUR", 12_345), money("GBP", 1)],
+        categories: vec![("shoes".into(), 2)],
+        sentiment_milli: Some(-250),
+        ..bare
+    }
+}
+
+fn interaction(i: u64) -> Interaction {
+    let money =
+        Money { kind: MoneyKind::Return, currency: "EUR".into(), decimals: 2, minor: 4_200 };
+    let consent = Consent { purpose: "sms".into(), state: ConsentState::Granted };
+    let details = match i % 2 {
+        0 => Details { money: Some(money), sentiment_milli: Some(-5), ..Details::default() },
+        _ => Details {
+            consent: Some(consent),
+            category: Some("hats".into()),
+            campaign: Some("spring".into()),
+            ..Details::default()
+        },
+    };
+    Interaction {
+        event_id: format!("e{i}"),
+        event_key: EventKey::hash([&i.to_le_bytes()[..]]),
+        source: "web".into(),
+        channel: "web".into(),
+        kind: "purchase".into(),
+        occurred_at: i as i64 * 86_400_000_000 - 1,
+        record: record(i),
+        details,
+    }
+}
+
+fn mapping(i: u64) -> Mapping {
+    let record_id = i.is_multiple_of(2).then(|| i.to_string());
+    Mapping { record: record(i), source: "crm".into(), record_id, identity: identity(i) }
+}
+
+fn change(i: u64) -> Change {
+    Change {
+        kind: if i.is_multiple_of(2) { ChangeKind::Merged } else { ChangeKind::Created },
+        identity: identity(i),
+        other: i.is_multiple_of(2).then(|| identity(i + 1)),
+        cause: "records".into(),
+        epoch: 1,
+        occurred_at: i as i64,
+    }
+}
+
+fn dead_letter(i: u64) -> DeadLetter {
+    DeadLetter {
+        origin: Origin { source: "web".into(), partition: "web/0".into(), offset: i },
+        reason: Reason::Malformed,
+        detail: "not a JSON document".into(),
+        payload: vec![0, 255, b'{', i as u8].into(),
+    }
+}
+
+fn many<T>(make: fn(u64) -> T) -> Vec<T> {
+    (0..9).map(make).collect()
+}
+
+/// A batch of each table, in the order in which the table keeps it.
+fn all() -> Vec<(&'static TableSpec, RecordBatch)> {
+    let mut people = many(profile);
+    people.sort_by_key(|profile| profile.identity);
+    let mut mappings = many(mapping);
+    mappings.sort_by_key(|mapping| mapping.record);
+    let mut changes = many(change);
+    changes.sort_by_key(|change| change.identity);
+    vec![
+        (&tables::PROFILES, profiles(&people).unwrap()),
+        (&tables::IDENTITY_MAP, identity_map(&mappings).unwrap()),
+        (&tables::IDENTITY_CHANGES, identity_changes(&changes).unwrap()),
+        (&tables::INTERACTIONS, interactions(&many(interaction)).unwrap()),
+        (&tables::DEAD_LETTERS, dead_letters(&many(dead_letter)).unwrap()),
+    ]
+}
+
+#[tokio::test]
+async fn rows_of_every_table_come_back_as_they_went() {
+    let (store, root) = (memory(), Path::from("out"));
+    for (spec, batch) in all() {
+        let mut table = Table::open(store.clone(), &root, spec).await.unwrap();
+        let rows = stream::iter([Ok(batch.clone())]);
+        match spec.key() {
+            Some(_) => table.upsert(rows, 9, &[], &commit(1)).await.unwrap(),
+            None => table.append(rows, &commit(1)).await.unwrap(),
+        };
+        let table = Table::open(store.clone(), &root, spec).await.unwrap();
+        let read: Vec<RecordBatch> = table.scan(None).try_collect().await.unwrap();
+        assert_eq!(read, std::slice::from_ref(&batch), "{}", spec.name);
+        let first = spec.columns[0].name;
+        let read: Vec<RecordBatch> = table.scan(Some(&[first])).try_collect().await.unwrap();
+        assert_eq!(read, [batch.project(&[0]).unwrap()], "{}", spec.name);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_profile_takes_the_place_of_the_old_one() {
+    let (store, root) = (memory(), Path::from("out"));
+    let mut table = Table::open(store, &root, &tables::PROFILES).await.unwrap();
+    let (_, batch) = all().remove(0);
+    table.upsert(stream::iter([Ok(batch)]), 9, &[], &commit(1)).await.unwrap();
+    let changed = profiles(&[Profile { known: true, ..profile(3) }]).unwrap();
+    table.upsert(stream::iter([Ok(changed.clone())]), 1, &[], &commit(2)).await.unwrap();
+    assert_eq!(table.find(&identity(3).to_string()).await.unwrap(), Some(changed));
+    assert_eq!(table.rows(), 9);
+}
+
+#[test]
+fn columns_say_what_the_rows_say() {
+    let batch = profiles(&[profile(0), profile(1)]).unwrap();
+    let purchases = batch["purchases"].as_list::<i32>().value(0);
+    let minor = purchases.as_struct().column_by_name("purchase_minor").unwrap().clone();
+    assert_eq!(minor.as_primitive::<Int64Type>().values(), &[12_345, 1]);
+    assert_eq!(batch["provenance"].as_list::<i32>().value_length(0), 2);
+    assert!(batch["surname"].is_null(1) && batch["sentiment_milli"].is_null(1));
+    assert_eq!(batch["identity_id"].as_string::<i32>().value(1), identity(1).to_string());
+
+    let batch = interactions(&[interaction(0), interaction(1)]).unwrap();
+    assert_eq!(batch["event_date"].as_primitive::<Date32Type>().values(), &[-1, 0]);
+    let times = batch["occurred_at"].as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(times.values(), &[-1, 86_399_999_999]);
+    assert_eq!(
+        batch["money_kind"].as_string::<i32>().iter().collect::<Vec<_>>(),
+        [Some("return"), None]
+    );
+}
+
+#[test]
+fn too_many_bytes_are_refused() {
+    let large = DeadLetter { payload: vec![0; 1 << 20].into(), ..dead_letter(0) };
+    let letters: Vec<DeadLetter> = std::iter::repeat_n(large, 1025).collect();
+    assert!(dead_letters(&letters).is_err());
+}
