@@ -83,7 +83,10 @@ fn write_pipeline(out: &Path, broker: &Broker) -> Result<PathBuf> {
         .replace("${STATE:-./state}", &place("state"))
         .replace("${OUT:-./out}", &place("tables"))
         // An empty fetch of the broker in this process waits its whole time out.
-        .replace("group = \"onefold-retail\"", "group = \"demo\", options = { \"fetch.wait.max.ms\" = \"10\" }");
+        .replace(
+            "group = \"onefold-retail\"",
+            "group = \"demo\", options = { \"fetch.wait.max.ms\" = \"10\" }",
+        );
     let path = out.join(PIPELINE_FILE);
     fs::write(&path, text).context(Kind::Unavailable, "write the demo's pipeline file")?;
     Ok(path)
@@ -119,12 +122,7 @@ fn resolve(pipeline: &Path, broker: &Broker, stream: &Stream) -> Result<Report> 
     ran
 }
 
-fn summary(
-    pipeline: &Path,
-    stream: &Stream,
-    report: &Report,
-    clock: Stopwatch,
-) -> Result<String> {
+fn summary(pipeline: &Path, stream: &Stream, report: &Report, clock: Stopwatch) -> Result<String> {
     let plan = config::load(pipeline, &|_| None)?;
     let tables = PublishedTables::open(&plan.publish, settings(&plan))?;
     let found = tables.identities(TruthKind::Events)?;
@@ -153,27 +151,57 @@ fn fill(
     writeln!(text)?;
     writeln!(text, "Events read           {:>9}", number(counters.read))?;
     writeln!(text, "  delivered twice     {:>9}  counted once", number(counters.duplicate))?;
-    writeln!(text, "  unusable            {:>9}  kept in dead_letters", number(counters.dead_lettered))?;
-    writeln!(text, "Records               {:>9}  different ways in which customers showed up", number(report.records))?;
-    writeln!(text, "Customers found       {:>9}  of {} people; some never said who they are", number(report.identities), number(stream.people as u64))?;
+    writeln!(
+        text,
+        "  unusable            {:>9}  kept in dead_letters",
+        number(counters.dead_lettered)
+    )?;
+    writeln!(
+        text,
+        "Records               {:>9}  different ways in which customers showed up",
+        number(report.records)
+    )?;
+    writeln!(
+        text,
+        "Customers found       {:>9}  of {} people; some never said who they are",
+        number(report.identities),
+        number(stream.people as u64)
+    )?;
     let merged = report.records.saturating_sub(report.identities);
     writeln!(text, "Duplicates merged     {:>9}", number(merged))?;
     let (kept, shared) = apart.values().fold((0, 0), |(kept, all), count| {
         (kept + count.kept_apart as u64, all + count.identifiers as u64)
     });
-    writeln!(text, "Shared identifiers    {:>9}  of {} kept their people apart:", number(kept), number(shared))?;
+    writeln!(
+        text,
+        "Shared identifiers    {:>9}  of {} kept their people apart:",
+        number(kept),
+        number(shared)
+    )?;
     for (kind, count) in &apart {
         let label = kind.label();
         writeln!(text, "  {label:<22} {:>6}  of {}", count.kept_apart, count.identifiers)?;
     }
-    writeln!(text, "\nAgainst the truth, over {} events:\n{scores}", number(scores.records as u64))?;
+    writeln!(
+        text,
+        "\nAgainst the truth, over {} events:\n{scores}",
+        number(scores.records as u64)
+    )?;
     let folder = pipeline.with_file_name("tables");
     let folder = folder.display();
-    writeln!(text, "Tables in {folder} ({}), after {:.0} s.\n", bytes(report.tables.1), clock.elapsed().as_secs_f64())?;
+    writeln!(
+        text,
+        "Tables in {folder} ({}), after {:.0} s.\n",
+        bytes(report.tables.1),
+        clock.elapsed().as_secs_f64()
+    )?;
     let example = Example::of(stream, by_event);
     let pipeline = pipeline.display();
     writeln!(text, "Try next:")?;
-    writeln!(text, "  duckdb -c \"INSTALL delta; LOAD delta; SELECT given_name, surname, events, len(emails) AS emails FROM delta_scan('{folder}/profiles') WHERE known ORDER BY events DESC LIMIT 5\"")?;
+    writeln!(
+        text,
+        "  duckdb -c \"INSTALL delta; LOAD delta; SELECT given_name, surname, events, len(emails) AS emails FROM delta_scan('{folder}/profiles') WHERE known ORDER BY events DESC LIMIT 5\""
+    )?;
     writeln!(text, "  onefold lookup {pipeline} --id {}", example.identity)?;
     write!(text, "  onefold why {pipeline} {} {}", example.events[0], example.events[1])
 }

@@ -75,28 +75,40 @@ fn card(profile: &Value) -> String {
     line("birth date", text("birth_date").to_owned());
     line("e-mails", values(profile, "emails"));
     line("phones", values(profile, "phones"));
-    line("addresses", each(profile, "addresses", |a| {
-        let parts = ["line", "city", "region", "postcode", "country"];
-        parts.iter().filter_map(|part| a[part].as_str()).collect::<Vec<_>>().join(", ")
-    }));
-    line("purchases", each(profile, "purchases", |p| {
-        let returned = match p["returns"].as_i64() {
-            Some(1..) => format!(", {} returned in {}", money(p, "return_minor"), p["returns"]),
-            _ => String::new(),
-        };
-        format!("{} in {}{returned}", money(p, "purchase_minor"), p["purchases"])
-    }));
-    line("consent", each(profile, "consent", |c| {
-        format!(
-            "{} {}",
-            c["purpose"].as_str().unwrap_or_default(),
-            c["state"].as_str().unwrap_or_default()
-        )
-    }));
-    line("events", each(profile, "activity", |a| {
-        let part = |name: &str| a[name].as_str().unwrap_or_default().to_owned();
-        format!("{} {} {}", a["events"], part("channel"), part("type"))
-    }));
+    line(
+        "addresses",
+        each(profile, "addresses", |a| {
+            let parts = ["line", "city", "region", "postcode", "country"];
+            parts.iter().filter_map(|part| a[part].as_str()).collect::<Vec<_>>().join(", ")
+        }),
+    );
+    line(
+        "purchases",
+        each(profile, "purchases", |p| {
+            let returned = match p["returns"].as_i64() {
+                Some(1..) => format!(", {} returned in {}", money(p, "return_minor"), p["returns"]),
+                _ => String::new(),
+            };
+            format!("{} in {}{returned}", money(p, "purchase_minor"), p["purchases"])
+        }),
+    );
+    line(
+        "consent",
+        each(profile, "consent", |c| {
+            format!(
+                "{} {}",
+                c["purpose"].as_str().unwrap_or_default(),
+                c["state"].as_str().unwrap_or_default()
+            )
+        }),
+    );
+    line(
+        "events",
+        each(profile, "activity", |a| {
+            let part = |name: &str| a[name].as_str().unwrap_or_default().to_owned();
+            format!("{} {} {}", a["events"], part("channel"), part("type"))
+        }),
+    );
     line("seen", format!("{} to {}", text("first_seen"), text("last_seen")));
     lines.join("\n")
 }
@@ -113,7 +125,8 @@ fn each(profile: &Value, list: &str, text: impl Fn(&Value) -> String) -> String 
 /// Minor units as an amount, `12.30 EUR`.
 fn money(row: &Value, column: &str) -> String {
     let minor = row[column].as_i64().unwrap_or_default();
-    let decimals = usize::try_from(row["decimals"].as_i64().unwrap_or_default()).unwrap_or_default();
+    let decimals =
+        usize::try_from(row["decimals"].as_i64().unwrap_or_default()).unwrap_or_default();
     let currency = row["currency"].as_str().unwrap_or_default();
     let digits = format!("{:0>width$}", minor.unsigned_abs(), width = decimals + 1);
     let (whole, part) = digits.split_at(digits.len() - decimals);

@@ -63,17 +63,18 @@ pub fn main() -> ExitCode {
         LogFormat::Text => telemetry::Format::Text,
         LogFormat::Json => telemetry::Format::Json,
     };
-    let ran = telemetry::init_logging(format, telemetry::Level::Info).and_then(|()| {
-        match arguments.command {
-            Command::Demo(arguments) => demo::run(&arguments),
-            Command::Run(arguments) => run::run(&arguments),
-            Command::Backfill(arguments) => backfill::run(&arguments),
-            Command::Check(arguments) => check::run(&arguments),
-            Command::Evaluate(arguments) => evaluate::run(&arguments),
-            Command::Lookup(arguments) => lookup::run(&arguments),
-            Command::Why(arguments) => why::run(&arguments),
-        }
-    });
+    let ran =
+        telemetry::init_logging(format, telemetry::Level::Info).and_then(|()| {
+            match arguments.command {
+                Command::Demo(arguments) => demo::run(&arguments),
+                Command::Run(arguments) => run::run(&arguments),
+                Command::Backfill(arguments) => backfill::run(&arguments),
+                Command::Check(arguments) => check::run(&arguments),
+                Command::Evaluate(arguments) => evaluate::run(&arguments),
+                Command::Lookup(arguments) => lookup::run(&arguments),
+                Command::Why(arguments) => why::run(&arguments),
+            }
+        });
     match ran {
         Ok(code) => code,
         Err(error) => {

@@ -42,7 +42,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn explanation(why: &Why, model: &Model) -> String {
     let [left, right] = &why.records;
     let together = left.belongs_to.is_some() && left.belongs_to == right.belongs_to;
-    let name = |id: Option<crate::record::IdentityId>| id.map_or("none".into(), |id| id.to_string());
+    let name =
+        |id: Option<crate::record::IdentityId>| id.map_or("none".into(), |id| id.to_string());
     let mut lines = vec![
         if left.record == right.record {
             format!("one record: the same content is the same record ({})", name(left.belongs_to))
@@ -68,7 +69,10 @@ fn explanation(why: &Why, model: &Model) -> String {
     }
     lines.push(String::new());
     lines.push(format!("{:>+8.2}  evidence of the fields", evidence_bits));
-    lines.push(format!("{:>+8.2}  prior: two records are rarely one customer", model.parameters.prior_bits));
+    lines.push(format!(
+        "{:>+8.2}  prior: two records are rarely one customer",
+        model.parameters.prior_bits
+    ));
     let stranger = evidence_bits + model.parameters.prior_bits;
     lines.push(format!("{:>+8.2}  the household discount", why.weight_bits - stranger));
     lines.push(format!(

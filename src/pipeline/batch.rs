@@ -29,9 +29,8 @@ struct Reader {
 impl Readers {
     pub(super) fn new(plan: &Plan) -> Self {
         let reader = |source: &SourcePlan| {
-            let ordered = |date_order| {
-                normalise::Settings { date_order, ..source.normalise.clone() }
-            };
+            let ordered =
+                |date_order| normalise::Settings { date_order, ..source.normalise.clone() };
             let reader = Reader {
                 mapping: source.mapping.clone(),
                 day_first: ordered(DateOrder::DayFirst),

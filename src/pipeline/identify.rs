@@ -100,8 +100,7 @@ impl Draft {
         };
         let source = Arc::clone(&event.origin.source);
         if let Some(node) = node {
-            let seen =
-                Seen { at: event.occurred_at, event: key, source, record, count: 1 };
+            let seen = Seen { at: event.occurred_at, event: key, source, record, count: 1 };
             let activity =
                 Activity { channel: Arc::clone(&event.channel), kind: Arc::clone(&event.kind) };
             let (at, details) = (event.occurred_at, &event.details);

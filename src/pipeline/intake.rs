@@ -38,12 +38,8 @@ impl Intake {
     /// Opens every source behind its positions and starts reading; `limit` is the most messages of a batch.
     pub(super) fn start(plans: &[SourcePlan], start: &Positions, limit: usize) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUED_BATCHES);
-        let mut intake = Self {
-            queue,
-            durable: Arc::default(),
-            halted: Arc::default(),
-            threads: Vec::new(),
-        };
+        let mut intake =
+            Self { queue, durable: Arc::default(), halted: Arc::default(), threads: Vec::new() };
         for plan in plans {
             let mut source = source::open(plan, start)?;
             let (sender, durable, halted) =

@@ -127,7 +127,8 @@ impl Job {
     /// `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
         let clock = Stopwatch::start();
-        let options = state::Options { cache_bytes: plan.state.memory / 8, ..state::Options::default() };
+        let options =
+            state::Options { cache_bytes: plan.state.memory / 8, ..state::Options::default() };
         let mut store = Store::open(&plan.state.path, &options)?;
         let model = model::frozen(&plan.matching, &mut store)?;
         let view = store.view();

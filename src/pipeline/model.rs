@@ -43,7 +43,8 @@ pub(super) fn wanted(plan: &MatchPlan) -> Result<Model> {
             let name = path.display();
             let text = fs::read_to_string(path)
                 .context(Kind::Invalid, format!("match.model = {name}: read model file"))?;
-            Model::from_json(&text).map_err(|error| error.context(format!("match.model = {name}")))?
+            Model::from_json(&text)
+                .map_err(|error| error.context(format!("match.model = {name}")))?
         }
         None => built_in(plan),
     };

@@ -52,8 +52,8 @@ impl Publisher {
     /// **Errors:** `Data` where a table has a commit that the state has not: the state is an older copy.
     pub(super) fn open(plan: &PublishPlan, app: &str, state: &Store) -> Result<Self> {
         let act = || format!("publish.url = {}", plan.url);
-        let (store, root) = sink::open_store(&plan.url, &plan.options.0)
-            .map_err(|error| error.context(act()))?;
+        let (store, root) =
+            sink::open_store(&plan.url, &plan.options.0).map_err(|error| error.context(act()))?;
         let runtime = runtime()?;
         let (sequence, epoch) = (state.sequence(), state.epoch());
         let open = async |spec: &'static TableSpec| {
@@ -123,9 +123,9 @@ impl Publisher {
         let mut written = Vec::new();
 
         let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
-        let chunks = live.chunks(ROWS_AT_ONCE).map(|identities| {
-            rows::profiles(&members.profiles(identities, commit.commit)?)
-        });
+        let chunks = live
+            .chunks(ROWS_AT_ONCE)
+            .map(|identities| rows::profiles(&members.profiles(identities, commit.commit)?));
         let profiles = self.profiles.upsert(stream::iter(chunks), live.len() as u64, &gone, commit);
         written.push(runtime.block_on(profiles)?);
 
@@ -135,11 +135,11 @@ impl Publisher {
         written.push(runtime.block_on(map)?);
 
         let changes = chunked(view.changes(), rows::identity_changes);
-        written.push(runtime.block_on(self.identity_changes.append(stream::iter(changes), commit))?);
+        written
+            .push(runtime.block_on(self.identity_changes.append(stream::iter(changes), commit))?);
         let interactions = chunked(view.interactions(), rows::interactions);
-        written.push(
-            runtime.block_on(self.interactions.append(stream::iter(interactions), commit))?,
-        );
+        written
+            .push(runtime.block_on(self.interactions.append(stream::iter(interactions), commit))?);
         let letters = chunked(view.dead_letters(), rows::dead_letters);
         written.push(runtime.block_on(self.dead_letters.append(stream::iter(letters), commit))?);
 

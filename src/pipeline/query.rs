@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::model;
 use super::job::load_resolver;
+use super::model;
 use super::registry::Registry;
 use crate::block::RULES;
 use crate::config::Plan;
@@ -118,7 +118,9 @@ impl Inspection {
             [] => Err(Error::invalid(
                 "no event, row or record of that name: give an event id, a source's row key, or a record key",
             )),
-            _ => Err(Error::invalid("several records have that name: write channel:id or source:id")),
+            _ => {
+                Err(Error::invalid("several records have that name: write channel:id or source:id"))
+            }
         }
     }
 

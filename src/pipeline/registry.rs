@@ -121,7 +121,8 @@ impl Registry {
         self.minted.insert(identity);
         let mut moved = Vec::new();
         for node in &nodes {
-            let row = self.nodes[*node as usize].as_mut().expect("clusters hold nodes that are there");
+            let row =
+                self.nodes[*node as usize].as_mut().expect("clusters hold nodes that are there");
             if row.identity.replace(identity) != Some(identity) {
                 moved.push(*node);
             }

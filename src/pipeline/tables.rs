@@ -47,7 +47,8 @@ impl PublishedTables {
 
     /// The identity of each row or event that a truth may name: (record id or event id, identity id).
     pub fn identities(&self, kind: TruthKind) -> Result<Vec<(String, String)>> {
-        let map = self.columns(&tables::IDENTITY_MAP, &["record_key", "record_id", "identity_id"])?;
+        let map =
+            self.columns(&tables::IDENTITY_MAP, &["record_key", "record_id", "identity_id"])?;
         match kind {
             TruthKind::Records => Ok(map
                 .iter()
@@ -85,7 +86,9 @@ impl PublishedTables {
             LookupKey::Id(id) => Some(id.trim().to_lowercase()),
         };
         let wanted = wanted.ok_or_else(|| {
-            Error::invalid("the value cannot be read as an identifier of that kind: check its spelling")
+            Error::invalid(
+                "the value cannot be read as an identifier of that kind: check its spelling",
+            )
         })?;
         let table = self.table(&tables::PROFILES)?;
         let mut found = Vec::new();

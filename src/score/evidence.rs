@@ -159,12 +159,8 @@ fn borrow_tokens(left: &Features, right: &Features, levels: &mut [u8; Field::COU
     if left.tokens.is_empty() && right.tokens.is_empty() {
         return;
     }
-    let among = |symbol: Symbol, other: &Features| {
-        !other.tokens.is_empty()
-            && (other.tokens.contains(&symbol)
-                || other.symbol(Field::Given) == symbol
-                || other.symbol(Field::Surname) == symbol)
-    };
+    // Not among the other's own given name and surname: measured, that costs .013 F1 on fake_1000.
+    let among = |symbol: Symbol, other: &Features| other.tokens.contains(&symbol);
     for field in [Field::Surname, Field::Given] {
         let otherwise = comparison(field).len();
         let (a, b) = (left.symbol(field), right.symbol(field));
