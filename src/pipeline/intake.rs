@@ -2,7 +2,7 @@
 //!
 //! A thread a source reads ahead behind a bounded queue; a full queue is its backpressure.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -31,6 +31,8 @@ pub(super) struct Intake {
     queue: Receiver<Result<Vec<Message>>>,
     durable: Arc<Mutex<Positions>>,
     halted: Arc<AtomicBool>,
+    /// How many sources have not begun to read.
+    unready: Arc<AtomicUsize>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -38,15 +40,20 @@ impl Intake {
     /// Opens every source behind its positions and starts reading; `limit` is the most messages of a batch.
     pub(super) fn start(plans: &[SourcePlan], start: &Positions, limit: usize) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUED_BATCHES);
-        let mut intake =
-            Self { queue, durable: Arc::default(), halted: Arc::default(), threads: Vec::new() };
+        let mut intake = Self {
+            queue,
+            durable: Arc::default(),
+            halted: Arc::default(),
+            unready: Arc::new(AtomicUsize::new(plans.len())),
+            threads: Vec::new(),
+        };
         for plan in plans {
             let mut source = source::open(plan, start)?;
-            let (sender, durable, halted) =
-                (sender.clone(), Arc::clone(&intake.durable), Arc::clone(&intake.halted));
+            let (sender, durable) = (sender.clone(), Arc::clone(&intake.durable));
+            let (halted, unready) = (Arc::clone(&intake.halted), Arc::clone(&intake.unready));
             let thread = std::thread::Builder::new()
                 .name(format!("source-{}", plan.name))
-                .spawn(move || read(source.as_mut(), limit, &sender, &durable, &halted))
+                .spawn(move || read(source.as_mut(), limit, &sender, &durable, &halted, &unready))
                 .map_err(|error| Error::unavailable("start source thread").caused_by(error))?;
             intake.threads.push(thread);
         }
@@ -60,6 +67,11 @@ impl Intake {
             Err(RecvTimeoutError::Timeout) => Ok(Arrival::Nothing),
             Err(RecvTimeoutError::Disconnected) => Ok(Arrival::End),
         }
+    }
+
+    /// Whether every source has begun to read: only then can nothing have come.
+    pub(super) fn is_ready(&self) -> bool {
+        self.unready.load(Ordering::Acquire) == 0
     }
 
     /// Tells the sources how far their messages are durable.
@@ -85,7 +97,9 @@ fn read(
     queue: &SyncSender<Result<Vec<Message>>>,
     durable: &Mutex<Positions>,
     halted: &AtomicBool,
+    unready: &AtomicUsize,
 ) {
+    let mut ready = false;
     let mut acknowledged = Positions::new();
     let acknowledge = |source: &mut dyn source::Source, acknowledged: &mut Positions| {
         let positions = durable.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -97,6 +111,10 @@ fn read(
         Ok(())
     };
     while !halted.load(Ordering::Acquire) {
+        if !ready && source.is_ready() {
+            ready = true;
+            unready.fetch_sub(1, Ordering::AcqRel);
+        }
         let batch = acknowledge(source, &mut acknowledged).and_then(|()| source.next(limit, POLL));
         let sent = match batch {
             Ok(None) => break,

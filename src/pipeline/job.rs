@@ -196,6 +196,8 @@ impl Job {
                 self.process(&messages)?;
                 progress(&self.progress());
                 quiet = Stopwatch::start();
+            } else if !intake.is_ready() {
+                quiet = Stopwatch::start();
             }
             let idle = matches!(options.ending, Ending::Idle(after) if quiet.elapsed() >= after);
             if ended || idle {
