@@ -130,7 +130,7 @@ impl Job {
         let options =
             state::Options { cache_bytes: plan.state.memory / 8, ..state::Options::default() };
         let mut store = Store::open(&plan.state.path, &options)?;
-        let model = model::frozen(&plan.matching, &mut store)?;
+        let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
         let registry = Registry::load(&view)?;
         let resolver = load_resolver(model, &view)?;
