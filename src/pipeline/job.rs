@@ -17,6 +17,7 @@ use crate::record::Field;
 use crate::resolve::{Insert, Resolver, Work};
 use crate::source::{Message, Positions};
 use crate::state::{self, Counters, NodeId, Store, View};
+use crate::telemetry::BatchCommitted;
 
 /// How long the loop waits for messages before it looks after other things.
 const TICK: Duration = Duration::from_millis(50);
@@ -234,18 +235,15 @@ impl Job {
 
     /// Takes one micro-batch from messages to a durable commit.
     fn process(&mut self, messages: &[Message]) -> Result<()> {
+        let whole = Stopwatch::start();
+        let before = self.store.counters();
         let clock = Stopwatch::start();
         let prepared = self.readers.prepare(messages);
         self.report.time.prepare += clock.elapsed();
 
         let clock = Stopwatch::start();
-        let mut draft = identify::draft(
-            prepared,
-            self.store.counters(),
-            &self.store,
-            &mut self.registry,
-            &mut self.resolver,
-        )?;
+        let mut draft =
+            identify::draft(prepared, before, &self.store, &mut self.registry, &mut self.resolver)?;
         self.report.time.resolve += clock.elapsed();
 
         let clock = Stopwatch::start();
@@ -262,6 +260,16 @@ impl Job {
         self.report.commits += 1;
         self.report.messages += messages.len() as u64;
         self.report.work = self.report.work.and(draft.work);
+        let after = draft.commit.counters;
+        BatchCommitted {
+            sequence: self.store.sequence(),
+            read: after.read - before.read,
+            resolved: after.resolved - before.resolved,
+            duplicate: after.duplicate - before.duplicate,
+            dead_lettered: after.dead_lettered - before.dead_lettered,
+            duration: whole.elapsed(),
+        }
+        .emit();
         Ok(())
     }
 
