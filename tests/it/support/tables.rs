@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use onefold::sink::{Table, TableSpec, open_store, tables};
+use onefold::sink::{Table, TableSpec, json_rows, open_store, tables};
 use serde_json::Value;
 
 use super::events::{Expected, Money};
@@ -30,11 +30,7 @@ impl Tables {
             let table = table.expect("open a table").expect("the table is there");
             table.scan(Some(columns)).try_collect().await.expect("read a table")
         });
-        let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
-        writer.write_batches(&batches.iter().collect::<Vec<_>>()).expect("rows as JSON");
-        writer.finish().expect("rows as JSON");
-        let lines = String::from_utf8(writer.into_inner()).expect("JSON is UTF-8");
-        lines.lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
+        batches.iter().flat_map(|batch| json_rows(batch).expect("rows as JSON")).collect()
     }
 
     /// The identity of every record, each of which must be there once and have a profile.
