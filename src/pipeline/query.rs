@@ -173,7 +173,7 @@ impl Inspection {
 /// Checks that a pipeline could run: its model, its sources and its place to publish can be opened. Reads nothing of
 /// the sources' content and leaves the state alone.
 pub fn check(plan: &Plan) -> Result<()> {
-    model::wanted(&plan.matching, 2.0)?;
+    model::wanted(plan, 2.0)?;
     for source in &plan.sources {
         crate::source::open(source, &crate::source::Positions::new())?;
     }
