@@ -8,8 +8,9 @@ use crate::pipeline::check;
 
 /// Check a pipeline without running it.
 ///
-/// Does everything that `run` does short of working: reads the file, resolves every setting, opens the model, the sources
-/// and the place where tables go. Names file, key, value and remedy of what is wrong, and exits 2.
+/// Does everything that `run` does short of working: reads the file, resolves every setting, opens
+/// the model, the sources and the place where tables go. Names file, key, value and remedy of what
+/// is wrong, and exits 2.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand.
 //!
-//! Exit codes: 0 done, 1 failed, 2 the configuration or an argument is wrong. What was asked for goes to standard
-//! output, everything else to standard error.
+//! Exit codes: 0 done, 1 failed, 2 the configuration or an argument is wrong. What was asked for
+//! goes to standard output, everything else to standard error.
 
 mod backfill;
 mod check;
@@ -24,10 +24,11 @@ use crate::telemetry;
 
 /// Streams of customer events in, one identity per customer and one profile per identity out.
 ///
-/// Onefold reads events from Kafka or files, finds which of them speak of one customer, and publishes unified
-/// profiles as Delta Lake tables (Parquet) that DuckDB, Polars and Spark read.
+/// Onefold reads events from Kafka or files, finds which of them speak of one customer, and
+/// publishes unified profiles as Delta Lake tables (Parquet) that DuckDB, Polars and Spark read.
 ///
-/// Start with `onefold demo`, then copy a file of `pipelines/`, point it at your topics, and `onefold check` it.
+/// Start with `onefold demo`, then copy a file of `pipelines/`, point it at your topics, and
+/// `onefold check` it.
 #[derive(Debug, Parser)]
 #[command(name = "onefold", version, max_term_width = 100)]
 struct Arguments {
@@ -102,7 +103,8 @@ fn load(path: &Path) -> Result<Plan> {
     config::load(path, &|name| std::env::var(name).ok())
 }
 
-/// How numbers without a country are read in what a person types: as in the first source that says so.
+/// How numbers without a country are read in what a person types: as in the first source that says
+/// so.
 fn settings(plan: &Plan) -> crate::normalise::Settings {
     let mut settings = plan.sources.iter().map(|source| &source.normalise);
     settings.find(|settings| settings.default_region.is_some()).cloned().unwrap_or_default()

@@ -11,9 +11,9 @@ use crate::pipeline::{Ending, Job, Options, Report, Stop};
 
 /// Run a pipeline as a streaming job.
 ///
-/// Reads the pipeline's sources (Kafka topics, or files as bounded streams), keeps its state, and publishes tables at
-/// the pipeline's interval. On SIGTERM or Ctrl-C it takes in no more, commits, publishes and exits 0. Started again, it
-/// goes on where it stopped; after a crash too.
+/// Reads the pipeline's sources (Kafka topics, or files as bounded streams), keeps its state, and
+/// publishes tables at the pipeline's interval. On SIGTERM or Ctrl-C it takes in no more, commits,
+/// publishes and exits 0. Started again, it goes on where it stopped; after a crash too.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -57,7 +57,8 @@ fn duration(text: &str) -> Result<Duration> {
     })
 }
 
-/// Asks the job to stop on SIGTERM or Ctrl-C; a second signal, or one that is not obeyed in time, ends the process.
+/// Asks the job to stop on SIGTERM or Ctrl-C; a second signal, or one that is not obeyed in time,
+/// ends the process.
 pub(super) fn stop_on_signals(stop: &Stop, timeout: Duration) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -35,7 +35,8 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Opens every source behind its positions and starts reading; `limit` is the most messages of a batch.
+    /// Opens every source behind its positions and starts reading; `limit` is the most messages of
+    /// a batch.
     pub(super) fn start(plans: &[SourcePlan], start: &Positions, limit: usize) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUED_BATCHES);
         let mut intake =
@@ -68,12 +69,14 @@ impl Intake {
         durable.clone_from(positions);
     }
 
-    /// Stops reading and waits for the threads; what they read and nobody took is read again by the next job.
+    /// Stops reading and waits for the threads; what they read and nobody took is read again by the
+    /// next job.
     pub(super) fn stop(self) {
         self.halted.store(true, Ordering::Release);
         drop(self.queue);
         for thread in self.threads {
-            // A panic of a source thread was printed there; it read nothing that was committed since.
+            // A panic of a source thread was printed there; it read nothing that was committed
+            // since.
             let _ = thread.join();
         }
     }

@@ -20,7 +20,8 @@ use crate::state::{self, Counters, NodeId, Store, View};
 
 /// How long the loop waits for messages before it looks after other things.
 const TICK: Duration = Duration::from_millis(50);
-/// A publish may take at most this part of the time: the next one waits this many times as long as the last took.
+/// A publish may take at most this part of the time: the next one waits this many times as long as
+/// the last took.
 const PUBLISH_REST: u32 = 4;
 
 /// When a job ends by itself.
@@ -123,8 +124,8 @@ pub struct Job {
 impl Job {
     /// Opens state and tables, and finishes what a job that was cut short left unpublished.
     ///
-    /// **Errors:** `Invalid` for a model that is not the state's; `Fenced` where another job has the state;
-    /// `Data`, `Unavailable`.
+    /// **Errors:** `Invalid` for a model that is not the state's; `Fenced` where another job has
+    /// the state; `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
         let clock = Stopwatch::start();
         let options =
@@ -154,8 +155,8 @@ impl Job {
         Ok(job)
     }
 
-    /// Runs until the sources end, nothing comes any more, or a stop is asked for; then everything is committed and
-    /// published.
+    /// Runs until the sources end, nothing comes any more, or a stop is asked for; then everything
+    /// is committed and published.
     pub fn run(
         &mut self,
         options: Options,
@@ -212,7 +213,8 @@ impl Job {
         Ok(())
     }
 
-    /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit interval.
+    /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit
+    /// interval.
     fn gather(&self, intake: &Intake) -> Result<(Vec<Message>, bool)> {
         let mut messages = Vec::new();
         let gathering = Stopwatch::start();
@@ -298,7 +300,8 @@ impl Job {
         &self.resolver
     }
 
-    /// The identifier fields whose values several people seem to use, and how many such values there are.
+    /// The identifier fields whose values several people seem to use, and how many such values
+    /// there are.
     pub fn shared_by_field(&self) -> Vec<(Field, u64)> {
         self.resolver.shared_by_field()
     }

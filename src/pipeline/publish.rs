@@ -1,8 +1,8 @@
 //! How does what was committed become tables?
 //!
-//! The outbox of the state at one commit → rows → the five tables, each with the commit's number in its own
-//! transaction → the consistent set → the outbox is cleared. Each step may be repeated: a table that has the commit
-//! already does nothing.
+//! The outbox of the state at one commit → rows → the five tables, each with the commit's number in
+//! its own transaction → the consistent set → the outbox is cleared. Each step may be repeated: a
+//! table that has the commit already does nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,7 +49,8 @@ pub(super) struct Published {
 impl Publisher {
     /// Opens the tables, creating those that are not there, and takes them for this writer.
     ///
-    /// **Errors:** `Data` where a table has a commit that the state has not: the state is an older copy.
+    /// **Errors:** `Data` where a table has a commit that the state has not: the state is an older
+    /// copy.
     pub(super) fn open(plan: &PublishPlan, app: &str, state: &Store) -> Result<Self> {
         let act = || format!("publish.url = {}", plan.url);
         let (store, root) =
