@@ -61,7 +61,7 @@ impl Job {
             duration: clock.elapsed(),
         }
         .emit();
-        let model = model::frozen(&plan.matching, &mut store)?;
+        let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
         let building = Stopwatch::start();
         let registry = Registry::load(&view)?;

@@ -1,43 +1,65 @@
 //! Which model decides?
+//!
+//! A model file, or the built-in model. The built-in one needs to know about how many customers there are, since that
+//! is what makes an agreement of names remarkable or not: the pipeline says so, or, where all sources are files, their
+//! records are counted first. Whichever model a state began with is frozen with it.
 
 use std::fs;
+use std::time::Duration;
 
-use crate::config::{MatchPlan, OperatingPoint};
+use crate::config::{MatchPlan, OperatingPoint, Plan};
 use crate::error::{Context, Error, Kind, Result};
 use crate::score::Model;
+use crate::source::{self, Input, Positions};
 use crate::state::Store;
 
-/// About how many customers there are, where the pipeline does not say.
-const EXPECTED_CUSTOMERS: f64 = 20_000.0;
-
-/// Merges stop below this match weight under the built-in model, in bits.
-const THRESHOLD_BITS: f64 = 0.0;
+/// About how many customers there are, where neither pipeline nor files say.
+const EXPECTED_CUSTOMERS: f64 = 100_000.0;
+/// How many records of an export are of one customer, about; and how few customers are assumed at least.
+const RECORDS_PER_CUSTOMER: f64 = 4.0;
+const LEAST_CUSTOMERS: f64 = 250.0;
 /// How far the named operating points lie from the balanced one, in bits.
 const OPERATING_POINT_BITS: f64 = 3.0;
+/// Records that are counted at once.
+const COUNTED_AT_ONCE: usize = 10_000;
 
 /// The model that is frozen with the state; on an empty state the pipeline's is, from now on.
 ///
 /// **Errors:** `Invalid` where the model file cannot be read, or is not the one that the state was made with.
-pub(super) fn frozen(plan: &MatchPlan, store: &mut Store) -> Result<Model> {
-    let wanted = wanted(plan)?;
-    let Some(frozen) = store.model()? else {
-        store.set_model(wanted.to_json().as_bytes())?;
-        return Ok(wanted);
+pub(super) fn frozen(plan: &Plan, store: &mut Store) -> Result<Model> {
+    let text = match store.model()? {
+        None => {
+            let text = wanted(&plan.matching, expected_customers(plan)?)?.to_json();
+            store.set_model(text.as_bytes())?;
+            text
+        }
+        Some(frozen) => {
+            let text = String::from_utf8(frozen.bytes).context(Kind::Data, "read the model")?;
+            // Where nobody says how many customers there are, the state's own answer stays.
+            let counted = read(&text)?.parameters.entities;
+            let customers = plan.matching.expected_customers.map_or(counted, count);
+            if wanted(&plan.matching, customers)?.to_json() != text {
+                return Err(Error::invalid(
+                    "[match]: the state was made with another model, and records that were matched under one must \
+                     not be matched under another: set it back, or run with a new [state] path and publish.url",
+                ));
+            }
+            text
+        }
     };
-    let text = String::from_utf8(frozen.bytes).context(Kind::Data, "read the frozen model")?;
-    let frozen = Model::from_json(&text)
-        .map_err(|error| Error::data("state: the frozen model cannot be read").caused_by(error))?;
-    if frozen != wanted {
-        return Err(Error::invalid(
-            "[match]: the state was made with another model; records that were matched under one model must not be \
-             matched under another: set it back, or run with a new [state] path and publish.url",
-        ));
-    }
-    Ok(frozen)
+    // Always as it reads from its text, so that the first run and every later one weigh alike to the last bit.
+    read(&text)
 }
 
-/// The model that the pipeline file asks for.
-pub(super) fn wanted(plan: &MatchPlan) -> Result<Model> {
+fn read(text: &str) -> Result<Model> {
+    Model::from_json(text)
+        .map_err(|error| Error::data("state: the frozen model cannot be read").caused_by(error))
+}
+
+/// The model that the pipeline file asks for, where there are about so many customers.
+///
+/// **Errors:** `Invalid` where the model file cannot be read.
+pub(super) fn wanted(plan: &MatchPlan, customers: f64) -> Result<Model> {
     let mut model = match &plan.model {
         Some(path) => {
             let name = path.display();
@@ -46,7 +68,7 @@ pub(super) fn wanted(plan: &MatchPlan) -> Result<Model> {
             Model::from_json(&text)
                 .map_err(|error| error.context(format!("match.model = {name}")))?
         }
-        None => built_in(plan),
+        None => Model::default_with(customers),
     };
     let parameters = &mut model.parameters;
     parameters.block_cap = plan.block_cap;
@@ -62,10 +84,27 @@ pub(super) fn wanted(plan: &MatchPlan) -> Result<Model> {
     Ok(model)
 }
 
-fn built_in(plan: &MatchPlan) -> Model {
+/// About how many customers the sources speak of.
+fn expected_customers(plan: &Plan) -> Result<f64> {
+    if let Some(customers) = plan.matching.expected_customers {
+        return Ok(count(customers));
+    }
+    let endless = plan.sources.iter().any(|source| matches!(source.input, Input::Kafka(_)));
+    if plan.matching.model.is_some() || endless {
+        return Ok(EXPECTED_CUSTOMERS);
+    }
+    let mut records = 0;
+    for source in &plan.sources {
+        let mut source = source::open(source, &Positions::new())?;
+        while let Some(batch) = source.next(COUNTED_AT_ONCE, Duration::ZERO)? {
+            records += batch.messages.len() as u64;
+        }
+    }
+    Ok((count(records) / RECORDS_PER_CUSTOMER).max(LEAST_CUSTOMERS))
+}
+
+fn count(customers: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "about how many")]
-    let customers = plan.expected_customers.map_or(EXPECTED_CUSTOMERS, |count| count as f64);
-    let mut model = Model::default_with(customers);
-    model.parameters.threshold_bits = THRESHOLD_BITS;
-    model
+    let customers = customers as f64;
+    customers
 }

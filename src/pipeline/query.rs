@@ -63,7 +63,7 @@ pub fn inspect(plan: &Plan) -> Result<Inspection> {
         )));
     }
     let mut store = Store::open(&plan.state.path, &state::Options::default())?;
-    let model = model::frozen(&plan.matching, &mut store)?;
+    let model = model::frozen(plan, &mut store)?;
     let view = store.view();
     let registry = Registry::load(&view)?;
     let resolver = load_resolver(model, &view)?;
@@ -174,7 +174,7 @@ impl Inspection {
 /// Checks that a pipeline could run: its model, its sources and its place to publish can be opened.
 /// Reads nothing of the sources' content and leaves the state alone.
 pub fn check(plan: &Plan) -> Result<()> {
-    model::wanted(&plan.matching)?;
+    model::wanted(&plan.matching, 2.0)?;
     for source in &plan.sources {
         crate::source::open(source, &crate::source::Positions::new())?;
     }

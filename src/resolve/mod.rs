@@ -9,6 +9,7 @@
 //! crosses a power of two, components over their cap.
 
 mod blocks;
+mod decided;
 mod graph;
 pub mod oracle;
 mod usage;
@@ -27,6 +28,7 @@ use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
 use blocks::Blocks;
+use decided::Decided;
 use graph::Graph;
 use usage::Usages;
 
@@ -47,8 +49,8 @@ pub struct Insert {
 /// What a change of the set did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// Every cluster that was decided anew, each ascending by node; together they hold all records of every touched
-    /// component.
+    /// Every cluster that was decided anew, each ascending by node; together they hold all records of whatever was
+    /// decided together before and is touched now.
     pub clusters: Vec<Vec<NodeId>>,
     /// For each node whose edges to lower nodes changed, all of them.
     pub edges: Vec<(NodeId, Vec<(NodeId, f32)>)>,
@@ -95,6 +97,7 @@ pub struct Resolver {
     blocks: Blocks,
     usages: Usages,
     graph: Graph,
+    decided: Decided,
 }
 
 impl Resolver {
@@ -104,6 +107,7 @@ impl Resolver {
             blocks: Blocks::new(model.parameters.block_cap),
             usages: Usages::default(),
             graph: Graph::default(),
+            decided: Decided::default(),
             terms: Terms::default(),
             nodes: Vec::new(),
             model,
@@ -118,9 +122,12 @@ impl Resolver {
     ) -> Self {
         let mut resolver = Self::new(model);
         let mut loaded = Vec::new();
-        for record in records {
+        let records: Vec<Insert> = records.collect();
+        let chains: Vec<Vec<Chain>> =
+            records.par_iter().map(|record| chains_of(&record.identity)).collect();
+        for (record, chains) in records.into_iter().zip(&chains) {
             loaded.push(record.node);
-            resolver.enter(record);
+            resolver.enter(record, chains);
         }
         for (node, list) in edges {
             for (other, weight) in list {
@@ -184,16 +191,18 @@ impl Resolver {
             dirty.extend(self.leave(*node));
         }
         let new: FxHashSet<NodeId> = inserted.iter().map(|insert| insert.node).collect();
-        for insert in inserted {
+        let chains: Vec<Vec<Chain>> =
+            inserted.par_iter().map(|insert| chains_of(&insert.identity)).collect();
+        for (insert, chains) in inserted.into_iter().zip(&chains) {
             dirty.insert(insert.node);
-            self.enter(insert);
+            self.enter(insert, chains);
         }
         dirty.extend(self.follow_caps(&new, &mut work));
-        dirty.extend(self.follow_usage(&new, &mut work));
+        let weighed_anew = self.follow_usage(&new, &mut dirty, &mut work);
         dirty.extend(self.link(&new, &mut work));
         dirty.retain(|node| self.node(*node).is_some());
         let components = self.graph.regroup(&dirty);
-        let clusters = self.decide(&components, &mut work);
+        let clusters = self.decide(&components, &weighed_anew, &mut work);
         Outcome { clusters, edges: self.graph.take_changed(), work }
     }
 
@@ -206,7 +215,7 @@ impl Resolver {
     }
 
     fn chains(&self, node: NodeId) -> Vec<Chain> {
-        self.node(node).map(|node| chains_of(&self.terms, &node.features)).unwrap_or_default()
+        self.node(node).map(|node| chains_again(&self.terms, &node.features)).unwrap_or_default()
     }
 
     fn compare(&self, left: &Node, right: &Node) -> Evidence {
@@ -222,7 +231,7 @@ impl Resolver {
         (f64::from(weight) >= self.model.parameters.edge_bits).then_some(weight)
     }
 
-    fn enter(&mut self, insert: Insert) {
+    fn enter(&mut self, insert: Insert, chains: &[Chain]) {
         let features = self.terms.features(&insert.identity, &self.model.email);
         let index = insert.node as usize;
         if self.nodes.len() <= index {
@@ -231,13 +240,12 @@ impl Resolver {
         assert!(self.nodes[index].is_none(), "a node number is never reused");
         self.nodes[index] = Some(Node { key: insert.key, features });
         self.graph.add(insert.node);
-        let chains = self.chains(insert.node);
         let (nodes, terms) = (&self.nodes, &self.terms);
-        let chains_again = |node: NodeId| {
+        let of_other = |node: NodeId| {
             let node = nodes[node as usize].as_ref().expect("blocks hold records of the set");
-            chains_of(terms, &node.features)
+            chains_again(terms, &node.features)
         };
-        self.blocks.add(insert.node, &chains, chains_again);
+        self.blocks.add(insert.node, chains, of_other);
         let features = |node: NodeId| nodes[node as usize].as_ref().map(|node| &node.features);
         self.usages.add(insert.node, features, terms, &self.model);
     }
@@ -284,13 +292,19 @@ impl Resolver {
         dirty
     }
 
-    /// Identifiers whose number of users changed: every pair that shares one weighs differently.
-    fn follow_usage(&mut self, new: &FxHashSet<NodeId>, work: &mut Work) -> BTreeSet<NodeId> {
-        let mut dirty = BTreeSet::new();
+    /// Identifiers whose number of users changed: every pair that shares one weighs differently. Returns the records
+    /// that carry one.
+    fn follow_usage(
+        &mut self,
+        new: &FxHashSet<NodeId>,
+        dirty: &mut BTreeSet<NodeId>,
+        work: &mut Work,
+    ) -> FxHashSet<NodeId> {
+        let mut carriers = FxHashSet::default();
         let mut pairs = BTreeSet::new();
         for change in self.usages.take_changes() {
             let members: Vec<NodeId> = self.usages.members(change.field, change.symbol).to_vec();
-            dirty.extend(members.iter().copied());
+            carriers.extend(members.iter().copied());
             let inside: FxHashSet<NodeId> = members.iter().copied().collect();
             for node in members.iter().filter(|node| !new.contains(node)) {
                 let candidates = if change.fewer {
@@ -303,7 +317,8 @@ impl Resolver {
             }
         }
         dirty.extend(self.score(pairs.into_iter().collect(), work));
-        dirty
+        dirty.extend(carriers.iter().copied());
+        carriers
     }
 
     /// New records meet their candidates.
@@ -351,25 +366,29 @@ impl Resolver {
         dirty
     }
 
-    fn decide(&self, components: &[Vec<NodeId>], work: &mut Work) -> Vec<Vec<NodeId>> {
+    /// Decides the parts of components, but for those of which nothing changed since they were last decided: the same
+    /// records, and none that carries an identifier which weighs differently now.
+    fn decide(
+        &mut self,
+        components: &[Vec<NodeId>],
+        weighed_anew: &FxHashSet<NodeId>,
+        work: &mut Work,
+    ) -> Vec<Vec<NodeId>> {
+        let mut parts: Vec<Vec<NodeId>> =
+            components.par_iter().flat_map_iter(|component| self.parts(component)).collect();
+        parts.retain(|part| {
+            part.iter().any(|node| weighed_anew.contains(node)) || !self.decided.holds(part)
+        });
+        let clusters: Vec<Vec<Vec<NodeId>>> =
+            parts.par_iter().map(|part| self.decide_part(part)).collect();
+        for part in &parts {
+            self.decided.note(part);
+            work.component_pairs += (part.len() * (part.len() - 1) / 2) as u64;
+        }
+        let largest = components.iter().map(Vec::len).max().unwrap_or_default() as u64;
         work.components += components.len() as u64;
-        let decided: Vec<(Vec<Vec<NodeId>>, u64)> =
-            components.par_iter().map(|component| self.decide_component(component)).collect();
-        for (component, (_, pairs)) in components.iter().zip(&decided) {
-            work.component_pairs += pairs;
-            work.largest_component = work.largest_component.max(component.len() as u64);
-        }
-        decided.into_iter().flat_map(|(clusters, _)| clusters).collect()
-    }
-
-    fn decide_component(&self, component: &[NodeId]) -> (Vec<Vec<NodeId>>, u64) {
-        let mut pairs = 0;
-        let mut clusters = Vec::new();
-        for part in self.parts(component) {
-            pairs += (part.len() * (part.len() - 1) / 2) as u64;
-            clusters.extend(self.decide_part(&part));
-        }
-        (clusters, pairs)
+        work.largest_component = work.largest_component.max(largest);
+        clusters.into_iter().flatten().collect()
     }
 
     /// The component's parts within the cap, each in the order of its records' keys.
@@ -407,7 +426,14 @@ impl Resolver {
     }
 }
 
-fn chains_of(terms: &Terms, features: &Features) -> Vec<Chain> {
+/// The key chains of a content.
+fn chains_of(identity: &Identity) -> Vec<Chain> {
+    let values = Field::ALL.map(|field| identity.value(field));
+    chains(&Components::of(values, identity.name_tokens.iter().map(|token| &**token)))
+}
+
+/// The key chains of a content that is interned.
+fn chains_again(terms: &Terms, features: &Features) -> Vec<Chain> {
     let values = Field::ALL.map(|field| terms.value(features, field));
     let tokens = features.tokens.iter().map(|token| terms.text(*token));
     chains(&Components::of(values, tokens))

@@ -20,7 +20,8 @@ pub fn partition(model: &Model, records: &[Insert]) -> BTreeSet<BTreeSet<RecordK
     let features: Vec<Features> =
         records.iter().map(|record| terms.features(&record.identity, &model.email)).collect();
     let people = people(model, &features, &terms);
-    let chains: Vec<Vec<Chain>> = features.iter().map(|f| chains_of(&terms, f)).collect();
+    let chains: Vec<Vec<Chain>> =
+        records.iter().map(|record| chains_of(&record.identity)).collect();
     let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
     for key in chains.iter().flatten().flat_map(|chain| chain.keys()) {
         *sizes.entry(*key).or_default() += 1;

@@ -3,6 +3,8 @@
 //! A comparison is data: ordered levels, the first that holds wins, the last always holds. Model files, charts and
 //! explanations name a level by its label.
 
+use std::cell::OnceCell;
+
 use super::similarity::{jaro_winkler, osa_within};
 use crate::normalise::lexicon;
 use crate::record::Field;
@@ -41,23 +43,39 @@ pub enum Level {
     Otherwise,
 }
 
+/// Two different texts, with what is found out about them once.
+struct Pair<'a> {
+    left: &'a str,
+    right: &'a str,
+    similarity: OnceCell<f64>,
+}
+
+impl Pair<'_> {
+    fn alike(&self, least: f64) -> bool {
+        *self.similarity.get_or_init(|| jaro_winkler(self.left, self.right)) >= least
+    }
+
+    fn edits_within(&self, limit: usize) -> bool {
+        osa_within(self.left, self.right, limit)
+    }
+}
+
 impl Level {
     /// Whether two texts reach this level. Symmetric.
-    pub fn holds(self, left: &str, right: &str) -> bool {
+    fn holds(self, pair: &Pair<'_>) -> bool {
+        let (left, right) = (pair.left, pair.right);
         match self {
             Self::Exact => left == right,
             Self::Nickname => lexicon::is_nickname_pair(left, right),
-            Self::JaroWinkler(least) => jaro_winkler(left, right) >= least,
+            Self::JaroWinkler(least) => pair.alike(least),
             Self::JaroWinklerOrEdits(least, edits, length) => {
-                (left.len().min(right.len()) >= length && osa_within(left, right, edits))
-                    || jaro_winkler(left, right) >= least
+                pair.alike(least)
+                    || (left.len().min(right.len()) >= length && pair.edits_within(edits))
             }
-            Self::Edits(limit) => osa_within(left, right, limit),
-            Self::InitialOrJaroWinkler(least) => {
-                is_beginning(left, right) || jaro_winkler(left, right) >= least
-            }
+            Self::Edits(limit) => pair.edits_within(limit),
+            Self::InitialOrJaroWinkler(least) => is_beginning(left, right) || pair.alike(least),
             Self::DateEditOrSwap => {
-                osa_within(left, right, 1)
+                pair.edits_within(1)
                     || parts(left)
                         .zip(parts(right))
                         .is_some_and(|(l, r)| l[0] == r[0] && l[1] == r[2] && l[2] == r[1])
@@ -70,19 +88,9 @@ impl Level {
             }
             Self::SameLocalPart => local_part(left) == local_part(right),
             Self::EmailAlike(whole, local) => {
-                jaro_winkler(left, right) >= whole
-                    || jaro_winkler(local_part(left), local_part(right)) >= local
+                pair.alike(whole) || jaro_winkler(local_part(left), local_part(right)) >= local
             }
-            Self::SameOutward => {
-                let lesser = left.min(right);
-                let length = if lesser.bytes().all(|b| b.is_ascii_digit()) {
-                    2
-                } else {
-                    lesser.len().saturating_sub(3).max(2)
-                };
-                left.as_bytes().get(..length) == right.as_bytes().get(..length)
-                    && left.len() >= length
-            }
+            Self::SameOutward => same_outward(left, right),
             Self::SharedToken => {
                 left.split(' ').any(|token| right.split(' ').any(|other| token == other))
             }
@@ -164,13 +172,25 @@ pub const SWAPPABLE: [(Field, Field); 2] =
 /// The number of the first level that holds.
 pub(super) fn level(field: Field, left: &str, right: &str) -> u8 {
     let levels = comparison(field);
-    let index = levels.iter().position(|level| level.holds(left, right));
+    let pair = Pair { left, right, similarity: OnceCell::new() };
+    let index = levels.iter().position(|level| level.holds(&pair));
     u8::try_from(index.unwrap_or(levels.len() - 1) + 1).expect("a comparison has few levels")
 }
 
 fn is_beginning(left: &str, right: &str) -> bool {
     let (short, long) = if left.len() <= right.len() { (left, right) } else { (right, left) };
     (short.len() == 1 || short.len() >= 3) && long.starts_with(short)
+}
+
+/// The lesser text says how long an outward code is, so that it does not matter which comes first.
+fn same_outward(left: &str, right: &str) -> bool {
+    let lesser = left.min(right);
+    let length = if lesser.bytes().all(|b| b.is_ascii_digit()) {
+        2
+    } else {
+        lesser.len().saturating_sub(3).max(2)
+    };
+    left.len() >= length && left.as_bytes().get(..length) == right.as_bytes().get(..length)
 }
 
 /// Year, month and day of `YYYYMMDD`.

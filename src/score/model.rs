@@ -238,7 +238,7 @@ impl Model {
             parameters: Parameters {
                 prior_bits: -customers.log2(),
                 household_bits: 2.0,
-                threshold_bits: 0.0,
+                threshold_bits: -3.0,
                 edge_bits: -3.0,
                 component_cap: 400,
                 block_cap: 150,
