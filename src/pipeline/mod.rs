@@ -25,6 +25,7 @@
 
 mod backoff;
 mod batch;
+mod check;
 mod identify;
 mod intake;
 mod job;
@@ -35,7 +36,8 @@ mod registry;
 mod report;
 mod tables;
 
+pub use check::check;
 pub use job::Job;
-pub use query::{Inspection, RecordView, Why, check, inspect};
+pub use query::{Inspection, RecordView, Why, inspect};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use tables::{LookupKey, PublishedTables};

@@ -170,15 +170,3 @@ impl Inspection {
         })
     }
 }
-
-/// Checks that a pipeline could run: its model, its sources and its place to publish can be opened.
-/// Reads nothing of the sources' content and leaves the state alone.
-pub fn check(plan: &Plan) -> Result<()> {
-    model::wanted(&plan.matching, 2.0)?;
-    for source in &plan.sources {
-        crate::source::open(source, &crate::source::Positions::new())?;
-    }
-    crate::sink::open_store(&plan.publish.url, &plan.publish.options.0)
-        .map_err(|error| error.context(format!("publish.url = {}", plan.publish.url)))?;
-    Ok(())
-}
