@@ -20,7 +20,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pipeline: PipelineFile,
 
-    /// Also end when no message came for so long, e.g. `10s`: to catch up with a topic and stop.
+    /// Also end when no message came for so long, e.g. `10s`: to catch up with a topic and stop. The time until the
+    /// brokers have shared out the partitions does not count.
     #[arg(long, value_name = "DURATION")]
     until_idle: Option<String>,
 

@@ -170,7 +170,11 @@ impl Draft {
             identity: former,
         };
         let node = self.insert(row, identity, registry);
-        self.commit.members.extend(former.map(|identity| (node, identity)));
+        if let Some(identity) = former {
+            self.commit.members.push((node, identity));
+            // The row of the node that it replaces may not have been published yet, and now never will be.
+            self.commit.mappings.push(node);
+        }
         Some(node)
     }
 

@@ -6,6 +6,7 @@
 //! job: it must not look like the end of the source.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -43,6 +44,8 @@ struct Shared {
     durable: Mutex<Positions>,
     halted: Mutex<bool>,
     halt: Condvar,
+    /// How many sources have not begun to read.
+    unready: AtomicUsize,
 }
 
 impl Shared {
@@ -104,6 +107,7 @@ impl Intake {
             durable: Mutex::new(start.clone()),
             halted: Mutex::new(false),
             halt: Condvar::new(),
+            unready: AtomicUsize::new(openers.len()),
         });
         let reader = |mut opener: Opener| {
             let source = match (opener.open)(start) {
@@ -115,6 +119,7 @@ impl Intake {
                 source,
                 acknowledged: start.clone(),
                 backoff: Backoff::new(opener.patience),
+                ready: false,
                 read: 0,
                 limit,
                 queue: sender.clone(),
@@ -149,6 +154,11 @@ impl Intake {
         }
     }
 
+    /// Whether every source has begun to read: only then can nothing have come.
+    pub(super) fn is_ready(&self) -> bool {
+        self.shared.unready.load(Ordering::Acquire) == 0
+    }
+
     /// Tells the sources how far their messages are durable.
     pub(super) fn acknowledge(&self, positions: &Positions) {
         self.shared.durable().clone_from(positions);
@@ -171,6 +181,7 @@ struct Reader {
     source: Option<Box<dyn Source>>,
     acknowledged: Positions,
     backoff: Backoff,
+    ready: bool,
     read: u64,
     limit: usize,
     queue: SyncSender<Result<Vec<Message>>>,
@@ -225,7 +236,12 @@ impl Reader {
             // What was read and is not durable comes again, and is known by its event ids.
             None => self.source.insert((self.opener.open)(&self.acknowledged)?),
         };
-        source.next(self.limit, POLL)
+        let batch = source.next(self.limit, POLL);
+        if !self.ready && source.is_ready() {
+            self.ready = true;
+            self.shared.unready.fetch_sub(1, Ordering::AcqRel);
+        }
+        batch
     }
 
     fn acknowledge(&mut self) -> Result<()> {

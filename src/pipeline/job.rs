@@ -154,6 +154,8 @@ impl Job {
                 self.process(&messages)?;
                 progress(&self.progress());
                 quiet = Stopwatch::start();
+            } else if !intake.is_ready() {
+                quiet = Stopwatch::start();
             }
             if ended {
                 return Ok(StopCause::Finished);
@@ -193,7 +195,11 @@ impl Job {
     fn process(&mut self, messages: &[Message]) -> Result<()> {
         let (whole, before) = (Stopwatch::start(), self.store.counters());
         let clock = Stopwatch::start();
-        let prepared = self.readers.prepare(messages);
+        let mut prepared = self.readers.prepare(messages);
+        let (positions, again) = advance(&self.positions, messages);
+        // An event that is read again is known by its id; a dead letter has only its place.
+        let mut again = again.into_iter();
+        prepared.retain(|prepared| again.next() != Some(true) || prepared.is_ok());
         self.report.time.prepare += clock.elapsed();
 
         let clock = Stopwatch::start();
@@ -207,12 +213,7 @@ impl Job {
         self.report.time.resolve += clock.elapsed();
 
         let clock = Stopwatch::start();
-        for message in messages {
-            let origin = &message.origin;
-            let key = (Arc::clone(&origin.source), Arc::clone(&origin.partition));
-            let next = draft.commit.positions.entry(key).or_default();
-            *next = (*next).max(origin.offset + 1);
-        }
+        draft.commit.positions = positions;
         self.store.commit(&draft.commit)?;
         self.tell_batch(&before, &draft.commit.dead_letters, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
@@ -340,6 +341,25 @@ impl Job {
     }
 }
 
+/// The positions behind messages, and for each message whether it was read before: a source that was away starts again
+/// behind what is published. A position never goes back.
+fn advance(behind: &Positions, messages: &[Message]) -> (Positions, Vec<bool>) {
+    let mut positions = Positions::new();
+    let again = messages
+        .iter()
+        .map(|message| {
+            let origin = &message.origin;
+            let key = (Arc::clone(&origin.source), Arc::clone(&origin.partition));
+            let before = behind.get(&key).copied().unwrap_or_default();
+            let next = positions.entry(key).or_insert(before);
+            let again = origin.offset < *next;
+            *next = (*next).max(origin.offset + 1);
+            again
+        })
+        .collect();
+    (positions, again)
+}
+
 /// Rebuilds the index from the state's rows.
 pub(super) fn load_resolver(model: crate::score::Model, view: &View) -> Result<Resolver> {
     let mut failure: Option<Error> = None;
@@ -363,5 +383,26 @@ pub(super) fn load_resolver(model: crate::score::Model, view: &View) -> Result<R
     match failure {
         Some(error) => Err(error.context("read the state")),
         None => Ok(Resolver::load(model, records.into_iter(), edges.into_iter())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Origin;
+
+    #[test]
+    fn what_is_read_again_moves_no_position_back() {
+        let at = |offset| Message {
+            origin: Origin { source: "web".into(), partition: "web/0".into(), offset },
+            payload: bytes::Bytes::new(),
+            fault: None,
+        };
+        let key: (Arc<str>, Arc<str>) = ("web".into(), "web/0".into());
+        let behind = Positions::from([(key.clone(), 5)]);
+        let (positions, again) = advance(&behind, &[at(3), at(4), at(5), at(5), at(6)]);
+        assert_eq!(again, [true, true, false, true, false]);
+        assert_eq!(positions, Positions::from([(key.clone(), 7)]));
+        assert_eq!(advance(&behind, &[at(0)]).0, behind);
     }
 }

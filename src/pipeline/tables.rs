@@ -101,7 +101,7 @@ impl PublishedTables {
                 if hits.true_count() > 0 {
                     let rows = filter_record_batch(&batch, &hits)
                         .context(Kind::Internal, "filter profiles")?;
-                    found.extend(json_rows(&rows)?);
+                    found.extend(sink::json_rows(&rows)?);
                 }
             }
             Ok::<_, Error>(())
@@ -158,16 +158,4 @@ impl PublishedTables {
 
 fn text<'a>(batch: &'a RecordBatch, column: &str) -> &'a StringArray {
     batch[column].as_string::<i32>()
-}
-
-fn json_rows(batch: &RecordBatch) -> Result<Vec<serde_json::Value>> {
-    let mut lines = Vec::new();
-    let mut writer = arrow::json::LineDelimitedWriter::new(&mut lines);
-    writer.write(batch).context(Kind::Internal, "write profiles as JSON")?;
-    writer.finish().context(Kind::Internal, "write profiles as JSON")?;
-    lines
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).context(Kind::Internal, "read a profile's JSON"))
-        .collect()
 }

@@ -28,6 +28,7 @@
 mod append;
 mod definition;
 mod file;
+mod json;
 mod latest;
 mod log;
 pub mod rows;
@@ -41,6 +42,7 @@ mod testing;
 mod tests;
 mod upsert;
 
+pub use json::json_rows;
 pub use latest::{Latest, read_latest, write_latest};
 pub use spec::{Column, Layout, TableSpec, Type};
 pub use store::{check_store, open_store};

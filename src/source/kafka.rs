@@ -6,6 +6,7 @@
 //! bounded queue and pauses by itself when that is full.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -109,6 +110,7 @@ fn consumer(
         source: Arc::clone(source),
         next: Mutex::new(mine.map(|((_, at), next)| (Arc::clone(at), *next)).collect()),
         unseen: if latest { Offset::End } else { Offset::Beginning },
+        assigned: AtomicBool::new(false),
     };
     config.create_with_context(context).map_err(refused)
 }
@@ -167,6 +169,12 @@ impl Source for KafkaSource {
             }
         }
         Ok(Some(batch))
+    }
+
+    /// Whether the group has shared out the partitions: after a crash, that waits until the group
+    /// has given up the process that is gone.
+    fn is_ready(&self) -> bool {
+        self.consumer.context().assigned.load(Ordering::Acquire)
     }
 
     fn acknowledge(&mut self, positions: &Positions) -> Result<()> {
@@ -268,6 +276,8 @@ struct Context {
     next: Mutex<BTreeMap<Arc<str>, u64>>,
     /// Where a partition starts that has no position.
     unseen: Offset,
+    /// Whether the group has ever shared out the partitions.
+    assigned: AtomicBool,
 }
 
 impl Context {
@@ -297,6 +307,7 @@ impl Context {
             debug!(source = %self.source, topic, partition, ?offset, "partition assigned");
             assigned.set_partition_offset(&topic, partition, offset)?;
         }
+        self.assigned.store(true, Ordering::Release);
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(assigned),
             _ => consumer.assign(assigned),

@@ -84,6 +84,11 @@ pub trait Source: Send {
     /// message names.
     fn next(&mut self, limit: usize, wait: Duration) -> Result<Option<Batch>>;
 
+    /// Whether reading has begun. Before that, silence does not mean that there is nothing.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// Tells the source how far its messages are durable. Positions of other sources are ignored.
     fn acknowledge(&mut self, positions: &Positions) -> Result<()>;
 }

@@ -80,7 +80,9 @@ fn several_topics_are_read_from_their_beginnings() {
     produce(&broker, "a", 20);
     produce(&broker, "b", 10);
     let mut source = source_at(&plan(&broker, &["a", "b"]), &[]);
+    assert!(!source.is_ready(), "the group has not shared out the partitions yet");
     let messages = read(&mut source, 90);
+    assert!(source.is_ready());
     assert_eq!(messages.len(), 90);
     assert_eq!(texts(&messages).len(), 90);
     let mut next: BTreeMap<&str, u64> = BTreeMap::new();

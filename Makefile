@@ -1,0 +1,52 @@
+# make demo: see what Onefold does.   make test: what every change must pass.
+# Both first install what a Debian machine with Rust lacks; what is there already is left alone.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help demo test build-packages test-packages
+
+# librdkafka is compiled from its source, and wants a C++ compiler, zlib and OpenSSL.
+BUILD_PACKAGES := ca-certificates gcc g++ libc6-dev libssl-dev make pkg-config zlib1g-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv
+VENV := $(CURDIR)/.venv-test
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: build-packages
+	cargo build --release --locked
+	target/release/onefold demo
+
+test: export ONEFOLD_TEST_VENV := $(VENV)
+test: test-packages $(VENV)/installed
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; \
+	else cargo test --locked --lib --bins --tests; fi
+	cargo test --locked --doc
+
+$(VENV)/installed: tests/requirements.txt | test-packages
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r $<
+	touch $@
+
+build-packages:
+	@$(call install,$(BUILD_PACKAGES))
+test-packages:
+	@$(call install,$(TEST_PACKAGES))
+
+# Installs the Debian packages $(1) that are missing.
+define install
+if ! command -v dpkg-query >/dev/null; then echo "not Debian; needed here: $(1)"; exit 0; fi; \
+missing=""; \
+for package in $(1); do \
+  dpkg-query -W -f='$${db:Status-Status}' $$package 2>/dev/null | grep -q '^installed' \
+    || missing="$$missing $$package"; \
+done; \
+if [ -n "$$missing" ]; then \
+  echo "installing$$missing"; \
+  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+  $$sudo apt-get update -qq; \
+  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+fi
+endef

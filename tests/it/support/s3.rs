@@ -1,0 +1,61 @@
+//! A real S3 server: moto, one process a test.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+use super::process::Server;
+use super::python::Python;
+
+/// The bucket that every server has.
+const BUCKET: &str = "bucket";
+
+/// A server with one bucket.
+pub(crate) struct S3 {
+    server: Server,
+}
+
+impl S3 {
+    pub(crate) fn start(python: &Python) -> Self {
+        let command = |port: u16| {
+            let mut command = Command::new(python.program("moto_server"));
+            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            command
+        };
+        let answers = |port: u16| put_bucket(port).is_ok_and(|answer| answer.contains(" 200 "));
+        Self { server: Server::start(command, answers) }
+    }
+
+    /// The URL of a folder in the bucket.
+    pub(crate) fn url(&self, folder: &str) -> String {
+        format!("s3://{BUCKET}/{folder}")
+    }
+
+    /// What clients must know, by the names of the environment.
+    pub(crate) fn environment(&self) -> BTreeMap<String, String> {
+        let endpoint = format!("http://127.0.0.1:{}", self.server.port);
+        [
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_REGION", "us-east-1"),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+    }
+}
+
+/// Makes the bucket; the answer's head, where there is one.
+fn put_bucket(port: u16) -> std::io::Result<String> {
+    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
+    write!(
+        connection,
+        "PUT /{BUCKET} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
+}
