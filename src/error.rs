@@ -1,8 +1,8 @@
 //! What went wrong, and what should the caller do about it?
 //!
-//! One error type crosses the stages. Its [`Kind`] tells the caller what to do; its context names the acts
-//! in the present tense, outermost first, so that a chain reads "publish: put log entry: timed out".
-//! No personal value ever stands in one.
+//! One error type crosses the stages. Its [`Kind`] tells the caller what to do; its context names
+//! the acts in the present tense, outermost first, so that a chain reads "publish: put log entry:
+//! timed out". No personal value ever stands in one.
 
 use std::fmt;
 

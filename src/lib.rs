@@ -1,4 +1,88 @@
-//! Onefold turns streams of customer events into one identity per customer and one profile per identity.
+//! Onefold turns streams of customer events into one identity per customer and one profile per
+//! identity.
+//!
+//! # The flow
+//!
+//! ```text
+//! Kafka, files ─ source ─ messages ─┐
+//!                                   │  pipeline: one micro-batch, one atomic commit
+//!   mapping ─ event ─ normalise ─ record                      (all cores, pure)
+//!   block ─ candidates ─ score ─ edges ─ components ─ cluster (resolve, incremental, pure)
+//!   identities ─ facts ─ positions ─ outbox ─────────── state (durable, on local disk)
+//!                                   │  every interval
+//!   profile ─ rows ─ sink ─ Delta tables on object storage
+//! ```
+//!
+//! A message becomes an *event* or a dead letter. Who the event speaks of, normalised, is a *record
+//! node*; what happened is folded into the node's *facts*. The resolver finds which nodes speak of
+//! one person, each such *cluster* keeps or gets a durable *identity*, and a *profile* is the fold
+//! of its members' facts. The facts in the state are the truth; the index in memory is derived from
+//! them on each start.
+//!
+//! # The modules, in reading order
+//!
+//! | Module | Its question |
+//! |---|---|
+//! | [`record`] | the nouns: [`record::Event`], [`record::Identity`], [`record::RecordKey`], [`record::IdentityId`] |
+//! | [`error`], [`clock`] | what should a caller do about a failure; the only door to time |
+//! | [`source`] | where do messages come from, and what does each mean? |
+//! | [`normalise`] | how is a raw value written, so that equal means equal? |
+//! | [`block`] | which pairs are worth comparing? |
+//! | [`score`] | how much does a pair speak for one person, in bits? |
+//! | [`cluster`] | which records are one person, and which identity do they keep? |
+//! | [`resolve`] | the three before, incremental: what does one change touch? |
+//! | [`profile`] | what do the members of an identity say together? |
+//! | [`sink`] | how do rows become tables that any tool can read, each change exactly once? |
+//! | [`state`] | what must outlive a restart? |
+//! | [`pipeline`] | the loop that joins them; the one module that knows every stage |
+//! | [`config`] | what shall run, and is it written so that it can? |
+//! | [`evaluate`] | how right is the result, against a known truth? |
+//! | [`telemetry`] | what does the program tell those who run it? |
+//! | [`demo`] | made-up customers and a broker in this process |
+//! | [`cli`] | one file a subcommand |
+//!
+//! # Which way imports run
+//!
+//! Down, and never in a circle: `main` > `cli` > `pipeline` > `config`, `demo` > `source`, `sink`,
+//! `state` > `resolve` > `cluster` > `score`, `block` > `normalise`, `profile`, `evaluate`,
+//! `telemetry` > `record`, `clock`, `error`. The stages between `source` and `sink` name neither
+//! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
+//! counts, so they run anywhere. The table in `tests/it/tidy.rs` holds each module to what it may
+//! name.
+//!
+//! # Invariants
+//!
+//! Each names the tests that would fail without it.
+//!
+//! 1. **Order does not matter.** Which records are one identity is a function of the set of records
+//!    and the frozen model, whatever the order, the batches and the restarts; a record that is taken
+//!    out leaves what there would be had it never come.
+//!    `resolve::tests::any_history_gives_the_clusters_of_the_set`,
+//!    `resolve::tests::order_and_batching_do_not_matter`,
+//!    `resolve::tests::a_rebuilt_index_goes_on`.
+//! 2. **Exactly once.** Positions, state and tables move together; an event that is delivered again
+//!    counts once. `state::tests::durability::kill_loses_nothing_that_was_acknowledged`,
+//!    `sink::tests::a_commit_that_is_there_is_not_published_again`,
+//!    `sink::tests::a_lost_answer_is_found_in_the_log`,
+//!    `sink::tests::a_fence_stops_the_writer_before`.
+//! 3. **Every record belongs to exactly one identity at every commit**, and every identity has a
+//!    profile or is gone. `state::tests::round_trip::verify_names_the_first_contradiction`.
+//! 4. **Ids last.** An id is minted from content, never reused, and forwards once merged; the
+//!    largest part of a split keeps it.
+//!    `cluster::identity::tests::an_id_is_never_reused`,
+//!    `cluster::identity::tests::on_a_split_the_largest_part_keeps_the_id`,
+//!    `cluster::identity::tests::a_merge_keeps_the_identity_with_more_records`. *Not there yet:*
+//!    carrying ids over to a new model or a new backfill.
+//! 5. **Nothing is lost silently.** `read = resolved + duplicate + dead-lettered`, and dead letters
+//!    hold bytes, position and reason. `config::mapping_tests::broken_events_are_dead_letters`.
+//! 6. **The core is pure.** The stages do no I/O, read no clock, draw no randomness, iterate nothing
+//!    in hash order. `tidy::the_core_is_pure`, `tidy::imports_run_down`.
+//! 7. **An erased person is nowhere.** *Not there yet:* there is no erasure. What holds today: no
+//!    personal value in logs and errors (`config::mapping_tests::no_detail_holds_a_value`,
+//!    `sink::tests::the_log_names_no_value_without_statistics`).
+//!
+//! The same input in the same order, pipeline file and version give the same table bytes
+//! (`sink::tests::the_same_commits_write_the_same_bytes`).
 
 pub mod block;
 pub mod cli;

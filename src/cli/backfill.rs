@@ -9,13 +9,15 @@ use crate::source::Input;
 
 /// Read files to their end in bulk, and publish once.
 ///
-/// Gives the same identities as streaming the same events. A backfill that was stopped goes on where it was.
+/// Gives the same identities as streaming the same events. A backfill that was stopped goes on
+/// where it was.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pipeline: PipelineFile,
 
-    /// Files to read instead of those of the pipeline, which must have one source; may be given several times.
+    /// Files to read instead of those of the pipeline, which must have one source; may be given
+    /// several times.
     #[arg(long, value_name = "URL")]
     input: Vec<String>,
 

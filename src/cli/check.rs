@@ -8,8 +8,10 @@ use crate::pipeline::check;
 
 /// Check a pipeline without running it.
 ///
-/// Does everything that `run` does short of working: reads the file, resolves every setting, opens the model, the sources
-/// and the place where tables go. Names file, key, value and remedy of what is wrong, and exits 2.
+/// Reads the file and resolves every setting, reads the model, asks brokers for their topics, lists
+/// files, looks at the state, and opens the place where tables go, where it leaves one small file
+/// (`_onefold/check`). Reads no message and makes no state. Names file, key, value and remedy of
+/// everything that is wrong, one a line, and exits 2.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -18,14 +20,20 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let plan = arguments.pipeline.load()?;
-    check(&plan)?;
-    let sources: Vec<&str> = plan.sources.iter().map(|source| &*source.name).collect();
-    output::say(&format!(
-        "{}: ok: reads {}, keeps its state in {}, publishes to {}",
-        plan.name,
-        sources.join(", "),
-        plan.state.path.display(),
-        plan.publish.url
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    let problems = check(&plan);
+    let file = arguments.pipeline.pipeline.display();
+    if problems.is_empty() {
+        let sources: Vec<&str> = plan.sources.iter().map(|source| &*source.name).collect();
+        let (sources, state) = (sources.join(", "), plan.state.path.display());
+        let url = &plan.publish.url;
+        let name = &plan.name;
+        output::say(&format!(
+            "{file}: ok: {name} reads {sources}, keeps its state in {state}, publishes to {url}"
+        ))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for problem in &problems {
+        output::complain(&format!("error: {file}: {problem}"));
+    }
+    Ok(ExitCode::from(2))
 }

@@ -10,8 +10,9 @@ use crate::pipeline::PublishedTables;
 
 /// Score the published identities against a known truth.
 ///
-/// The truth is a CSV file with the header `record_id,cluster_id` (rows of an export) or `event_id,person_id` (events).
-/// Pairwise, B-cubed and exact-cluster precision, recall and F1 over everything the truth names.
+/// The truth is a CSV file with the header `record_id,cluster_id` (rows of an export) or
+/// `event_id,person_id` (events). Pairwise, B-cubed and exact-cluster precision, recall and F1 over
+/// everything the truth names.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]

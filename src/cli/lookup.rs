@@ -10,8 +10,8 @@ use crate::pipeline::{LookupKey, PublishedTables};
 
 /// Show the profiles that carry an identifier.
 ///
-/// Reads the published tables, so it works while the job runs. E-mail addresses and phone numbers may be written in any
-/// way that the matcher understands. Exits 1 where there is none.
+/// Reads the published tables, so it works while the job runs. E-mail addresses and phone numbers
+/// may be written in any way that the matcher understands. Exits 1 where there is none.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("by").required(true))]
 pub(super) struct Arguments {

@@ -1,7 +1,8 @@
 //! The command line: one file a subcommand.
 //!
-//! Exit codes: 0 done, 1 failed, 2 the configuration or an argument is wrong. What was asked for goes to standard
-//! output, everything else to standard error.
+//! Exit codes: 0 done, 1 failed, 2 the configuration or an argument is wrong. What was asked for
+//! goes to standard output, everything else to standard error: where somebody watches, a progress
+//! bar and words; elsewhere log lines, as text or JSON.
 
 mod backfill;
 mod check;
@@ -20,14 +21,15 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Plan};
 use crate::error::{Error, Kind, Result};
-use crate::telemetry;
+use crate::telemetry::{CommandFailed, Format, Level, init_logging};
 
 /// Streams of customer events in, one identity per customer and one profile per identity out.
 ///
-/// Onefold reads events from Kafka or files, finds which of them speak of one customer, and publishes unified
-/// profiles as Delta Lake tables (Parquet) that DuckDB, Polars and Spark read.
+/// Onefold reads events from Kafka or files, finds which of them speak of one customer, and
+/// publishes unified profiles as Delta Lake tables (Parquet) that DuckDB, Polars and Spark read.
 ///
-/// Start with `onefold demo`, then copy a file of `pipelines/`, point it at your topics, and `onefold check` it.
+/// Start with `onefold demo`, then copy a file of `pipelines/`, point it at your topics, and
+/// `onefold check` it.
 #[derive(Debug, Parser)]
 #[command(name = "onefold", version, max_term_width = 100)]
 struct Arguments {
@@ -56,32 +58,55 @@ enum Command {
     Why(why::Arguments),
 }
 
-/// Runs the program.
-pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let format = match arguments.log_format {
-        LogFormat::Text => telemetry::Format::Text,
-        LogFormat::Json => telemetry::Format::Json,
-    };
-    let ran =
-        telemetry::init_logging(format, telemetry::Level::Info).and_then(|()| {
-            match arguments.command {
-                Command::Demo(arguments) => demo::run(&arguments),
-                Command::Run(arguments) => run::run(&arguments),
-                Command::Backfill(arguments) => backfill::run(&arguments),
-                Command::Check(arguments) => check::run(&arguments),
-                Command::Evaluate(arguments) => evaluate::run(&arguments),
-                Command::Lookup(arguments) => lookup::run(&arguments),
-                Command::Why(arguments) => why::run(&arguments),
-            }
-        });
-    match ran {
-        Ok(code) => code,
-        Err(error) => {
-            output::complain(&format!("error: {error}"));
-            if error.kind() == Kind::Invalid { ExitCode::from(2) } else { ExitCode::FAILURE }
+impl Command {
+    fn run(&self) -> Result<ExitCode> {
+        match self {
+            Self::Demo(arguments) => demo::run(arguments),
+            Self::Run(arguments) => run::run(arguments),
+            Self::Backfill(arguments) => backfill::run(arguments),
+            Self::Check(arguments) => check::run(arguments),
+            Self::Evaluate(arguments) => evaluate::run(arguments),
+            Self::Lookup(arguments) => lookup::run(arguments),
+            Self::Why(arguments) => why::run(arguments),
         }
     }
+
+    /// Which log lines there are, unless `ONEFOLD_LOG` says otherwise: who watches the progress bar
+    /// need not read the same in lines.
+    fn level(&self) -> Level {
+        match self {
+            _ if !output::is_watched() => Level::Info,
+            Self::Demo(_) => Level::Error,
+            _ => Level::Warn,
+        }
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let Arguments { command, log_format } = Arguments::parse();
+    let format = match log_format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    let error = match init_logging(format, command.level()) {
+        Err(error) => {
+            output::complain(&format!("error: {error}"));
+            error
+        }
+        Ok(()) => match command.run() {
+            Ok(code) => return code,
+            Err(error) => {
+                // Said once, in the form that was asked for.
+                match format {
+                    Format::Text => output::complain(&format!("error: {error}")),
+                    Format::Json => CommandFailed { error: &error }.emit(),
+                }
+                error
+            }
+        },
+    };
+    if error.kind() == Kind::Invalid { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 /// The pipeline file of a command.
@@ -102,7 +127,8 @@ fn load(path: &Path) -> Result<Plan> {
     config::load(path, &|name| std::env::var(name).ok())
 }
 
-/// How numbers without a country are read in what a person types: as in the first source that says so.
+/// How numbers without a country are read in what a person types: as in the first source that says
+/// so.
 fn settings(plan: &Plan) -> crate::normalise::Settings {
     let mut settings = plan.sources.iter().map(|source| &source.normalise);
     settings.find(|settings| settings.default_region.is_some()).cloned().unwrap_or_default()

@@ -1,14 +1,15 @@
-//! How far is it? A bar where somebody watches, a plain line now and then elsewhere.
+//! How far is it? A bar where somebody watches, a log line now and then elsewhere.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{complain, is_watched, number};
+use super::output::{is_watched, number};
 use crate::clock::Stopwatch;
 use crate::pipeline::Progress;
+use crate::telemetry::PipelineProgressed;
 
-/// How often a plain line is written.
+/// How often a log line is written.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Shows a job's progress on standard error.
@@ -37,29 +38,41 @@ impl Display {
 
     /// Shows how far it is.
     pub(super) fn show(&mut self, progress: &Progress) {
+        if let Some(bar) = &self.bar {
+            if self.expected.is_some() {
+                bar.set_position(progress.counters.read);
+            }
+            bar.set_message(self.words(progress));
+        } else if self.last_line.elapsed() >= LINE_INTERVAL {
+            let counters = progress.counters;
+            PipelineProgressed {
+                read: counters.read,
+                resolved: counters.resolved,
+                duplicate: counters.duplicate,
+                dead_lettered: counters.dead_lettered,
+                identities: progress.identities,
+            }
+            .emit();
+            self.last_line = Stopwatch::start();
+        }
+    }
+
+    fn words(&self, progress: &Progress) -> String {
         let counters = progress.counters;
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = counters.read as f64 / self.started.elapsed().as_secs_f64().max(0.001);
-        let mut message = format!(
+        let rate = progress.messages as f64 / self.started.elapsed().as_secs_f64().max(0.001);
+        let mut words = format!(
             "{} events read, {} identities, {rate:.0} events/s",
             number(counters.read),
             number(progress.identities),
         );
         if counters.dead_lettered > 0 {
-            message += &format!(", {} dead-lettered", number(counters.dead_lettered));
+            words += &format!(", {} dead-lettered", number(counters.dead_lettered));
         }
         if progress.publishing {
-            message += ", publishing";
+            words += ", publishing";
         }
-        if let Some(bar) = &self.bar {
-            if self.expected.is_some() {
-                bar.set_position(counters.read);
-            }
-            bar.set_message(message);
-        } else if self.last_line.elapsed() >= LINE_INTERVAL {
-            complain(&message);
-            self.last_line = Stopwatch::start();
-        }
+        words
     }
 
     /// Takes the bar away.

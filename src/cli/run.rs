@@ -8,12 +8,13 @@ use super::{PipelineFile, output};
 use crate::config::Plan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::pipeline::{Ending, Job, Options, Report, Stop};
+use crate::telemetry::{CommandFailed, ShutdownRequested};
 
 /// Run a pipeline as a streaming job.
 ///
-/// Reads the pipeline's sources (Kafka topics, or files as bounded streams), keeps its state, and publishes tables at
-/// the pipeline's interval. On SIGTERM or Ctrl-C it takes in no more, commits, publishes and exits 0. Started again, it
-/// goes on where it stopped; after a crash too.
+/// Reads the pipeline's sources (Kafka topics, or files as bounded streams), keeps its state, and
+/// publishes tables at the pipeline's interval. On SIGTERM or Ctrl-C it takes in no more, commits,
+/// publishes and exits 0. Started again, it goes on where it stopped; after a crash too.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -58,7 +59,8 @@ fn duration(text: &str) -> Result<Duration> {
     })
 }
 
-/// Asks the job to stop on SIGTERM or Ctrl-C; a second signal, or one that is not obeyed in time, ends the process.
+/// Asks the job to stop on SIGTERM or Ctrl-C; a second signal, or one that is not obeyed in time,
+/// ends the process.
 pub(super) fn stop_on_signals(stop: &Stop, timeout: Duration) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -78,15 +80,24 @@ pub(super) fn stop_on_signals(stop: &Stop, timeout: Duration) -> Result<()> {
                     Err(error) => return ready.send(Err(error)).unwrap_or_default(),
                 };
                 ready.send(Ok(())).unwrap_or_default();
-                tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
-                output::complain("stopping: committing and publishing what was read");
+                let signal = tokio::select! {
+                    _ = term.recv() => "SIGTERM",
+                    _ = interrupt.recv() => "SIGINT",
+                };
+                ShutdownRequested { signal, timeout }.emit();
+                if output::is_watched() {
+                    output::complain("\nstopping: committing and publishing what was read");
+                }
                 stop.ask();
                 tokio::select! {
                     _ = term.recv() => {}
                     _ = interrupt.recv() => {}
                     () = tokio::time::sleep(timeout) => {}
                 }
-                output::complain("stopped before all was published; the next start finishes it");
+                let error = Error::unavailable(
+                    "stopped before all was published; nothing is lost, the next start publishes",
+                );
+                CommandFailed { error: &error }.emit();
                 std::process::exit(1);
             });
         })

@@ -10,8 +10,8 @@ use crate::score::{Model, comparison};
 
 /// Explain why two records belong together, or do not: the evidence in bits, field by field.
 ///
-/// A record is named by one of its events (`event id`, or `channel:id`), by its source's row key (`id`, or `source:id`),
-/// or by its record key. Reads the state, so the job must not be running.
+/// A record is named by one of its events (`event id`, or `channel:id`), by its source's row key
+/// (`id`, or `source:id`), or by its record key. Reads the state, so the job must not be running.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]

@@ -1,3 +1,5 @@
+//! What shall run, resolved: valid, with units converted and defaults applied.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

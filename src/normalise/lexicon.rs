@@ -48,6 +48,16 @@ pub fn surname_share(token: &str) -> Option<f64> {
     tables().surname.get(token).copied()
 }
 
+/// The given names that more than this share of people bear, with their shares, ascending by name.
+pub fn common_given(above: f64) -> Vec<(&'static str, f64)> {
+    common(&tables().given, above)
+}
+
+/// The surnames that more than this share of people bear, with their shares, ascending by name.
+pub fn common_surnames(above: f64) -> Vec<(&'static str, f64)> {
+    common(&tables().surname, above)
+}
+
 /// Whether anyone can have an address at a domain: sharing it says nothing about two people.
 pub fn is_free_mail(domain: &str) -> bool {
     tables().free_mail.contains(domain)
@@ -90,6 +100,13 @@ fn tables() -> &'static Tables {
         free_mail: free_mail_domains().collect(),
         disposable: include_str!("data/disposable.txt").lines().collect(),
     })
+}
+
+fn common(shares: &FxHashMap<&'static str, f64>, above: f64) -> Vec<(&'static str, f64)> {
+    let listed = shares.iter().map(|(name, share)| (*name, *share));
+    let mut common: Vec<_> = listed.filter(|(_, share)| *share > above).collect();
+    common.sort_unstable_by_key(|(name, _)| *name);
+    common
 }
 
 /// `nicknames` ascends by formal name, so each list does too.

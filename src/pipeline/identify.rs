@@ -108,7 +108,8 @@ impl Draft {
             self.facts.entry(node).or_default().merge(facts);
             self.touched.extend(registry.known(node).identity);
         }
-        // An outdated version of a row belongs to no node of its own; the event is known all the same.
+        // An outdated version of a row belongs to no node of its own; the event is known all the
+        // same.
         let known_as = node.or_else(|| registry.node_of(&record)).unwrap_or(NodeId::MAX);
         self.commit.events.push((key, known_as));
         self.commit.interactions.push(Interaction {
@@ -143,7 +144,8 @@ impl Draft {
         })
     }
 
-    /// The node of a row of a keyed source; a newer version replaces the older. `None` for an older version.
+    /// The node of a row of a keyed source; a newer version replaces the older. `None` for an older
+    /// version.
     fn node_of_row(
         &mut self,
         record: RecordKey,

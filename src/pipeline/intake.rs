@@ -1,15 +1,21 @@
 //! How do messages of several sources reach one loop?
 //!
-//! A thread a source reads ahead behind a bounded queue; a full queue is its backpressure.
+//! A thread a source reads ahead behind a bounded queue; a full queue is its backpressure. A source
+//! that is away is waited for in its own thread, so the others go on: for ever where it is a broker,
+//! with an end where it is files, which somebody waits for. Any other error, and a panic, ends the
+//! job: it must not look like the end of the source.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
-use crate::source::{self, Message, Positions, SourcePlan};
+use super::backoff::{Backoff, Patience};
+use crate::error::{Context, Error, Kind, Result};
+use crate::source::{self, Batch, Input, Message, Positions, Source, SourcePlan};
+use crate::telemetry::{SourceFinished, SourceRecovered, SourceUnavailable};
 
 /// Batches that wait for the loop at most.
 const QUEUED_BATCHES: usize = 2;
@@ -29,38 +35,117 @@ pub(super) enum Arrival {
 /// The running sources.
 pub(super) struct Intake {
     queue: Receiver<Result<Vec<Message>>>,
-    durable: Arc<Mutex<Positions>>,
-    halted: Arc<AtomicBool>,
-    /// How many sources have not begun to read.
-    unready: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What the loop tells the sources.
+struct Shared {
+    durable: Mutex<Positions>,
+    halted: Mutex<bool>,
+    halt: Condvar,
+    /// How many sources have not begun to read.
+    unready: AtomicUsize,
+}
+
+impl Shared {
+    fn durable(&self) -> MutexGuard<'_, Positions> {
+        // A map of numbers is whole after any panic.
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, but not once halted; returns whether it is.
+    fn halts_within(&self, wait: Duration) -> bool {
+        let halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.halt.wait_timeout_while(halted, wait, |halted| !*halted);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn halt(&self) {
+        *self.halted.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.halt.notify_all();
+    }
+}
+
+type Open = dyn FnMut(&Positions) -> Result<Box<dyn Source>> + Send;
+
+/// A source that can be opened behind positions, also anew.
+struct Opener {
+    name: Arc<str>,
+    open: Box<Open>,
+    /// How long it may be away.
+    patience: Patience,
+    /// Whether it is of no more use once it was away.
+    reopens: bool,
+}
+
+impl Opener {
+    fn of(plan: &SourcePlan) -> Self {
+        let own = plan.clone();
+        let is_kafka = matches!(plan.input, Input::Kafka(_));
+        Self {
+            name: Arc::clone(&plan.name),
+            open: Box::new(move |positions| source::open(&own, positions)),
+            patience: if is_kafka { Patience::ENDLESS } else { Patience::BOUNDED },
+            reopens: is_kafka,
+        }
+    }
+}
+
 impl Intake {
-    /// Opens every source behind its positions and starts reading; `limit` is the most messages of a batch.
+    /// Opens every source behind its positions and starts reading; `limit` is the most messages of
+    /// a batch.
+    ///
+    /// **Errors:** those of opening, unless the source is only away.
     pub(super) fn start(plans: &[SourcePlan], start: &Positions, limit: usize) -> Result<Self> {
+        Self::read(plans.iter().map(Opener::of).collect(), start, limit)
+    }
+
+    fn read(openers: Vec<Opener>, start: &Positions, limit: usize) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUED_BATCHES);
-        let mut intake = Self {
-            queue,
-            durable: Arc::default(),
-            halted: Arc::default(),
-            unready: Arc::new(AtomicUsize::new(plans.len())),
-            threads: Vec::new(),
+        let shared = Arc::new(Shared {
+            durable: Mutex::new(start.clone()),
+            halted: Mutex::new(false),
+            halt: Condvar::new(),
+            unready: AtomicUsize::new(openers.len()),
+        });
+        let reader = |mut opener: Opener| {
+            let source = match (opener.open)(start) {
+                Ok(source) => Some(source),
+                Err(error) if error.kind() == Kind::Unavailable => None,
+                Err(error) => return Err(error),
+            };
+            Ok(Reader {
+                source,
+                acknowledged: start.clone(),
+                backoff: Backoff::new(opener.patience),
+                ready: false,
+                read: 0,
+                limit,
+                queue: sender.clone(),
+                shared: Arc::clone(&shared),
+                opener,
+            })
         };
-        for plan in plans {
-            let mut source = source::open(plan, start)?;
-            let (sender, durable) = (sender.clone(), Arc::clone(&intake.durable));
-            let (halted, unready) = (Arc::clone(&intake.halted), Arc::clone(&intake.unready));
-            let thread = std::thread::Builder::new()
-                .name(format!("source-{}", plan.name))
-                .spawn(move || read(source.as_mut(), limit, &sender, &durable, &halted, &unready))
-                .map_err(|error| Error::unavailable("start source thread").caused_by(error))?;
-            intake.threads.push(thread);
+        let readers = openers.into_iter().map(reader).collect::<Result<Vec<_>>>()?;
+        let mut intake = Self { queue, shared, threads: Vec::new() };
+        for reader in readers {
+            let thread = std::thread::Builder::new().name(format!("source-{}", reader.opener.name));
+            let thread = thread.spawn(move || reader.run());
+            match thread.context(Kind::Unavailable, "start source thread") {
+                Ok(thread) => intake.threads.push(thread),
+                Err(error) => {
+                    intake.stop();
+                    return Err(error);
+                }
+            }
         }
         Ok(intake)
     }
 
     /// Waits for messages.
+    ///
+    /// **Errors:** those of a source that cannot go on.
     pub(super) fn next(&self, wait: Duration) -> Result<Arrival> {
         match self.queue.recv_timeout(wait) {
             Ok(messages) => messages.map(Arrival::Messages),
@@ -71,63 +156,127 @@ impl Intake {
 
     /// Whether every source has begun to read: only then can nothing have come.
     pub(super) fn is_ready(&self) -> bool {
-        self.unready.load(Ordering::Acquire) == 0
+        self.shared.unready.load(Ordering::Acquire) == 0
     }
 
     /// Tells the sources how far their messages are durable.
     pub(super) fn acknowledge(&self, positions: &Positions) {
-        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        durable.clone_from(positions);
+        self.shared.durable().clone_from(positions);
     }
 
-    /// Stops reading and waits for the threads; what they read and nobody took is read again by the next job.
+    /// Stops reading and waits for the threads; what they read and nobody took is read again by the
+    /// next job.
     pub(super) fn stop(self) {
-        self.halted.store(true, Ordering::Release);
+        self.shared.halt();
         drop(self.queue);
         for thread in self.threads {
-            // A panic of a source thread was printed there; it read nothing that was committed since.
-            let _ = thread.join();
+            thread.join().expect("a source's thread catches its panics");
         }
     }
 }
 
-fn read(
-    source: &mut dyn source::Source,
+/// One source's thread.
+struct Reader {
+    opener: Opener,
+    source: Option<Box<dyn Source>>,
+    acknowledged: Positions,
+    backoff: Backoff,
+    ready: bool,
+    read: u64,
     limit: usize,
-    queue: &SyncSender<Result<Vec<Message>>>,
-    durable: &Mutex<Positions>,
-    halted: &AtomicBool,
-    unready: &AtomicUsize,
-) {
-    let mut ready = false;
-    let mut acknowledged = Positions::new();
-    let acknowledge = |source: &mut dyn source::Source, acknowledged: &mut Positions| {
-        let positions = durable.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if positions == *acknowledged {
-            return Ok(());
-        }
-        source.acknowledge(&positions)?;
-        *acknowledged = positions;
-        Ok(())
-    };
-    while !halted.load(Ordering::Acquire) {
-        if !ready && source.is_ready() {
-            ready = true;
-            unready.fetch_sub(1, Ordering::AcqRel);
-        }
-        let batch = acknowledge(source, &mut acknowledged).and_then(|()| source.next(limit, POLL));
-        let sent = match batch {
-            Ok(None) => break,
-            Ok(Some(batch)) if batch.messages.is_empty() => Ok(()),
-            Ok(Some(batch)) => queue.send(Ok(batch.messages)),
-            Err(error) => queue.send(Err(error)),
+    queue: SyncSender<Result<Vec<Message>>>,
+    shared: Arc<Shared>,
+}
+
+impl Reader {
+    fn run(mut self) {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.read_all()));
+        let act = || format!("read source `{}`", self.opener.name);
+        let error = match ended {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.context(act()),
+            Err(_) => Error::internal(format!("{}: its thread panicked", act())),
         };
-        if sent.is_err() {
-            break;
-        }
+        // Where nobody listens the job has ended already.
+        self.queue.send(Err(error)).unwrap_or_default();
     }
-    // The last positions reach the broker's dashboards where they can; nothing rests on them.
-    if let Err(error) = acknowledge(source, &mut acknowledged) {
-        tracing::debug!(%error, "offsets were not acknowledged");
+
+    /// Reads until the source ends, fails for good, or the job stops.
+    fn read_all(&mut self) -> Result<()> {
+        while !self.shared.halts_within(Duration::ZERO) {
+            match self.next() {
+                Ok(None) => {
+                    self.recovered();
+                    SourceFinished { source: &self.opener.name, read: self.read }.emit();
+                    break;
+                }
+                Ok(Some(batch)) if batch.messages.is_empty() => {}
+                Ok(Some(batch)) => {
+                    self.recovered();
+                    self.read += batch.messages.len() as u64;
+                    if self.queue.send(Ok(batch.messages)).is_err() {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == Kind::Unavailable => self.wait(error)?,
+                Err(error) => return Err(error),
+            }
+        }
+        // The last positions reach the broker's dashboards where they can; nothing rests on them.
+        if let Err(error) = self.acknowledge() {
+            tracing::debug!(source = &*self.opener.name, %error, "offsets were not acknowledged");
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<Batch>> {
+        self.acknowledge()?;
+        let source = match &mut self.source {
+            Some(source) => source,
+            // What was read and is not durable comes again, and is known by its event ids.
+            None => self.source.insert((self.opener.open)(&self.acknowledged)?),
+        };
+        let batch = source.next(self.limit, POLL);
+        if !self.ready && source.is_ready() {
+            self.ready = true;
+            self.shared.unready.fetch_sub(1, Ordering::AcqRel);
+        }
+        batch
+    }
+
+    fn acknowledge(&mut self) -> Result<()> {
+        let durable = self.shared.durable().clone();
+        if durable != self.acknowledged {
+            if let Some(source) = &mut self.source {
+                source.acknowledge(&durable)?;
+            }
+            self.acknowledged = durable;
+        }
+        Ok(())
+    }
+
+    /// Waits for a source that is away; fails when that takes too long.
+    fn wait(&mut self, error: Error) -> Result<()> {
+        let Some(wait) = self.backoff.wait() else {
+            return Err(error.context(format!("gave up after {} tries", self.backoff.waits() + 1)));
+        };
+        if self.backoff.waits() == 1 {
+            SourceUnavailable { source: &self.opener.name, retry_in: wait, error: &error }.emit();
+        }
+        if self.opener.reopens {
+            self.source = None;
+        }
+        self.shared.halts_within(wait);
+        Ok(())
+    }
+
+    fn recovered(&mut self) {
+        if self.backoff.waits() > 0 {
+            SourceRecovered { source: &self.opener.name, attempts: self.backoff.waits() }.emit();
+            self.backoff.reset();
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,113 +1,34 @@
 //! What does one job do, from start to stop?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::backoff::{Backoff, Patience};
 use super::batch::Readers;
 use super::identify;
 use super::intake::{Arrival, Intake};
 use super::model;
 use super::publish::Publisher;
 use super::registry::Registry;
+use super::report::{Ending, Options, Progress, Report, Stop};
 use crate::clock::Stopwatch;
 use crate::config::Plan;
-use crate::error::{Error, Result};
-use crate::record::Field;
-use crate::resolve::{Insert, Resolver, Work};
+use crate::error::{Error, Kind, Result};
+use crate::record::{DeadLetter, Field, Reason};
+use crate::resolve::{Insert, Resolver};
 use crate::source::{Message, Positions};
 use crate::state::{self, Counters, NodeId, Store, View};
-use crate::telemetry::BatchCommitted;
+use crate::telemetry::{
+    BatchCommitted, IndexBuilt, PipelineStarted, PipelineStopped, PublishDelayed, RecordsRejected,
+    SourceResumed, StateOpened, StopCause, TablesPublished,
+};
 
 /// How long the loop waits for messages before it looks after other things.
 const TICK: Duration = Duration::from_millis(50);
-/// A publish may take at most this part of the time: the next one waits this many times as long as the last took.
+/// A publish may take at most this part of the time: the next one waits this many times as long as
+/// the last took.
 const PUBLISH_REST: u32 = 4;
-
-/// When a job ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// When every source is exhausted, which Kafka never is.
-    Exhausted,
-    /// Also when no message came for so long.
-    Idle(Duration),
-}
-
-/// How a job runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// When it ends by itself.
-    pub ending: Ending,
-    /// Whether tables are published at the pipeline's interval, or once at the end.
-    pub interim: bool,
-}
-
-/// Asks a running job to drain, commit and stop.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Asks.
-    pub fn ask(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether it was asked.
-    pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-/// How far a job is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Progress {
-    /// What became of the messages, since the state began.
-    pub counters: Counters,
-    /// Live identities.
-    pub identities: u64,
-    /// Whether tables are being written.
-    pub publishing: bool,
-}
-
-/// What a job did.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
-    /// What became of the messages, since the state began.
-    pub counters: Counters,
-    /// Messages that this run read.
-    pub messages: u64,
-    /// Live identities.
-    pub identities: u64,
-    /// Record nodes.
-    pub records: u64,
-    /// Micro-batches that were committed.
-    pub commits: u64,
-    /// How often tables were published.
-    pub publishes: u64,
-    /// How much matching work there was.
-    pub work: Work,
-    /// Time in each part of the loop.
-    pub time: Times,
-    /// Bytes of the state on disk.
-    pub state_bytes: u64,
-    /// Files of the tables, and their bytes.
-    pub tables: (u64, u64),
-    /// Identifiers that more than one person seems to use.
-    pub shared_identifiers: u64,
-}
-
-/// Time in each part of the loop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the parts' own")]
-pub struct Times {
-    pub open: Duration,
-    pub wait: Duration,
-    pub prepare: Duration,
-    pub resolve: Duration,
-    pub commit: Duration,
-    pub publish: Duration,
-    pub total: Duration,
-}
 
 /// A pipeline that is open: its state, its index and its tables.
 pub struct Job {
@@ -119,22 +40,33 @@ pub struct Job {
     publisher: Publisher,
     positions: Positions,
     report: Report,
+    /// How long publishing at the end waits for a store that is away.
+    patience: Patience,
 }
 
 impl Job {
     /// Opens state and tables, and finishes what a job that was cut short left unpublished.
     ///
-    /// **Errors:** `Invalid` for a model that is not the state's; `Fenced` where another job has the state;
-    /// `Data`, `Unavailable`.
+    /// **Errors:** `Invalid` for a model that is not the state's; `Fenced` where another job has
+    /// the state; `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
         let clock = Stopwatch::start();
         let options =
             state::Options { cache_bytes: plan.state.memory / 8, ..state::Options::default() };
         let mut store = Store::open(&plan.state.path, &options)?;
+        StateOpened {
+            sequence: store.sequence(),
+            published: store.published(),
+            epoch: store.epoch(),
+            duration: clock.elapsed(),
+        }
+        .emit();
         let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
+        let building = Stopwatch::start();
         let registry = Registry::load(&view)?;
         let resolver = load_resolver(model, &view)?;
+        IndexBuilt { records: view.nodes(), duration: building.elapsed() }.emit();
         let positions = view.positions()?;
         drop(view);
         let publisher = Publisher::open(&plan.publish, &plan.name, &store)?;
@@ -147,16 +79,19 @@ impl Job {
             publisher,
             positions,
             report: Report::default(),
+            patience: Patience::BOUNDED,
         };
-        if job.store.published() < job.store.sequence() {
-            job.publish()?;
-        }
+        job.publish()?;
         job.report.time.open = clock.elapsed();
         Ok(job)
     }
 
-    /// Runs until the sources end, nothing comes any more, or a stop is asked for; then everything is committed and
-    /// published.
+    /// Runs until the sources end, nothing comes any more, or a stop is asked for; then everything
+    /// is committed and published.
+    ///
+    /// **Errors:** `Unavailable` where files or the tables' store stay away: what was committed is
+    /// safe, and the next start goes on from there; `Fenced` where another job took a table;
+    /// `Invalid` and `Data` of a source; `Data` of the state.
     pub fn run(
         &mut self,
         options: Options,
@@ -164,19 +99,40 @@ impl Job {
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<Report> {
         let clock = Stopwatch::start();
+        self.tell_start();
         let intake = Intake::start(&self.plan.sources, &self.positions, self.plan.run.batch)?;
         let looped = self.run_loop(&intake, options, stop, progress);
-        let finished = looped.and_then(|()| {
+        let finished = looped.and_then(|cause| {
             progress(&Progress { publishing: true, ..self.progress() });
-            self.publish()?;
+            self.publish_finally()?;
             intake.acknowledge(&self.positions);
-            Ok(())
+            Ok(cause)
         });
         intake.stop();
-        finished?;
+        let cause = finished?;
         self.report.time.total = clock.elapsed();
         progress(&self.progress());
+        PipelineStopped {
+            pipeline: &self.plan.name,
+            cause,
+            sequence: self.store.sequence(),
+            published: self.store.published(),
+            duration: clock.elapsed(),
+        }
+        .emit();
         Ok(self.finish_report())
+    }
+
+    fn tell_start(&self) {
+        PipelineStarted {
+            pipeline: &self.plan.name,
+            sources: self.plan.sources.len(),
+            publish_url: &self.plan.publish.url,
+        }
+        .emit();
+        for ((source, partition), next_offset) in &self.positions {
+            SourceResumed { source, partition, next_offset: *next_offset }.emit();
+        }
     }
 
     fn run_loop(
@@ -185,10 +141,11 @@ impl Job {
         options: Options,
         stop: &Stop,
         progress: &mut dyn FnMut(&Progress),
-    ) -> Result<()> {
+    ) -> Result<StopCause> {
         let mut quiet = Stopwatch::start();
         let mut rested = Stopwatch::start();
         let mut rest = self.plan.publish.interval;
+        let mut delays = 0;
         while !stop.is_asked() {
             let waiting = Stopwatch::start();
             let (messages, ended) = self.gather(intake)?;
@@ -200,22 +157,23 @@ impl Job {
             } else if !intake.is_ready() {
                 quiet = Stopwatch::start();
             }
-            let idle = matches!(options.ending, Ending::Idle(after) if quiet.elapsed() >= after);
-            if ended || idle {
-                break;
+            if ended {
+                return Ok(StopCause::Finished);
+            }
+            if matches!(options.ending, Ending::Idle(after) if quiet.elapsed() >= after) {
+                return Ok(StopCause::Idle);
             }
             if options.interim && rested.elapsed() >= rest {
                 progress(&Progress { publishing: true, ..self.progress() });
-                let took = self.publish()?;
-                intake.acknowledge(&self.positions);
-                rest = self.plan.publish.interval.max(took * PUBLISH_REST);
+                rest = self.publish_or_delay(&mut delays, intake)?;
                 rested = Stopwatch::start();
             }
         }
-        Ok(())
+        Ok(StopCause::Drained)
     }
 
-    /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit interval.
+    /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit
+    /// interval.
     fn gather(&self, intake: &Intake) -> Result<(Vec<Message>, bool)> {
         let mut messages = Vec::new();
         let gathering = Stopwatch::start();
@@ -235,59 +193,127 @@ impl Job {
 
     /// Takes one micro-batch from messages to a durable commit.
     fn process(&mut self, messages: &[Message]) -> Result<()> {
-        let whole = Stopwatch::start();
-        let before = self.store.counters();
+        let (whole, before) = (Stopwatch::start(), self.store.counters());
         let clock = Stopwatch::start();
-        let prepared = self.readers.prepare(messages);
+        let mut prepared = self.readers.prepare(messages);
+        let (positions, again) = advance(&self.positions, messages);
+        // An event that is read again is known by its id; a dead letter has only its place.
+        let mut again = again.into_iter();
+        prepared.retain(|prepared| again.next() != Some(true) || prepared.is_ok());
         self.report.time.prepare += clock.elapsed();
 
         let clock = Stopwatch::start();
-        let mut draft =
-            identify::draft(prepared, before, &self.store, &mut self.registry, &mut self.resolver)?;
+        let mut draft = identify::draft(
+            prepared,
+            self.store.counters(),
+            &self.store,
+            &mut self.registry,
+            &mut self.resolver,
+        )?;
         self.report.time.resolve += clock.elapsed();
 
         let clock = Stopwatch::start();
-        for message in messages {
-            let origin = &message.origin;
-            let key = (Arc::clone(&origin.source), Arc::clone(&origin.partition));
-            let next = draft.commit.positions.entry(key).or_default();
-            *next = (*next).max(origin.offset + 1);
-        }
+        draft.commit.positions = positions;
         self.store.commit(&draft.commit)?;
+        self.tell_batch(&before, &draft.commit.dead_letters, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
         self.report.time.commit += clock.elapsed();
 
         self.report.commits += 1;
         self.report.messages += messages.len() as u64;
         self.report.work = self.report.work.and(draft.work);
-        let after = draft.commit.counters;
+        Ok(())
+    }
+
+    fn tell_batch(&self, before: &Counters, letters: &[DeadLetter], duration: Duration) {
+        let after = self.store.counters();
         BatchCommitted {
             sequence: self.store.sequence(),
             read: after.read - before.read,
             resolved: after.resolved - before.resolved,
             duplicate: after.duplicate - before.duplicate,
             dead_lettered: after.dead_lettered - before.dead_lettered,
-            duration: whole.elapsed(),
+            duration,
         }
         .emit();
-        Ok(())
+        let mut rejected: BTreeMap<(&str, Reason), u64> = BTreeMap::new();
+        for letter in letters {
+            *rejected.entry((&letter.origin.source, letter.reason)).or_default() += 1;
+        }
+        for ((source, reason), count) in rejected {
+            RecordsRejected { source, reason, count }.emit();
+        }
     }
 
     /// Publishes what waits; returns how long that took.
     fn publish(&mut self) -> Result<Duration> {
         let clock = Stopwatch::start();
         if self.store.published() < self.store.sequence() {
-            self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
+            let written =
+                self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
             self.report.publishes += 1;
+            TablesPublished {
+                sequence: self.store.published(),
+                profiles: written.profiles,
+                mappings: written.mappings,
+                changes: written.changes,
+                interactions: written.interactions,
+                dead_letters: written.dead_letters,
+                duration: clock.elapsed(),
+            }
+            .emit();
         }
         let took = clock.elapsed();
         self.report.time.publish += took;
         Ok(took)
     }
 
+    /// Publishes what waits, or leaves it for the next time where the store is away; returns how
+    /// long to wait for that.
+    fn publish_or_delay(&mut self, delays: &mut u32, intake: &Intake) -> Result<Duration> {
+        let clock = Stopwatch::start();
+        let published = self.publish();
+        let rest = self.plan.publish.interval.max(clock.elapsed() * PUBLISH_REST);
+        match published {
+            Ok(_) => {
+                *delays = 0;
+                intake.acknowledge(&self.positions);
+            }
+            Err(error) if error.kind() == Kind::Unavailable => {
+                *delays += 1;
+                let sequence = self.store.sequence();
+                PublishDelayed { sequence, attempt: *delays, retry_in: rest, error: &error }.emit();
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(rest)
+    }
+
+    /// Publishes what waits; where the store is away, tries for a while.
+    fn publish_finally(&mut self) -> Result<()> {
+        let mut backoff = Backoff::new(self.patience);
+        loop {
+            let error = match self.publish() {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == Kind::Unavailable => error,
+                Err(error) => return Err(error),
+            };
+            let Some(wait) = backoff.wait() else {
+                return Err(error.context(
+                    "the tables could not be published; nothing is lost, the next start publishes \
+                     what was committed",
+                ));
+            };
+            let (sequence, attempt) = (self.store.sequence(), backoff.waits());
+            PublishDelayed { sequence, attempt, retry_in: wait, error: &error }.emit();
+            std::thread::sleep(wait);
+        }
+    }
+
     fn progress(&self) -> Progress {
         Progress {
             counters: self.store.counters(),
+            messages: self.report.messages,
             identities: self.registry.identities(),
             publishing: false,
         }
@@ -308,10 +334,30 @@ impl Job {
         &self.resolver
     }
 
-    /// The identifier fields whose values several people seem to use, and how many such values there are.
+    /// The identifier fields whose values several people seem to use, and how many such values
+    /// there are.
     pub fn shared_by_field(&self) -> Vec<(Field, u64)> {
         self.resolver.shared_by_field()
     }
+}
+
+/// The positions behind messages, and for each message whether it was read before: a source that was away starts again
+/// behind what is published. A position never goes back.
+fn advance(behind: &Positions, messages: &[Message]) -> (Positions, Vec<bool>) {
+    let mut positions = Positions::new();
+    let again = messages
+        .iter()
+        .map(|message| {
+            let origin = &message.origin;
+            let key = (Arc::clone(&origin.source), Arc::clone(&origin.partition));
+            let before = behind.get(&key).copied().unwrap_or_default();
+            let next = positions.entry(key).or_insert(before);
+            let again = origin.offset < *next;
+            *next = (*next).max(origin.offset + 1);
+            again
+        })
+        .collect();
+    (positions, again)
 }
 
 /// Rebuilds the index from the state's rows.
@@ -337,5 +383,26 @@ pub(super) fn load_resolver(model: crate::score::Model, view: &View) -> Result<R
     match failure {
         Some(error) => Err(error.context("read the state")),
         None => Ok(Resolver::load(model, records.into_iter(), edges.into_iter())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Origin;
+
+    #[test]
+    fn what_is_read_again_moves_no_position_back() {
+        let at = |offset| Message {
+            origin: Origin { source: "web".into(), partition: "web/0".into(), offset },
+            payload: bytes::Bytes::new(),
+            fault: None,
+        };
+        let key: (Arc<str>, Arc<str>) = ("web".into(), "web/0".into());
+        let behind = Positions::from([(key.clone(), 5)]);
+        let (positions, again) = advance(&behind, &[at(3), at(4), at(5), at(5), at(6)]);
+        assert_eq!(again, [true, true, false, true, false]);
+        assert_eq!(positions, Positions::from([(key.clone(), 7)]));
+        assert_eq!(advance(&behind, &[at(0)]).0, behind);
     }
 }

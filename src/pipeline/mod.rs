@@ -1,17 +1,31 @@
 //! The loop: messages in, commits out, tables published.
 //!
 //! ```text
-//! sources ─threads→ intake → prepare (all cores) → registry + resolver → one state commit → (every interval) publish
+//! sources ─threads→ intake → prepare (all cores) → registry + resolver → one state commit
+//!                                                          every interval → publish
 //! ```
 //!
-//! The one module that knows every stage. One thread owns the state, the index and the registry; sources run ahead on
-//! threads of their own behind a bounded queue, which is their backpressure.
+//! The one module that knows every stage. One thread owns the state, the index and the registry;
+//! sources run ahead on threads of their own behind a bounded queue, which is their backpressure.
 //!
-//! **Invariants:** a micro-batch is one atomic commit: records, facts, identities, outbox, positions and counters move
-//! together. Nothing is published but what a commit holds, and nothing is committed while a publish is under way, so a
-//! publish that was cut short is repeated from the same commit. Offsets are acknowledged after publishing, as a courtesy.
+//! **Invariants:**
+//! - A micro-batch is one atomic commit: records, facts, identities, outbox, positions and counters
+//!   move together. Nothing is published but what a commit holds.
+//! - What a commit left to publish waits in its outbox until all tables have it. Where the tables'
+//!   store is away, the job commits on and publishes later; a publish that was cut short, by a crash
+//!   or by the store, is made up for by the next one, of whatever commit.
+//! - A source that is away is waited for; anything else that goes wrong ends the job with an error,
+//!   which loses nothing: the next start goes on behind the last commit.
+//! - Offsets are acknowledged after publishing, as a courtesy.
+//!
+//! **Memory:** the registry and the resolver's index hold every record, some hundred bytes each, and
+//! nothing bounds them yet; `memory` of `[state]` bounds the store's cache of blocks, an eighth of
+//! it. Between source and commit there are at most two batches in the queue, those of the micro-batch
+//! at hand, and one in each source's hand, each of `batch` messages and 64 MiB at most.
 
+mod backoff;
 mod batch;
+mod check;
 mod identify;
 mod intake;
 mod job;
@@ -19,8 +33,11 @@ mod model;
 mod publish;
 mod query;
 mod registry;
+mod report;
 mod tables;
 
-pub use job::{Ending, Job, Options, Progress, Report, Stop, Times};
-pub use query::{Inspection, RecordView, Why, check, inspect};
+pub use check::check;
+pub use job::Job;
+pub use query::{Inspection, RecordView, Why, inspect};
+pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use tables::{LookupKey, PublishedTables};

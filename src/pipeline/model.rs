@@ -7,7 +7,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::config::{MatchPlan, OperatingPoint, Plan};
+use crate::config::{OperatingPoint, Plan};
 use crate::error::{Context, Error, Kind, Result};
 use crate::score::Model;
 use crate::source::{self, Input, Positions};
@@ -18,6 +18,13 @@ const EXPECTED_CUSTOMERS: f64 = 100_000.0;
 /// How many records of an export are of one customer, about; and how few customers are assumed at least.
 const RECORDS_PER_CUSTOMER: f64 = 4.0;
 const LEAST_CUSTOMERS: f64 = 250.0;
+/// Merges stop below this match weight under the built-in model, in bits: rows of an export say much each, events
+/// little, and a wrong merge of events joins two whole histories.
+const ROWS_THRESHOLD_BITS: f64 = -3.0;
+const EVENTS_THRESHOLD_BITS: f64 = 0.0;
+/// Edges of the candidate graph start here: an identifier that four people seem to use links nobody by itself. At −3 one
+/// of eight still did, and offices, households and namesakes grew into components of thousands.
+const EVENTS_EDGE_BITS: f64 = -1.5;
 /// How far the named operating points lie from the balanced one, in bits.
 const OPERATING_POINT_BITS: f64 = 3.0;
 /// Records that are counted at once.
@@ -29,7 +36,7 @@ const COUNTED_AT_ONCE: usize = 10_000;
 pub(super) fn frozen(plan: &Plan, store: &mut Store) -> Result<Model> {
     let text = match store.model()? {
         None => {
-            let text = wanted(&plan.matching, expected_customers(plan)?)?.to_json();
+            let text = wanted(plan, expected_customers(plan)?)?.to_json();
             store.set_model(text.as_bytes())?;
             text
         }
@@ -38,7 +45,7 @@ pub(super) fn frozen(plan: &Plan, store: &mut Store) -> Result<Model> {
             // Where nobody says how many customers there are, the state's own answer stays.
             let counted = read(&text)?.parameters.entities;
             let customers = plan.matching.expected_customers.map_or(counted, count);
-            if wanted(&plan.matching, customers)?.to_json() != text {
+            if wanted(plan, customers)?.to_json() != text {
                 return Err(Error::invalid(
                     "[match]: the state was made with another model, and records that were matched under one must \
                      not be matched under another: set it back, or run with a new [state] path and publish.url",
@@ -59,8 +66,9 @@ fn read(text: &str) -> Result<Model> {
 /// The model that the pipeline file asks for, where there are about so many customers.
 ///
 /// **Errors:** `Invalid` where the model file cannot be read.
-pub(super) fn wanted(plan: &MatchPlan, customers: f64) -> Result<Model> {
-    let mut model = match &plan.model {
+pub(super) fn wanted(plan: &Plan, customers: f64) -> Result<Model> {
+    let matching = &plan.matching;
+    let mut model = match &matching.model {
         Some(path) => {
             let name = path.display();
             let text = fs::read_to_string(path)
@@ -68,20 +76,33 @@ pub(super) fn wanted(plan: &MatchPlan, customers: f64) -> Result<Model> {
             Model::from_json(&text)
                 .map_err(|error| error.context(format!("match.model = {name}")))?
         }
-        None => Model::default_with(customers),
+        None => built_in(plan, customers),
     };
     let parameters = &mut model.parameters;
-    parameters.block_cap = plan.block_cap;
-    parameters.component_cap = plan.component_cap;
-    if let Some(bits) = plan.threshold_bits {
+    parameters.block_cap = matching.block_cap;
+    parameters.component_cap = matching.component_cap;
+    if let Some(bits) = matching.threshold_bits {
         parameters.threshold_bits = bits;
     }
-    match plan.operating_point {
+    match matching.operating_point {
         Some(OperatingPoint::Precise) => parameters.threshold_bits += OPERATING_POINT_BITS,
         Some(OperatingPoint::Broad) => parameters.threshold_bits -= OPERATING_POINT_BITS,
         Some(OperatingPoint::Balanced) | None => {}
     }
     Ok(model)
+}
+
+fn built_in(plan: &Plan, customers: f64) -> Model {
+    let mut model = Model::default_with(customers);
+    let rows = plan.sources.iter().all(|source| !source.mapping.record_id.is_empty());
+    let (threshold, edge) = if rows {
+        (ROWS_THRESHOLD_BITS, ROWS_THRESHOLD_BITS)
+    } else {
+        (EVENTS_THRESHOLD_BITS, EVENTS_EDGE_BITS)
+    };
+    model.parameters.threshold_bits = threshold;
+    model.parameters.edge_bits = edge;
+    model
 }
 
 /// About how many customers the sources speak of.

@@ -1,8 +1,11 @@
 //! How does what was committed become tables?
 //!
-//! The outbox of the state at one commit → rows → the five tables, each with the commit's number in its own
-//! transaction → the consistent set → the outbox is cleared. Each step may be repeated: a table that has the commit
-//! already does nothing.
+//! The outbox of the state at one commit → rows → the five tables, each with the commit's number in
+//! its own transaction → the consistent set → the outbox is cleared.
+//!
+//! Each step may be repeated, for the same commit or, when the store was away meanwhile, for a later
+//! one: a table that has the commit already does nothing, rows that are replaced by key are written
+//! again, and rows that are added are only those of the commits that the table has not.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,17 +42,21 @@ pub(super) struct Publisher {
     dead_letters: Table,
 }
 
-/// What one publish wrote.
+/// The rows that one publish wrote, by table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Published {
-    pub(super) files: u64,
-    pub(super) bytes: u64,
+    pub(super) profiles: u64,
+    pub(super) mappings: u64,
+    pub(super) changes: u64,
+    pub(super) interactions: u64,
+    pub(super) dead_letters: u64,
 }
 
 impl Publisher {
     /// Opens the tables, creating those that are not there, and takes them for this writer.
     ///
-    /// **Errors:** `Data` where a table has a commit that the state has not: the state is an older copy.
+    /// **Errors:** `Data` where a table has a commit that the state has not: the state is an older
+    /// copy.
     pub(super) fn open(plan: &PublishPlan, app: &str, state: &Store) -> Result<Self> {
         let act = || format!("publish.url = {}", plan.url);
         let (store, root) =
@@ -92,6 +99,9 @@ impl Publisher {
     }
 
     /// Publishes what waits in the outbox, and clears it.
+    ///
+    /// **Errors:** `Unavailable` where the store is away: the outbox is kept, and the same call may be
+    /// made again, after further commits too; `Fenced` where another writer has a table.
     pub(super) fn publish(
         &mut self,
         state: &mut Store,
@@ -119,37 +129,53 @@ impl Publisher {
             .into_iter()
             .partition(|identity| !members.registry.members(identity).is_empty());
         let (mappings, unmapped) = members.mappings()?;
-        let runtime = &self.runtime;
-        let mut written = Vec::new();
+        let (runtime, app) = (&self.runtime, commit.app.as_str());
+        let mut published = Published {
+            profiles: live.len() as u64,
+            mappings: mappings.len() as u64,
+            ..Published::default()
+        };
 
         let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
         let chunks = live
             .chunks(ROWS_AT_ONCE)
             .map(|identities| rows::profiles(&members.profiles(identities, commit.commit)?));
         let profiles = self.profiles.upsert(stream::iter(chunks), live.len() as u64, &gone, commit);
-        written.push(runtime.block_on(profiles)?);
+        runtime.block_on(profiles)?;
 
         let chunks = mappings.chunks(ROWS_AT_ONCE).map(rows::identity_map);
         let count = mappings.len() as u64;
         let map = self.identity_map.upsert(stream::iter(chunks), count, &unmapped, commit);
-        written.push(runtime.block_on(map)?);
+        runtime.block_on(map)?;
 
-        let changes = chunked(view.changes(), rows::identity_changes);
-        written
-            .push(runtime.block_on(self.identity_changes.append(stream::iter(changes), commit))?);
-        let interactions = chunked(view.interactions(), rows::interactions);
-        written
-            .push(runtime.block_on(self.interactions.append(stream::iter(interactions), commit))?);
-        let letters = chunked(view.dead_letters(), rows::dead_letters);
-        written.push(runtime.block_on(self.dead_letters.append(stream::iter(letters), commit))?);
+        published.changes = runtime
+            .block_on(async {
+                let after = self.identity_changes.published(app).await?;
+                let rows = stream::iter(chunked(view.changes(after), rows::identity_changes));
+                self.identity_changes.append(rows, commit).await
+            })?
+            .rows;
+        published.interactions = runtime
+            .block_on(async {
+                let after = self.interactions.published(app).await?;
+                let rows = stream::iter(chunked(view.interactions(after), rows::interactions));
+                self.interactions.append(rows, commit).await
+            })?
+            .rows;
+        published.dead_letters = runtime
+            .block_on(async {
+                let after = self.dead_letters.published(app).await?;
+                let rows = stream::iter(chunked(view.dead_letters(after), rows::dead_letters));
+                self.dead_letters.append(rows, commit).await
+            })?
+            .rows;
 
         let latest = Latest { commit: commit.commit, tables: self.versions() };
         runtime.block_on(sink::write_latest(&self.store, &self.root, &latest))?;
-        let files = written.iter().map(|written| written.files).sum();
-        Ok(Published { files, bytes: written.iter().map(|written| written.bytes).sum() })
+        Ok(published)
     }
 
-    fn versions(&self) -> BTreeMap<String, u64> {
+    fn tables(&self) -> [&Table; 5] {
         [
             &self.profiles,
             &self.identity_map,
@@ -157,21 +183,17 @@ impl Publisher {
             &self.interactions,
             &self.dead_letters,
         ]
-        .into_iter()
-        .map(|table| (table.spec().name.to_owned(), table.version()))
-        .collect()
+    }
+
+    fn versions(&self) -> BTreeMap<String, u64> {
+        let version = |table: &Table| (table.spec().name.to_owned(), table.version());
+        self.tables().into_iter().map(version).collect()
     }
 
     /// The files of all tables and their bytes.
     pub(super) fn size(&self) -> (u64, u64) {
-        let tables = [
-            &self.profiles,
-            &self.identity_map,
-            &self.identity_changes,
-            &self.interactions,
-            &self.dead_letters,
-        ];
-        tables.into_iter().map(Table::files).fold((0, 0), |(f, b), (g, c)| (f + g, b + c))
+        let files = self.tables().into_iter().map(Table::files);
+        files.fold((0, 0), |(files, bytes), (more, size)| (files + more, bytes + size))
     }
 }
 

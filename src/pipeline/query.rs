@@ -43,7 +43,8 @@ pub struct Why {
     pub records: [RecordView; 2],
     /// What they say about being of one person.
     pub evidence: Evidence,
-    /// By field: how many people seem to use the value that both have; 1 for fields that are not shared.
+    /// By field: how many people seem to use the value that both have; 1 for fields that are not
+    /// shared.
     pub people: Vec<(Field, f64)>,
     /// The names of the blocking rules under which they meet.
     pub rules: Vec<&'static str>,
@@ -87,8 +88,8 @@ impl Inspection {
         self.resolver.model()
     }
 
-    /// The record that a person means: an event id (`channel:id` where channels share ids), a source's own row key
-    /// (`source:id` likewise), or a record key.
+    /// The record that a person means: an event id (`channel:id` where channels share ids), a
+    /// source's own row key (`source:id` likewise), or a record key.
     ///
     /// **Errors:** `Invalid` where nothing, or more than one record, is meant.
     pub fn find(&self, reference: &str) -> Result<NodeId> {
@@ -168,16 +169,4 @@ impl Inspection {
             belongs_to: row.identity,
         })
     }
-}
-
-/// Checks that a pipeline could run: its model, its sources and its place to publish can be opened. Reads nothing of
-/// the sources' content and leaves the state alone.
-pub fn check(plan: &Plan) -> Result<()> {
-    model::wanted(&plan.matching, 2.0)?;
-    for source in &plan.sources {
-        crate::source::open(source, &crate::source::Positions::new())?;
-    }
-    crate::sink::open_store(&plan.publish.url, &plan.publish.options.0)
-        .map_err(|error| error.context(format!("publish.url = {}", plan.publish.url)))?;
-    Ok(())
 }

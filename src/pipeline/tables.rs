@@ -38,14 +38,16 @@ pub enum LookupKey {
 }
 
 impl PublishedTables {
-    /// Opens the place where a pipeline publishes. `settings` say how numbers without a country are read.
+    /// Opens the place where a pipeline publishes. `settings` say how numbers without a country are
+    /// read.
     pub fn open(plan: &PublishPlan, settings: normalise::Settings) -> Result<Self> {
         let (store, root) = sink::open_store(&plan.url, &plan.options.0)
             .map_err(|error| error.context(format!("publish.url = {}", plan.url)))?;
         Ok(Self { runtime: runtime()?, store, root, settings })
     }
 
-    /// The identity of each row or event that a truth may name: (record id or event id, identity id).
+    /// The identity of each row or event that a truth may name: (record id or event id, identity
+    /// id).
     pub fn identities(&self, kind: TruthKind) -> Result<Vec<(String, String)>> {
         let map =
             self.columns(&tables::IDENTITY_MAP, &["record_key", "record_id", "identity_id"])?;

@@ -1,3 +1,5 @@
+//! What is known of a record besides its content, as a fold that knows neither order nor grouping.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

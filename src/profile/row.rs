@@ -28,8 +28,8 @@ pub struct Profile {
     pub phones: Vec<Value>,
     /// Every address, latest first.
     pub addresses: Vec<ValueAddress>,
-    /// Identifiers by kind and source (`cookie`, `device`, `card`, `loyalty`, `government_id`, and `record` for the row keys of keyed
-    /// sources), ascending.
+    /// Identifiers by kind and source (`cookie`, `device`, `card`, `loyalty`, `government_id`, and
+    /// `record` for the row keys of keyed sources), ascending.
     pub ids: Vec<SourceId>,
     /// The valid consent per purpose, ascending.
     pub consent: Vec<ConsentRow>,

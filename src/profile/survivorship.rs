@@ -1,7 +1,8 @@
 //! Which of many values stands in the profile?
 //!
-//! Names and birth date: the most frequent spelling, of equally frequent ones the most recent, then the least text.
-//! An initial stands only where there is nothing longer. E-mails, phones and addresses all stand, latest first.
+//! Names and birth date: the most frequent spelling, of equally frequent ones the most recent, then
+//! the least text. An initial stands only where there is nothing longer. E-mails, phones and
+//! addresses all stand, latest first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,7 +101,8 @@ fn latest<T: Ord>(gathered: BTreeMap<T, Seen>) -> impl Iterator<Item = (T, Seen)
     values.into_iter()
 }
 
-/// The spelling that stands. Case does not make another spelling; the form that stands has capitals if any has.
+/// The spelling that stands. Case does not make another spelling; the form that stands has capitals
+/// if any has.
 fn spelling(gathered: BTreeMap<String, Seen>) -> Option<Value> {
     let mut spellings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (text, seen) in gathered {

@@ -1,3 +1,5 @@
+//! What a message says: who, what and when, or why it says nothing that can be used.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,7 +26,8 @@ pub struct Event {
     pub origin: Origin,
     /// The source's name for it; unique in its channel.
     pub event_id: String,
-    /// The source's own row key, for exports whose rows have one: a newer version of the row replaces the older.
+    /// The source's own row key, for exports whose rows have one: a newer version of the row
+    /// replaces the older.
     pub record_id: Option<String>,
     /// The channel, e.g. `web`.
     pub channel: Arc<str>,

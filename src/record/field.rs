@@ -1,3 +1,5 @@
+//! Which fields are records compared on?
+
 use serde::{Deserialize, Serialize};
 
 /// A field that two records are compared on; a normalised record has at most one value in each.

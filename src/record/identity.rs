@@ -1,14 +1,18 @@
+//! Who a record speaks of, as the matcher compares it and as a person would write it.
+
 use serde::{Deserialize, Serialize};
 
 use super::{EventKey, Field, RecordKey};
 
-/// The identity-bearing content of a record after normalisation: what the matcher sees, and all it sees.
+/// The identity-bearing content of a record after normalisation: what the matcher sees, and all it
+/// sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Normalised values, ascending by field, at most one a field, none empty.
     pub values: Vec<(Field, Box<str>)>,
-    /// Further tokens of the names that the record gives (middle names, a second spelling, a full name beside its
-    /// parts), normalised, ascending, without repeats and without those in `values`.
+    /// Further tokens of the names that the record gives (middle names, a second spelling, a full
+    /// name beside its parts), normalised, ascending, without repeats and without those in
+    /// `values`.
     pub name_tokens: Vec<Box<str>>,
 }
 
@@ -32,15 +36,16 @@ impl Identity {
         self.values.is_empty() && self.name_tokens.is_empty()
     }
 
-    /// Whether the same content means the same record node: it holds an identifier, or given name and birth date.
-    /// Weak content (a bare name) stays one node an event: two `John Smith`s are not one person.
+    /// Whether the same content means the same record node: it holds an identifier, or given name
+    /// and birth date. Weak content (a bare name) stays one node an event: two `John Smith`s are
+    /// not one person.
     pub fn is_strong(&self) -> bool {
         self.values.iter().any(|(field, _)| field.is_identifier())
             || (self.value(Field::Given).is_some() && self.value(Field::BirthDate).is_some())
     }
 
-    /// The key of the record node that this content belongs to, when `event` brought it and its source has no row
-    /// keys: by content where it is strong, by event where it is weak.
+    /// The key of the record node that this content belongs to, when `event` brought it and its
+    /// source has no row keys: by content where it is strong, by event where it is weak.
     pub fn record_key(&self, event: EventKey) -> RecordKey {
         if self.is_strong() {
             self.content_key()

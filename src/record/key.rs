@@ -1,3 +1,5 @@
+//! How are events, records and identities named? By hashes of what they are.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -38,7 +40,8 @@ macro_rules! hex_key {
         }
 
         impl $name {
-            /// Hashes `parts` under a domain of its own; each part is length-prefixed, so none runs into the next.
+            /// Hashes `parts` under a domain of its own; each part is length-prefixed, so none runs
+            /// into the next.
             pub fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
                 let mut hasher = blake3::Hasher::new_derive_key(concat!("onefold ", stringify!($name)));
                 for part in parts {

@@ -1,8 +1,8 @@
 //! Which nouns does the whole program share?
 //!
-//! An [`Event`] is one message as its source's mapping reads it, still raw. Its identity-bearing part,
-//! normalised, is an [`Identity`]: the content of a record node. What happened is in its [`Details`],
-//! which fold into facts. Nothing here does I/O or reads a clock.
+//! An [`Event`] is one message as its source's mapping reads it, still raw. Its identity-bearing
+//! part, normalised, is an [`Identity`]: the content of a record node. What happened is in its
+//! [`Details`], which fold into facts. Nothing here does I/O or reads a clock.
 
 mod event;
 mod field;

@@ -106,7 +106,8 @@ fn frequency_bits(of_field: &FieldModel, model: &Model, level: u8, a: &str, b: &
         return 0.0;
     }
     let floor = 0.5 / model.parameters.entities.max(50.0);
-    let share = |value: &str| of_field.frequencies.get(value).copied().unwrap_or(0.0);
+    let unlisted = of_field.unlisted_share.unwrap_or(floor);
+    let share = |value: &str| of_field.frequencies.get(value).copied().unwrap_or(unlisted);
     match level {
         1 if a == b => (of_field.u[0] / share(a).max(floor)).log2(),
         2 | 3 if is_fuzzily_adjusted(of_field.field) => {

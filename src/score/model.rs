@@ -78,6 +78,9 @@ pub struct FieldModel {
     /// Share of people with a value; empty for fields without term-frequency adjustment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub frequencies: BTreeMap<String, f64>,
+    /// The share of a value that `frequencies` does not list; half of one person where this is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlisted_share: Option<f64>,
 }
 
 /// What is common in e-mail addresses.
@@ -229,7 +232,8 @@ impl Model {
                 floor_bits: *floor_bits,
                 sharing: *sharing,
                 typical_values: *typical_values,
-                frequencies: BTreeMap::new(),
+                frequencies: common_names(*field, u[0]),
+                unlisted_share: common_names(*field, u[0]).first_key_value().map(|_| u[0]),
             })
             .collect();
         Self {
@@ -311,6 +315,17 @@ impl Model {
         let against = |bits: f64| (-bits.clamp(-60.0, 60.0)).exp2();
         -(against(stranger_bits) + against(household_bits)).log2()
     }
+}
+
+/// The names that are commoner than the average agreement by chance: to agree on one of them says less. What the
+/// built-in lists say of rare names holds for one country only, so those get no more than the average.
+fn common_names(field: Field, above: f64) -> BTreeMap<String, f64> {
+    let common = match field {
+        Field::Given => lexicon::common_given(above),
+        Field::Surname => lexicon::common_surnames(above),
+        _ => Vec::new(),
+    };
+    common.into_iter().map(|(name, share)| (name.to_owned(), share)).collect()
 }
 
 impl FieldModel {

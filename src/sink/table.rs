@@ -129,6 +129,13 @@ impl Table {
         self.snapshot.txns.get(app).and_then(|version| u64::try_from(*version).ok())
     }
 
+    /// The latest commit of `app` that the table has, once it is known what became of tries whose
+    /// answer was lost; 0 before the first.
+    pub async fn published(&mut self, app: &str) -> Result<u64> {
+        self.settle().await?;
+        Ok(self.txn(app).unwrap_or(0))
+    }
+
     /// How many rows the table has.
     pub fn rows(&self) -> u64 {
         self.snapshot.rows()

@@ -1,3 +1,5 @@
+//! Where the messages of a source stand, resolved.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

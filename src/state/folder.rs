@@ -21,18 +21,28 @@ pub(super) struct Folder {
     _lock: File,
 }
 
+/// Looks whether a state could be opened in the folder `path`, or made there. Takes no lock and
+/// changes nothing.
+///
+/// **Errors:** as of [`Store::open`](super::Store::open), as far as can be seen from outside.
+pub fn check(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    refuse_strangers(path)?;
+    match fs::read(path.join(FORMAT_FILE)) {
+        Ok(bytes) => check_format(path, &bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).context(Kind::Unavailable, "state: read format"),
+    }
+}
+
 impl Folder {
     /// Locks the folder, creating it where there is none, and checks that it is a state of this
     /// format.
     pub(super) fn open(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).context(Kind::Unavailable, "state: create folder")?;
-        let strangers = holds_other_files(path)?;
-        if strangers && !path.join(FORMAT_FILE).exists() {
-            return Err(Error::invalid(format!(
-                "state: {} holds other files; name an empty folder or an existing state",
-                path.display()
-            )));
-        }
+        refuse_strangers(path)?;
         let folder = Self { path: path.to_owned(), _lock: lock(path)? };
         folder.check_format()?;
         Ok(folder)
@@ -46,13 +56,7 @@ impl Folder {
     fn check_format(&self) -> Result<()> {
         let path = self.path.join(FORMAT_FILE);
         match fs::read(&path) {
-            Ok(bytes) if bytes == FORMAT.as_bytes() => Ok(()),
-            Ok(bytes) => Err(Error::data(format!(
-                "state: {} is of format {:?}, this program reads {:?}",
-                self.path.display(),
-                String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).trim(),
-                FORMAT.trim(),
-            ))),
+            Ok(bytes) => check_format(&self.path, &bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => self.write_format(&path),
             Err(error) => Err(error).context(Kind::Unavailable, "state: read format"),
         }
@@ -105,6 +109,28 @@ impl Folder {
     pub(super) fn disk_bytes(&self) -> u64 {
         disk_bytes(&self.path)
     }
+}
+
+fn check_format(path: &Path, bytes: &[u8]) -> Result<()> {
+    if bytes == FORMAT.as_bytes() {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "state: {} is of format {:?}, this program reads {:?}",
+        path.display(),
+        String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).trim(),
+        FORMAT.trim(),
+    )))
+}
+
+fn refuse_strangers(path: &Path) -> Result<()> {
+    if holds_other_files(path)? && !path.join(FORMAT_FILE).exists() {
+        return Err(Error::invalid(format!(
+            "state: {} holds other files; name an empty folder or an existing state",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 fn holds_other_files(path: &Path) -> Result<bool> {

@@ -44,6 +44,7 @@ mod view;
 mod tests;
 
 pub use commit::Commit;
+pub use folder::check;
 pub use row::{
     Counters, Edge, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, Status,
 };

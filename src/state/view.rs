@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use fjall::{Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
-use super::keyspace::{Keyspaces, Outbox, POSITION_PREFIX, Space, failed, key_bytes};
+use super::keyspace::{Keyspaces, Outbox, POSITION_PREFIX, Space, failed, key_bytes, outbox_key};
 use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, decode,
     decode_chunk,
@@ -169,24 +169,25 @@ impl View {
         self.row(Space::Events, &event.0)
     }
 
-    /// Outbox: rows for `interactions`, in the order of commits.
-    pub fn interactions(&self) -> impl Iterator<Item = Result<Interaction>> + use<> {
-        self.outbox(Outbox::Interactions)
+    /// Outbox: rows for `interactions` of the commits behind `after`, in the order of commits.
+    pub fn interactions(&self, after: u64) -> impl Iterator<Item = Result<Interaction>> + use<> {
+        self.outbox(Outbox::Interactions, after)
     }
 
-    /// Outbox: messages that could not be used, in the order of commits.
-    pub fn dead_letters(&self) -> impl Iterator<Item = Result<DeadLetter>> + use<> {
-        self.outbox(Outbox::DeadLetters)
+    /// Outbox: messages of the commits behind `after` that could not be used, in the order of
+    /// commits.
+    pub fn dead_letters(&self, after: u64) -> impl Iterator<Item = Result<DeadLetter>> + use<> {
+        self.outbox(Outbox::DeadLetters, after)
     }
 
-    /// Outbox: rows for `identity_changes`, in the order of commits.
-    pub fn changes(&self) -> impl Iterator<Item = Result<Change>> + use<> {
-        self.outbox(Outbox::Changes)
+    /// Outbox: rows for `identity_changes` of the commits behind `after`, in the order of commits.
+    pub fn changes(&self, after: u64) -> impl Iterator<Item = Result<Change>> + use<> {
+        self.outbox(Outbox::Changes, after)
     }
 
     /// Outbox: identities whose profile must be written or removed, ascending, without repeats.
     pub fn touched(&self) -> Result<Vec<IdentityId>> {
-        let mut touched = self.outbox(Outbox::Touched).collect::<Result<Vec<IdentityId>>>()?;
+        let mut touched = self.outbox(Outbox::Touched, 0).collect::<Result<Vec<IdentityId>>>()?;
         touched.sort_unstable();
         touched.dedup();
         Ok(touched)
@@ -196,7 +197,7 @@ impl View {
     /// repeats.
     pub fn mappings(&self) -> Result<Vec<MappingChange>> {
         let mut by_node = BTreeMap::<NodeId, MappingChange>::new();
-        for change in self.outbox(Outbox::Mappings) {
+        for change in self.outbox(Outbox::Mappings, 0) {
             let change: MappingChange = change?;
             by_node.insert(change.node, change);
         }
@@ -206,9 +207,13 @@ impl View {
     fn outbox<T: DeserializeOwned>(
         &self,
         kind: Outbox,
+        after: u64,
     ) -> impl Iterator<Item = Result<T>> + use<T> {
-        self.scan(Space::Outbox, &[kind as u8]).flat_map(|row| {
-            match row.and_then(|(_, chunk)| decode_chunk("outbox", &chunk)) {
+        let range =
+            outbox_key(kind, after.saturating_add(1), 0)..=outbox_key(kind, u64::MAX, u32::MAX);
+        self.snapshot.range(&self.spaces[Space::Outbox], range).flat_map(|row| {
+            let chunk = row.value().map_err(failed("read outbox"));
+            match chunk.and_then(|chunk| decode_chunk("outbox", &chunk)) {
                 Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
                 Err(error) => vec![Err(error)],
             }

@@ -26,11 +26,36 @@ impl PipelineStarted<'_> {
     }
 }
 
+/// How far a pipeline is; now and then.
+#[derive(Clone, Copy, Debug)]
+pub struct PipelineProgressed {
+    /// Messages read, since the state began; so are the other counts.
+    pub read: u64,
+    /// Events that count.
+    pub resolved: u64,
+    /// Events that were known already.
+    pub duplicate: u64,
+    /// Messages that could not be used.
+    pub dead_lettered: u64,
+    /// Live identities.
+    pub identities: u64,
+}
+
+impl PipelineProgressed {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { read, resolved, duplicate, dead_lettered, identities } = self;
+        info!(read, resolved, duplicate, dead_lettered, identities, "pipeline progressed");
+    }
+}
+
 /// Why a pipeline stopped without failing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopCause {
     /// All its sources are bounded and were read to the end.
     Finished,
+    /// No message came for as long as it was told to wait.
+    Idle,
     /// It was asked to stop, drained and committed.
     Drained,
 }
@@ -40,6 +65,7 @@ impl StopCause {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Finished => "finished",
+            Self::Idle => "idle",
             Self::Drained => "drained",
         }
     }
@@ -69,20 +95,18 @@ impl PipelineStopped<'_> {
     }
 }
 
-/// A pipeline cannot go on.
+/// A command cannot go on.
 #[derive(Clone, Copy, Debug)]
-pub struct PipelineFailed<'a> {
-    /// The pipeline's name.
-    pub pipeline: &'a str,
+pub struct CommandFailed<'a> {
     /// Why.
     pub error: &'a Error,
 }
 
-impl PipelineFailed<'_> {
+impl CommandFailed<'_> {
     /// Logs it at `ERROR`.
     pub fn emit(self) {
-        let Self { pipeline, error } = self;
-        error!(pipeline, kind = ?error.kind(), %error, "pipeline failed");
+        let Self { error } = self;
+        error!(kind = ?error.kind(), %error, "command failed");
     }
 }
 
@@ -178,14 +202,12 @@ impl SourceFinished<'_> {
     }
 }
 
-/// A source's broker or store is away; reading is tried again.
+/// A source's broker or store is away; it is waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceUnavailable<'a> {
     /// The source's name.
     pub source: &'a str,
-    /// How often in a row it failed.
-    pub attempt: u32,
-    /// When it is tried again.
+    /// When it is tried again for the first time.
     pub retry_in: Duration,
     /// Why.
     pub error: &'a Error,
@@ -194,42 +216,25 @@ pub struct SourceUnavailable<'a> {
 impl SourceUnavailable<'_> {
     /// Logs it at `WARN`.
     pub fn emit(self) {
-        let Self { source, attempt, retry_in, error } = self;
-        warn!(source, attempt, retry_in_ms = milliseconds(retry_in), %error, "source unavailable");
+        let Self { source, retry_in, error } = self;
+        warn!(source, retry_in_ms = milliseconds(retry_in), %error, "source unavailable");
     }
 }
 
-/// The consumer group gave this process partitions to read.
+/// A source that was away can be read again.
 #[derive(Clone, Copy, Debug)]
-pub struct PartitionsAssigned<'a> {
+pub struct SourceRecovered<'a> {
     /// The source's name.
     pub source: &'a str,
-    /// How many.
-    pub partitions: usize,
+    /// How often it was tried in vain.
+    pub attempts: u32,
 }
 
-impl PartitionsAssigned<'_> {
+impl SourceRecovered<'_> {
     /// Logs it at `INFO`.
     pub fn emit(self) {
-        let Self { source, partitions } = self;
-        info!(source, partitions, "partitions assigned");
-    }
-}
-
-/// The consumer group took partitions from this process.
-#[derive(Clone, Copy, Debug)]
-pub struct PartitionsRevoked<'a> {
-    /// The source's name.
-    pub source: &'a str,
-    /// How many.
-    pub partitions: usize,
-}
-
-impl PartitionsRevoked<'_> {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
-        let Self { source, partitions } = self;
-        info!(source, partitions, "partitions revoked");
+        let Self { source, attempts } = self;
+        info!(source, attempts, "source recovered");
     }
 }
 
@@ -291,6 +296,8 @@ pub struct TablesPublished {
     pub changes: u64,
     /// Rows written to `interactions`.
     pub interactions: u64,
+    /// Rows written to `dead_letters`.
+    pub dead_letters: u64,
     /// How long it took.
     pub duration: Duration,
 }
@@ -298,9 +305,18 @@ pub struct TablesPublished {
 impl TablesPublished {
     /// Logs it at `INFO`.
     pub fn emit(self) {
-        let Self { sequence, profiles, mappings, changes, interactions, duration } = self;
-        let duration_ms = milliseconds(duration);
-        info!(sequence, profiles, mappings, changes, interactions, duration_ms, "tables published");
+        let Self { sequence, profiles, mappings, changes, interactions, .. } = self;
+        let (dead_letters, duration_ms) = (self.dead_letters, milliseconds(self.duration));
+        info!(
+            sequence,
+            profiles,
+            mappings,
+            changes,
+            interactions,
+            dead_letters,
+            duration_ms,
+            "tables published"
+        );
     }
 }
 

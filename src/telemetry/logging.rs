@@ -85,9 +85,34 @@ pub fn init_logging(format: Format, level: Level) -> Result<()> {
         Ok(directives) if !directives.is_empty() => read_filter(&directives)?,
         _ => default_filter(level),
     };
-    let colours = io::stderr().is_terminal();
-    tracing::subscriber::set_global_default(subscriber(format, filter, colours, io::stderr))
-        .context(Kind::Internal, "start logging")
+    let started = if io::stderr().is_terminal() {
+        let subscriber = subscriber(format, filter, true, Terminal::default);
+        tracing::subscriber::set_global_default(subscriber)
+    } else {
+        let subscriber = subscriber(format, filter, false, io::stderr);
+        tracing::subscriber::set_global_default(subscriber)
+    };
+    started.context(Kind::Internal, "start logging")
+}
+
+/// Back to the start of the terminal's line, and clear it.
+const CLEAR_LINE: &[u8] = b"\r\x1b[2K";
+
+/// Standard error where it is a terminal: a progress bar may stand in the line, and makes way.
+#[derive(Default)]
+struct Terminal;
+
+impl io::Write for Terminal {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut out = io::stderr().lock();
+        out.write_all(CLEAR_LINE)?;
+        out.write_all(line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 pub(super) fn read_filter(directives: &str) -> Result<EnvFilter> {

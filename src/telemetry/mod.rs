@@ -16,8 +16,8 @@ mod logging;
 mod tests;
 
 pub use event::{
-    BatchCommitted, IndexBuilt, PartitionsAssigned, PartitionsRevoked, PipelineFailed,
-    PipelineStarted, PipelineStopped, PublishDelayed, RecordsRejected, ShutdownRequested,
-    SourceFinished, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
+    BatchCommitted, CommandFailed, IndexBuilt, PipelineProgressed, PipelineStarted,
+    PipelineStopped, PublishDelayed, RecordsRejected, ShutdownRequested, SourceFinished,
+    SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
 };
 pub use logging::{Format, Level, init_logging};

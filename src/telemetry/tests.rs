@@ -72,11 +72,18 @@ fn the_life_of_a_pipeline() {
         json!({"level": "INFO", "message": "pipeline stopped", "pipeline": "retail",
             "cause": "drained", "sequence": 9, "published": 8, "duration_ms": 1000}),
     );
+    let progressed =
+        PipelineProgressed { read: 6, resolved: 3, duplicate: 2, dead_lettered: 1, identities: 2 };
+    check(
+        || progressed.emit(),
+        json!({"level": "INFO", "message": "pipeline progressed", "read": 6, "resolved": 3,
+            "duplicate": 2, "dead_lettered": 1, "identities": 2}),
+    );
     let error = Error::data("row is damaged").context("open state");
     check(
-        || PipelineFailed { pipeline: "retail", error: &error }.emit(),
-        json!({"level": "ERROR", "message": "pipeline failed", "pipeline": "retail",
-            "kind": "Data", "error": "open state: row is damaged"}),
+        || CommandFailed { error: &error }.emit(),
+        json!({"level": "ERROR", "message": "command failed", "kind": "Data",
+            "error": "open state: row is damaged"}),
     );
     check(
         || ShutdownRequested { signal: "SIGTERM", timeout: SECOND }.emit(),
@@ -123,22 +130,15 @@ fn the_sources() {
         json!({"level": "INFO", "message": "source finished", "source": "web", "read": 5}),
     );
     let error = Error::unavailable("poll");
-    let unavailable =
-        SourceUnavailable { source: "web", attempt: 2, retry_in: SECOND, error: &error };
+    let unavailable = SourceUnavailable { source: "web", retry_in: SECOND, error: &error };
     check(
         || unavailable.emit(),
-        json!({"level": "WARN", "message": "source unavailable", "source": "web", "attempt": 2,
+        json!({"level": "WARN", "message": "source unavailable", "source": "web",
             "retry_in_ms": 1000, "error": "poll"}),
     );
     check(
-        || PartitionsAssigned { source: "web", partitions: 3 }.emit(),
-        json!({"level": "INFO", "message": "partitions assigned", "source": "web",
-            "partitions": 3}),
-    );
-    check(
-        || PartitionsRevoked { source: "web", partitions: 3 }.emit(),
-        json!({"level": "INFO", "message": "partitions revoked", "source": "web",
-            "partitions": 3}),
+        || SourceRecovered { source: "web", attempts: 2 }.emit(),
+        json!({"level": "INFO", "message": "source recovered", "source": "web", "attempts": 2}),
     );
     check(
         || RecordsRejected { source: "web", reason: Reason::BadTime, count: 4 }.emit(),
@@ -155,12 +155,14 @@ fn the_tables() {
         mappings: 2,
         changes: 3,
         interactions: 4,
+        dead_letters: 5,
         duration: SECOND,
     };
     check(
         || published.emit(),
         json!({"level": "INFO", "message": "tables published", "sequence": 7, "profiles": 1,
-            "mappings": 2, "changes": 3, "interactions": 4, "duration_ms": 1000}),
+            "mappings": 2, "changes": 3, "interactions": 4,
+            "dead_letters": 5, "duration_ms": 1000}),
     );
     let error = Error::unavailable("put log entry");
     check(

@@ -1,3 +1,6 @@
+//! `[source.NAME]` as written in, a source plan out: where do its messages stand, and what do they
+//! mean?
+
 use std::collections::BTreeMap;
 
 use super::mapping;

@@ -182,8 +182,8 @@ impl Expected {
         let interactions: Vec<_> = commits().flat_map(|c| c.interactions.clone()).collect();
         let changes: Vec<_> = commits().flat_map(|c| c.changes.clone()).collect();
         let touched: BTreeSet<_> = commits().flat_map(|c| c.touched.clone()).collect();
-        assert!(view.interactions().map(|row| row.expect("row")).eq(interactions));
-        assert!(view.changes().map(|row| row.expect("row")).eq(changes));
+        assert!(view.interactions(0).map(|row| row.expect("row")).eq(interactions));
+        assert!(view.changes(0).map(|row| row.expect("row")).eq(changes));
         assert!(view.touched().expect("touched").into_iter().eq(touched));
         assert_eq!(view.mappings().expect("mappings"), self.mappings());
     }

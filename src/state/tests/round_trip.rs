@@ -26,9 +26,9 @@ fn a_commit_is_read_back_after_reopening() {
     assert_eq!(view.identity_of(0).expect("member"), Some(identity_id(0)));
     assert_eq!(collect(view.identities()), commit.identities);
     assert_eq!(view.identity(&identity_id(0)).expect("row"), Some(commit.identities[0].clone()));
-    assert_eq!(collect(view.interactions()), commit.interactions);
-    assert_eq!(collect(view.dead_letters()), commit.dead_letters);
-    assert_eq!(collect(view.changes()), commit.changes);
+    assert_eq!(collect(view.interactions(0)), commit.interactions);
+    assert_eq!(collect(view.dead_letters(0)), commit.dead_letters);
+    assert_eq!(collect(view.changes(0)), commit.changes);
     assert_eq!(view.touched().expect("touched"), [identity_id(0)]);
     assert_eq!(view.mappings().expect("mappings"), [MappingChange { node: 0, removed: None }]);
     assert_eq!(view.positions().expect("positions"), commit.positions);
@@ -51,7 +51,7 @@ fn rows_ascend_by_node_and_commit() {
     let view = store.view();
     let nodes: Vec<_> = collect(view.records()).into_iter().map(|(node, _)| node).collect();
     assert_eq!(nodes, (0..300).collect::<Vec<_>>());
-    let commits: Vec<_> = collect(view.changes()).into_iter().map(|row| row.epoch).collect();
+    let commits: Vec<_> = collect(view.changes(0)).into_iter().map(|row| row.epoch).collect();
     assert_eq!(commits, (1..=300).collect::<Vec<_>>());
 }
 
@@ -64,10 +64,10 @@ fn a_view_stays_as_it_was() {
     store.commit(&nth_commit(2)).expect("commit");
     store.clear_outbox(2).expect("clear");
     let reader = std::thread::spawn(move || {
-        (view.sequence(), view.interactions().count(), view.facts(0).expect("facts").events())
+        (view.sequence(), view.interactions(0).count(), view.facts(0).expect("facts").events())
     });
     assert_eq!(reader.join().expect("the reader ends"), (1, 2, 2));
-    assert_eq!(store.view().interactions().count(), 0);
+    assert_eq!(store.view().interactions(0).count(), 0);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn the_outbox_is_cleared_up_to_a_commit() {
     drop(store);
     let mut store = open(folder.path());
     assert_eq!((store.published(), store.sequence()), (2, 3));
-    assert_eq!(collect(store.view().interactions()), nth_commit(3).interactions);
+    assert_eq!(collect(store.view().interactions(0)), nth_commit(3).interactions);
     assert_eq!(store.view().mappings().expect("mappings").len(), 1);
     store.clear_outbox(3).expect("clear");
     assert_eq!(store.view().touched().expect("touched"), []);
@@ -150,7 +150,7 @@ fn large_payloads_come_back_whole() {
         [0, 1, 70_000, 1 << 20, 3].iter().map(|bytes| dead_letter(*bytes as u64, *bytes)).collect();
     let commit = Commit { dead_letters: letters.clone(), ..Commit::default() };
     store.commit(&commit).expect("commit");
-    assert_eq!(collect(store.view().dead_letters()), letters);
+    assert_eq!(collect(store.view().dead_letters(0)), letters);
 }
 
 #[test]

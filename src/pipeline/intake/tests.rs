@@ -1,0 +1,155 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::record::Origin;
+
+/// What a source does next.
+#[derive(Clone, Copy)]
+enum Step {
+    Message,
+    Away,
+    Broken,
+    Panic,
+}
+
+/// A source that does as it is told, and then ends.
+struct Script {
+    steps: std::vec::IntoIter<Step>,
+    next: u64,
+}
+
+impl Source for Script {
+    fn next(&mut self, _limit: usize, _wait: Duration) -> Result<Option<Batch>> {
+        let Some(step) = self.steps.next() else { return Ok(None) };
+        match step {
+            Step::Message => {
+                let (source, partition) = ("script".into(), "0".into());
+                let origin = Origin { source, partition, offset: self.next };
+                self.next += 1;
+                let message = Message { origin, payload: Bytes::new(), fault: None };
+                Ok(Some(Batch { messages: vec![message], idle: false }))
+            }
+            Step::Away => Err(Error::unavailable("poll")),
+            Step::Broken => Err(Error::data("row is damaged")),
+            Step::Panic => panic!("as told"),
+        }
+    }
+
+    fn acknowledge(&mut self, _positions: &Positions) -> Result<()> {
+        Ok(())
+    }
+}
+
+const SHORT: Patience =
+    Patience { first: Duration::from_micros(1), longest: Duration::from_micros(1), waits: Some(3) };
+
+fn script(steps: &[Step]) -> Opener {
+    let steps = steps.to_vec();
+    let open = move |_: &Positions| {
+        let script = Script { steps: steps.clone().into_iter(), next: 0 };
+        Ok(Box::new(script) as Box<dyn Source>)
+    };
+    Opener { name: "script".into(), open: Box::new(open), patience: SHORT, reopens: false }
+}
+
+fn start(openers: Vec<Opener>) -> Result<Intake> {
+    Intake::read(openers, &Positions::new(), 10)
+}
+
+/// How many messages come before the end, or the error.
+fn read(intake: Intake) -> (usize, Option<Error>) {
+    let mut count = 0;
+    let error = loop {
+        match intake.next(Duration::from_secs(60)) {
+            Ok(Arrival::Messages(messages)) => count += messages.len(),
+            Ok(Arrival::Nothing) => panic!("nothing within a minute"),
+            Ok(Arrival::End) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    intake.stop();
+    (count, error)
+}
+
+#[test]
+fn all_sources_are_read_to_their_end() {
+    let sources = vec![script(&[Step::Message; 7]), script(&[]), script(&[Step::Message; 2])];
+    let (count, error) = read(start(sources).unwrap());
+    assert_eq!((count, error.is_none()), (9, true));
+}
+
+#[test]
+fn a_source_that_comes_back_goes_on() {
+    let steps = [Step::Message, Step::Away, Step::Away, Step::Message, Step::Away, Step::Message];
+    let (count, error) = read(start(vec![script(&steps)]).unwrap());
+    assert_eq!((count, error.is_none()), (3, true));
+}
+
+#[test]
+fn a_source_that_stays_away_is_given_up() {
+    let (count, error) = read(start(vec![script(&[Step::Away; 9])]).unwrap());
+    let error = error.unwrap();
+    assert_eq!((count, error.kind()), (0, Kind::Unavailable));
+    assert_eq!(error.to_string(), "read source `script`: gave up after 4 tries: poll");
+}
+
+#[test]
+fn a_source_that_is_broken_ends_the_job() {
+    let (count, error) = read(start(vec![script(&[Step::Message, Step::Broken])]).unwrap());
+    assert_eq!((count, error.unwrap().kind()), (1, Kind::Data));
+}
+
+#[test]
+fn a_panic_does_not_look_like_the_end() {
+    let forever = script(&[Step::Message; 3]);
+    let (_, error) = read(start(vec![script(&[Step::Panic]), forever]).unwrap());
+    let error = error.unwrap();
+    assert_eq!(error.kind(), Kind::Internal);
+    assert_eq!(error.to_string(), "read source `script`: its thread panicked");
+}
+
+#[test]
+fn opening_waits_for_what_is_away_and_for_nothing_else() {
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&tries);
+    let mut away = script(&[Step::Message]);
+    away.open = Box::new(move |positions| match counted.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => Err(Error::unavailable("list the store")),
+        _ => (script(&[Step::Message]).open)(positions),
+    });
+    let (count, error) = read(start(vec![away]).unwrap());
+    assert_eq!((count, error.is_none()), (1, true));
+    assert_eq!(tries.load(Ordering::Relaxed), 3);
+
+    let mut wrong = script(&[]);
+    wrong.open = Box::new(|_| Err(Error::invalid("no file matches")));
+    let refused = start(vec![script(&[Step::Message; 100]), wrong]).err().unwrap();
+    assert_eq!(refused.kind(), Kind::Invalid);
+}
+
+#[test]
+fn what_is_of_no_more_use_is_opened_anew() {
+    let opened = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&opened);
+    let mut fatal = script(&[]);
+    fatal.reopens = true;
+    fatal.open = Box::new(move |positions| match counted.fetch_add(1, Ordering::Relaxed) {
+        0 => (script(&[Step::Message, Step::Away, Step::Broken]).open)(positions),
+        _ => (script(&[Step::Message]).open)(positions),
+    });
+    let (count, error) = read(start(vec![fatal]).unwrap());
+    assert_eq!((count, error.is_none()), (2, true));
+}
+
+#[test]
+fn a_stop_does_not_wait_for_what_is_away() {
+    let hour = Duration::from_secs(3_600);
+    let mut away = script(&[Step::Message, Step::Away]);
+    away.patience = Patience { first: hour, longest: hour, waits: None };
+    let intake = start(vec![away]).unwrap();
+    assert!(matches!(intake.next(hour), Ok(Arrival::Messages(_))));
+    // A test that hangs has failed.
+    intake.stop();
+}

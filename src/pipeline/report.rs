@@ -1,0 +1,95 @@
+//! What is a job told, and what does it tell?
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::resolve::Work;
+use crate::state::Counters;
+
+/// When a job ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// When every source is exhausted, which Kafka never is.
+    Exhausted,
+    /// Also when no message came for so long.
+    Idle(Duration),
+}
+
+/// How a job runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// When it ends by itself.
+    pub ending: Ending,
+    /// Whether tables are published at the pipeline's interval, or once at the end.
+    pub interim: bool,
+}
+
+/// Asks a running job to drain, commit and stop.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it was asked.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// What became of the messages, since the state began.
+    pub counters: Counters,
+    /// Messages that this run read.
+    pub messages: u64,
+    /// Live identities.
+    pub identities: u64,
+    /// Whether tables are being written.
+    pub publishing: bool,
+}
+
+/// What a job did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// What became of the messages, since the state began.
+    pub counters: Counters,
+    /// Messages that this run read.
+    pub messages: u64,
+    /// Live identities.
+    pub identities: u64,
+    /// Record nodes.
+    pub records: u64,
+    /// Micro-batches that were committed.
+    pub commits: u64,
+    /// How often tables were published.
+    pub publishes: u64,
+    /// How much matching work there was.
+    pub work: Work,
+    /// Time in each part of the loop.
+    pub time: Times,
+    /// Bytes of the state on disk.
+    pub state_bytes: u64,
+    /// Files of the tables, and their bytes.
+    pub tables: (u64, u64),
+    /// Identifiers that more than one person seems to use.
+    pub shared_identifiers: u64,
+}
+
+/// Time in each part of the loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the parts' own")]
+pub struct Times {
+    pub open: Duration,
+    pub wait: Duration,
+    pub prepare: Duration,
+    pub resolve: Duration,
+    pub commit: Duration,
+    pub publish: Duration,
+    pub total: Duration,
+}
