@@ -59,7 +59,8 @@ fn a_customer_is_found_by_any_spelling_of_an_identifier() {
     let card = family(folder.path(), &["lookup", EVENTS, "--id", "5550001"]).succeed().output;
     insta::assert_snapshot!("lookup", card);
 
-    let nobody = family(folder.path(), &["lookup", EVENTS, "--email", "stranger@example.net"]).run();
+    let nobody =
+        family(folder.path(), &["lookup", EVENTS, "--email", "stranger@example.net"]).run();
     assert_eq!((nobody.code, nobody.output.as_str()), (Some(1), ""));
     assert_eq!(nobody.log, "no profile carries that identifier\n");
     let unread = family(folder.path(), &["lookup", EVENTS, "--phone", "wrong"]).run();
