@@ -170,7 +170,11 @@ impl Draft {
             identity: former,
         };
         let node = self.insert(row, identity, registry);
-        self.commit.members.extend(former.map(|identity| (node, identity)));
+        if let Some(identity) = former {
+            self.commit.members.push((node, identity));
+            // The older version's node may never have been published; this one's speaks for the row.
+            self.commit.mappings.push(node);
+        }
         Some(node)
     }
 
@@ -287,3 +291,6 @@ impl Draft {
         self.commit.touched = std::mem::take(&mut self.touched).into_iter().collect();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::{DataType, FieldRef};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -160,14 +161,36 @@ fn text<'a>(batch: &'a RecordBatch, column: &str) -> &'a StringArray {
     batch[column].as_string::<i32>()
 }
 
-fn json_rows(batch: &RecordBatch) -> Result<Vec<serde_json::Value>> {
+pub(super) fn json_rows(batch: &RecordBatch) -> Result<Vec<serde_json::Value>> {
     let mut lines = Vec::new();
     let mut writer = arrow::json::LineDelimitedWriter::new(&mut lines);
-    writer.write(batch).context(Kind::Internal, "write profiles as JSON")?;
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    let columns = columns.map(|(field, column)| {
+        let column = cast(column, &with_offsets(field.data_type()));
+        Ok((field.name(), column.context(Kind::Internal, "write times as JSON")?))
+    });
+    let batch = RecordBatch::try_from_iter(columns.collect::<Result<Vec<_>>>()?)
+        .context(Kind::Internal, "write profiles as JSON")?;
+    writer.write(&batch).context(Kind::Internal, "write profiles as JSON")?;
     writer.finish().context(Kind::Internal, "write profiles as JSON")?;
     lines
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .map(|line| serde_json::from_slice(line).context(Kind::Internal, "read a profile's JSON"))
         .collect()
+}
+
+/// The same type with times at an offset of zero instead of in the zone UTC: the writer of JSON knows
+/// zones only with a whole time zone database.
+fn with_offsets(data_type: &DataType) -> DataType {
+    let field = |field: &FieldRef| {
+        let data_type = with_offsets(field.data_type());
+        Arc::new(field.as_ref().clone().with_data_type(data_type))
+    };
+    match data_type {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
+        DataType::List(entries) => DataType::List(field(entries)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect()),
+        other => other.clone(),
+    }
 }

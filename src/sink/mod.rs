@@ -36,7 +36,7 @@ mod store;
 mod table;
 pub mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod upsert;
