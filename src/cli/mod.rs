@@ -75,8 +75,8 @@ impl Command {
     /// need not read the same in lines.
     fn level(&self) -> Level {
         match self {
-            _ if !output::is_watched() => Level::Info,
             Self::Demo(_) => Level::Error,
+            _ if !output::is_watched() => Level::Info,
             _ => Level::Warn,
         }
     }

@@ -291,3 +291,6 @@ impl Draft {
         self.commit.touched = std::mem::take(&mut self.touched).into_iter().collect();
     }
 }
+
+#[cfg(test)]
+mod tests;

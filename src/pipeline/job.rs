@@ -329,6 +329,12 @@ impl Job {
         self.report.clone()
     }
 
+    /// Fails at once where the tables' store is away at the end of a run.
+    #[cfg(test)]
+    pub(super) fn has_no_patience(&mut self) {
+        self.patience.waits = Some(0);
+    }
+
     /// The index, for questions about pairs.
     pub fn resolver(&self) -> &Resolver {
         &self.resolver

@@ -35,6 +35,10 @@ mod query;
 mod registry;
 mod report;
 mod tables;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use check::check;
 pub use job::Job;

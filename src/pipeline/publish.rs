@@ -58,9 +58,18 @@ impl Publisher {
     /// **Errors:** `Data` where a table has a commit that the state has not: the state is an older
     /// copy.
     pub(super) fn open(plan: &PublishPlan, app: &str, state: &Store) -> Result<Self> {
-        let act = || format!("publish.url = {}", plan.url);
-        let (store, root) =
-            sink::open_store(&plan.url, &plan.options.0).map_err(|error| error.context(act()))?;
+        let opened = sink::open_store(&plan.url, &plan.options.0);
+        let taken = opened.and_then(|(store, root)| Self::take(store, root, app, state));
+        taken.map_err(|error| error.context(format!("publish.url = {}", plan.url)))
+    }
+
+    /// Takes the tables in a folder of a store.
+    pub(super) fn take(
+        store: Arc<dyn ObjectStore>,
+        root: Path,
+        app: &str,
+        state: &Store,
+    ) -> Result<Self> {
         let runtime = runtime()?;
         let (sequence, epoch) = (state.sequence(), state.epoch());
         let open = async |spec: &'static TableSpec| {
@@ -71,10 +80,17 @@ impl Publisher {
                     spec.name
                 )));
             }
-            table.fence(app, epoch).await?;
+            if let Err(lost) = table.fence(app, epoch).await {
+                if lost.kind() != Kind::Fenced {
+                    return Err(lost);
+                }
+                // The last entry of an earlier writer came in between; a later writer would stay.
+                table = Table::open(Arc::clone(&store), &root, spec).await?;
+                table.fence(app, epoch).await?;
+            }
             Ok(table)
         };
-        let opened = runtime.block_on(async {
+        let opened: Result<[Table; 5]> = runtime.block_on(async {
             Ok([
                 open(&tables::PROFILES).await?,
                 open(&tables::IDENTITY_MAP).await?,
@@ -83,8 +99,7 @@ impl Publisher {
                 open(&tables::DEAD_LETTERS).await?,
             ])
         });
-        let [profiles, identity_map, identity_changes, interactions, dead_letters] =
-            opened.map_err(|error: Error| error.context(act()))?;
+        let [profiles, identity_map, identity_changes, interactions, dead_letters] = opened?;
         Ok(Self {
             runtime,
             store,
@@ -282,3 +297,6 @@ fn chunked<T: Send>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

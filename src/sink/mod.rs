@@ -37,7 +37,7 @@ mod store;
 mod table;
 pub mod tables;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod upsert;

@@ -87,7 +87,7 @@ pub(super) async fn read(table: &Table) -> Vec<(String, i64)> {
 
 /// What becomes of the next put of a log entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is done, but the answer is lost.
     Lose,
     /// It is not done.
@@ -100,10 +100,10 @@ pub(super) enum Fault {
 
 /// A store in memory whose puts of log entries fail when told to.
 #[derive(Debug, Default)]
-pub(super) struct FaultyStore {
+pub(crate) struct FaultyStore {
     store: InMemory,
     /// The faults of the next puts, last first.
-    pub(super) faults: Mutex<Vec<Fault>>,
+    pub(crate) faults: Mutex<Vec<Fault>>,
     delayed: Mutex<Option<(Path, PutPayload, PutOptions)>>,
 }
 

@@ -36,10 +36,14 @@ pub(super) struct Arguments {
     /// Where tables, state, the pipeline file and the truth go; an earlier demo there is replaced.
     #[arg(long, default_value = "./onefold-demo", value_name = "FOLDER")]
     out: PathBuf,
+
+    /// Only write the made-up events and the truth about them to this folder, as files.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "out")]
+    only_events: Option<PathBuf>,
 }
 
 fn customers() -> RangedU64ValueParser<u32> {
-    RangedU64ValueParser::new().range(10..=50_000)
+    RangedU64ValueParser::new().range(10..=200_000)
 }
 
 /// The shipped pipeline; the demo is what it reads.
@@ -48,13 +52,19 @@ const PIPELINE_FILE: &str = "pipeline.toml";
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let clock = Stopwatch::start();
-    prepare_folder(&arguments.out)?;
-    output::complain("making up customers …");
     let settings = demo::Settings {
         customers: arguments.customers,
         seed: arguments.seed,
         ..demo::Settings::default()
     };
+    if let Some(folder) = &arguments.only_events {
+        fs::create_dir_all(folder)
+            .context(Kind::Unavailable, format!("make folder {}", folder.display()))?;
+        generate(&settings).write_to(folder)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    prepare_folder(&arguments.out)?;
+    output::complain("making up customers …");
     let stream = generate(&settings);
     stream.write_to(&arguments.out.join("events"))?;
     output::complain("starting a Kafka broker in this process …");

