@@ -1,5 +1,6 @@
 //! What does the state say about two records?
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::job::{load_resolver, open_state};
@@ -132,16 +133,13 @@ impl Inspection {
         let agreed = |field: &Field| evidence.levels[*field as usize] == 1;
         let people = Field::ALL.into_iter().filter(agreed);
         let people = people.filter_map(|field| Some((field, self.resolver.people(left, field)?)));
+        // A rule may bring them together by several keys.
+        let rules: BTreeSet<usize> = self.resolver.meeting_rules(left, right).into_iter().collect();
         Ok(Why {
             records: [self.view(left)?, self.view(right)?],
             weight_bits: evidence.weight(self.model()),
             people: people.collect(),
-            rules: self
-                .resolver
-                .meeting_rules(left, right)
-                .into_iter()
-                .map(|rule| RULES[rule].name)
-                .collect(),
+            rules: rules.into_iter().map(|rule| RULES[rule].name).collect(),
             evidence,
         })
     }

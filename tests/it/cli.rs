@@ -106,8 +106,9 @@ const MISTAKES: &[(&str, &str)] = &[
     ("url = \"${OUT:-./out}\"", "url = \"ftp://host/out\""),
     ("url = \"${OUT:-./out}\"", "url = \"s3://bucket/out\"\noptions = { regoin = \"eu\" }"),
     ("model = \"${MODEL:-}\"", "model = \"no-model.json\""),
-    ("threshold_bits = 0", "threshold_bits = 0\noperating_point = \"broad\""),
-    ("threshold_bits = 0", "operating_point = \"wide\""),
+    ("[match]\n", "[match]\nthreshold_bits = 1\noperating_point = \"broad\"\n"),
+    ("[match]\n", "[match]\noperating_point = \"wide\"\n"),
+    ("[match]\n", "[match]\nblock_cap = 1\n"),
 ];
 
 #[test]

@@ -163,3 +163,35 @@ fn a_job_that_is_killed_again_and_again_counts_every_event_once() {
         assert_eq!(found["duckdb"]["rows"][part], calm["duckdb"]["rows"][part], "{part}");
     }
 }
+
+#[test]
+fn a_backfill_that_is_killed_goes_on_where_it_was() {
+    let stream = stream(250);
+    let expected = Expected::of(&stream);
+    let folder = folder();
+    stream.write_to(&folder.path().join("events")).expect("write events");
+    let pace = "interval = \"30s\"\n[run]\nbatch = 40\n";
+    let pipeline = pipeline::changed("events.toml", folder.path(), &[(pipeline::INTERVAL, pace)]);
+    let job = |name: &str| {
+        onefold(&["backfill", text(&pipeline), "--json"])
+            .env("EVENTS_DIR", text(&folder.path().join("events")))
+            .env("OUT", text(&folder.path().join(name).join("out")))
+            .env("STATE", text(&folder.path().join(name).join("state")))
+            .env("ONEFOLD_LOG", "onefold=debug")
+    };
+    let out = |name: &str| Tables::local(&folder.path().join(name).join("out"));
+    job("calm").report();
+    let partition = out("calm").assert_hold(&expected);
+    for commits in [1, 7] {
+        let mut process = job("hard").start(folder.path());
+        wait_until("it is in the middle of the work", || {
+            process.log().matches("batch committed").count() >= commits
+        });
+        assert!(!process.has_ended(), "the stream was too short");
+        process.kill();
+    }
+    let report = job("hard").report();
+    assert_eq!(report["read"], stream.lines.len());
+    assert!(report["messages"].as_u64() < report["read"].as_u64(), "what was committed is kept");
+    assert!(out("hard").assert_hold(&expected) == partition, "the same customers");
+}

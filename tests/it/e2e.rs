@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use onefold::demo::Channel;
 use onefold::sink::tables::DEAD_LETTERS;
 use serde_json::{Value, json};
 
@@ -70,4 +71,28 @@ fn assert_others_agree(found: &Value, report: &Value, expected: &Expected) {
         assert_eq!(found["interactions"], money, "{reader}");
     }
     assert_eq!(found["duckdb"], found["polars"]);
+}
+
+#[test]
+fn files_on_s3_become_tables_on_s3() {
+    let Some(python) = Python::find() else { return };
+    let s3 = S3::start(&python);
+    let stream = stream(120);
+    let expected = Expected::of(&stream);
+    let tables = Tables { url: s3.url("out"), options: s3.environment() };
+    for channel in Channel::ALL {
+        let lines = stream.lines.iter().filter(|line| line.channel == channel);
+        let text: String = lines.map(|line| format!("{}\n", line.text)).collect();
+        s3.put(&format!("events/{}.jsonl", channel.name()), text);
+    }
+    let state = folder();
+    let report = onefold(&["backfill", "pipelines/events.toml", "--json"])
+        .env("EVENTS_DIR", &s3.url("events"))
+        .env("OUT", &tables.url)
+        .env("STATE", text(state.path()))
+        .envs(&tables.options)
+        .report();
+    assert_eq!(report["read"], stream.lines.len());
+    tables.assert_hold(&expected);
+    assert_others_agree(&tables.read_by_others(&python), &report, &expected);
 }

@@ -31,7 +31,7 @@ fn unusable() -> Vec<(&'static str, Vec<u8>)> {
     let members: Vec<String> = (0..5_000).map(|at| format!("\"{at}\":0")).collect();
     let mut latin1 = event("latin1");
     latin1.extend_from_slice(b"\xe9\xff");
-    let mut bytes: Vec<u8> = (0..4_000_u32).map(|at| (at * 7919 >> 3) as u8).collect();
+    let mut bytes: Vec<u8> = (0..4_000_u32).map(|at| ((at * 7919) >> 3) as u8).collect();
     bytes.retain(|byte| *byte != b'\n');
     vec![
         ("too_large", event_with("huge", &format!("\"x\":\"{}\"", "a".repeat(3 << 20)))),

@@ -44,7 +44,7 @@ fn each_shipped_pipeline_is_tested_here() {
 fn files_of_events_plain_or_compressed_are_read() {
     let folder = folder();
     let check = shipped(folder.path(), &["check"], "events.toml").succeed();
-    assert!(check.output.contains("retail: ok: reads email, phone, store, web"), "{check:?}");
+    assert!(check.output.contains("ok: retail reads email, phone, store, web"), "{check:?}");
     let report = shipped(folder.path(), &["backfill", "--json"], "events.toml").report();
     assert_eq!(report["read"], 237);
     assert_eq!(report["resolved"], 236);

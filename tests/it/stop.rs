@@ -20,7 +20,7 @@ fn stopped(process: &mut Process) -> Value {
     let status = process.wait();
     let log = process.log();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(log.contains("stopping: committing and publishing what was read"), "{log}");
+    assert!(log.contains("shutdown requested"), "{log}");
     serde_json::from_str(&process.output()).expect("it prints what it did")
 }
 

@@ -83,7 +83,19 @@ impl Program {
     /// Runs it to its end, which must be a good one, and reads the JSON that it wrote.
     #[track_caller]
     pub(crate) fn report(&self) -> Value {
-        let ran = self.succeed();
-        serde_json::from_str(&ran.output).unwrap_or_else(|_| panic!("no JSON: {}", ran.output))
+        self.succeed().report()
+    }
+}
+
+impl Ran {
+    /// The JSON that it wrote. Nothing may have been logged that a person should worry about: that there are dead
+    /// letters is no surprise here.
+    #[track_caller]
+    pub(crate) fn report(&self) -> Value {
+        let worrying = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
+        let expected = |line: &&str| line.contains("records rejected");
+        let surprise = self.log.lines().filter(worrying).find(|line| !expected(line));
+        assert_eq!(surprise, None, "{}", self.log);
+        serde_json::from_str(&self.output).unwrap_or_else(|_| panic!("no JSON: {}", self.output))
     }
 }

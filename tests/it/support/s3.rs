@@ -5,6 +5,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use onefold::sink::open_store;
+
 use super::process::Server;
 use super::python::Python;
 
@@ -30,6 +34,14 @@ impl S3 {
     /// The URL of a folder in the bucket.
     pub(crate) fn url(&self, folder: &str) -> String {
         format!("s3://{BUCKET}/{folder}")
+    }
+
+    /// Puts an object.
+    pub(crate) fn put(&self, path: &str, content: String) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let (store, root) = open_store(&self.url(""), &self.environment()).expect("the bucket");
+        let path = Path::from(format!("{root}/{path}"));
+        runtime.block_on(store.put(&path, content.into())).expect("put an object");
     }
 
     /// What clients must know, by the names of the environment.
