@@ -59,22 +59,32 @@
 //!    out leaves what there would be had it never come.
 //!    `resolve::tests::any_history_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::order_and_batching_do_not_matter`,
-//!    `resolve::tests::a_rebuilt_index_goes_on`.
+//!    `resolve::tests::a_rebuilt_index_goes_on`,
+//!    `pipeline::tests::batches_restarts_and_publishing_do_not_show_in_the_outcome`.
 //! 2. **Exactly once.** Positions, state and tables move together; an event that is delivered again
 //!    counts once. `state::tests::durability::kill_loses_nothing_that_was_acknowledged`,
+//!    `pipeline::identify::tests::an_event_counts_once_in_one_batch_and_across`,
+//!    `pipeline::publish::tests::a_publish_that_was_cut_short_is_made_up_for`,
+//!    `pipeline::tests::what_a_crash_left_unpublished_is_published_by_the_next_start`,
 //!    `sink::tests::a_commit_that_is_there_is_not_published_again`,
 //!    `sink::tests::a_lost_answer_is_found_in_the_log`,
 //!    `sink::tests::a_fence_stops_the_writer_before`.
 //! 3. **Every record belongs to exactly one identity at every commit**, and every identity has a
-//!    profile or is gone. `state::tests::round_trip::verify_names_the_first_contradiction`.
+//!    profile or is gone. `state::tests::round_trip::verify_names_the_first_contradiction` shows that
+//!    a state that breaks it is noticed;
+//!    `pipeline::identify::tests::an_identity_is_created_merged_and_split` looks after every commit,
+//!    `pipeline::tests::batches_restarts_and_publishing_do_not_show_in_the_outcome` at the tables.
 //! 4. **Ids last.** An id is minted from content, never reused, and forwards once merged; the
 //!    largest part of a split keeps it.
 //!    `cluster::identity::tests::an_id_is_never_reused`,
 //!    `cluster::identity::tests::on_a_split_the_largest_part_keeps_the_id`,
-//!    `cluster::identity::tests::a_merge_keeps_the_identity_with_more_records`. *Not there yet:*
+//!    `cluster::identity::tests::a_merge_keeps_the_identity_with_more_records`,
+//!    `pipeline::identify::tests::an_identity_is_created_merged_and_split`. *Not there yet:*
 //!    carrying ids over to a new model or a new backfill.
 //! 5. **Nothing is lost silently.** `read = resolved + duplicate + dead-lettered`, and dead letters
-//!    hold bytes, position and reason. `config::mapping_tests::broken_events_are_dead_letters`.
+//!    hold bytes, position and reason. `config::mapping_tests::broken_events_are_dead_letters`,
+//!    `pipeline::identify::tests::what_cannot_be_used_is_kept_and_counted`,
+//!    `pipeline::intake::tests::a_panic_does_not_look_like_the_end`.
 //! 6. **The core is pure.** The stages do no I/O, read no clock, draw no randomness, iterate nothing
 //!    in hash order. `tidy::the_core_is_pure`, `tidy::imports_run_down`.
 //! 7. **An erased person is nowhere.** *Not there yet:* there is no erasure. What holds today: no

@@ -227,7 +227,9 @@ pub struct MatchSettings {
 pub struct StateSettings {
     /// A local folder. Default `./state`.
     pub path: Option<String>,
-    /// How much memory the state may use. Default `2GiB`.
+    /// How much memory the state may use. Default `2GiB`. Today it sizes the store's cache of
+    /// blocks, which gets an eighth of it. Not within it yet: the store's write buffers (96 MiB and
+    /// those being written out), and the matcher's index, which grows with every record.
     pub memory: Option<String>,
 }
 

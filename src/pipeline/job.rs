@@ -13,7 +13,7 @@ use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
 use crate::clock::Stopwatch;
-use crate::config::Plan;
+use crate::config::{Plan, StatePlan};
 use crate::error::{Error, Kind, Result};
 use crate::record::{DeadLetter, Field, Reason};
 use crate::resolve::{Insert, Resolver};
@@ -29,6 +29,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// A publish may take at most this part of the time: the next one waits this many times as long as
 /// the last took.
 const PUBLISH_REST: u32 = 4;
+/// The store's cache gets this part of the state's memory: the index in memory needs the most.
+const CACHE_SHARE: u64 = 8;
 
 /// A pipeline that is open: its state, its index and its tables.
 pub struct Job {
@@ -51,9 +53,7 @@ impl Job {
     /// the state; `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
         let clock = Stopwatch::start();
-        let options =
-            state::Options { cache_bytes: plan.state.memory / 8, ..state::Options::default() };
-        let mut store = Store::open(&plan.state.path, &options)?;
+        let mut store = open_state(&plan.state)?;
         StateOpened {
             sequence: store.sequence(),
             published: store.published(),
@@ -364,6 +364,12 @@ fn advance(behind: &Positions, messages: &[Message]) -> (Positions, Vec<bool>) {
         })
         .collect();
     (positions, again)
+}
+
+/// Opens the state within its share of the memory budget, which so far is the store's cache.
+pub(super) fn open_state(plan: &StatePlan) -> Result<Store> {
+    let cache_bytes = plan.memory / CACHE_SHARE;
+    Store::open(&plan.path, &state::Options { cache_bytes, ..state::Options::default() })
 }
 
 /// Rebuilds the index from the state's rows.

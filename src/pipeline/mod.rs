@@ -12,16 +12,16 @@
 //! - A micro-batch is one atomic commit: records, facts, identities, outbox, positions and counters
 //!   move together. Nothing is published but what a commit holds.
 //! - What a commit left to publish waits in its outbox until all tables have it. Where the tables'
-//!   store is away, the job commits on and publishes later; a publish that was cut short, by a crash
-//!   or by the store, is made up for by the next one, of whatever commit.
+//!   store is away, the job commits on and publishes later; a publish that was cut short, by a
+//!   crash or by the store, is made up for by the next one, of whatever commit.
 //! - A source that is away is waited for; anything else that goes wrong ends the job with an error,
 //!   which loses nothing: the next start goes on behind the last commit.
 //! - Offsets are acknowledged after publishing, as a courtesy.
 //!
-//! **Memory:** the registry and the resolver's index hold every record, some hundred bytes each, and
-//! nothing bounds them yet; `memory` of `[state]` bounds the store's cache of blocks, an eighth of
-//! it. Between source and commit there are at most two batches in the queue, those of the micro-batch
-//! at hand, and one in each source's hand, each of `batch` messages and 64 MiB at most.
+//! **Memory:** the registry and the resolver's index hold every record, and nothing bounds them
+//! yet; `memory` of `[state]` bounds the store's cache of blocks, an eighth of it. Between source
+//! and commit there are at most two batches in the queue, those of the micro-batch at hand, and one
+//! in each source's hand, each of `batch` messages and 64 MiB at most.
 
 mod backoff;
 mod batch;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::job::load_resolver;
+use super::job::{load_resolver, open_state};
 use super::model;
 use super::registry::Registry;
 use crate::block::RULES;
@@ -13,7 +13,7 @@ use crate::record::{EventKey, Field, Identity, IdentityId, RecordKey};
 use crate::resolve::Resolver;
 use crate::score::{Evidence, Model};
 use crate::source::Text;
-use crate::state::{self, NodeId, Status, Store};
+use crate::state::{NodeId, Status, Store};
 
 /// A state that is open for questions; no job can have it at the same time.
 pub struct Inspection {
@@ -63,7 +63,7 @@ pub fn inspect(plan: &Plan) -> Result<Inspection> {
             plan.state.path.display()
         )));
     }
-    let mut store = Store::open(&plan.state.path, &state::Options::default())?;
+    let mut store = open_state(&plan.state)?;
     let model = model::frozen(plan, &mut store)?;
     let view = store.view();
     let registry = Registry::load(&view)?;
