@@ -3,7 +3,7 @@
 /// Splits one connected component into parts of at most `cap` nodes, where raising the edge weight can.
 ///
 /// `edges` are (node, node, weight) with nodes below `nodes`; a part over the cap is split again without its edges
-/// below `least + 2`, then `+ 4` and so on. Parts come in order of their lowest node; nodes ascend within each.
+/// below `least + ½`, then `+ 1` and so on. Parts come in order of their lowest node; nodes ascend within each.
 pub fn split(nodes: usize, edges: &[(u32, u32, f32)], cap: usize, least: f32) -> Vec<Vec<u32>> {
     let mut parts = Vec::new();
     let mut waiting = vec![((0..).take(nodes).collect::<Vec<u32>>(), edges.to_vec(), least)];
@@ -25,8 +25,9 @@ pub fn split(nodes: usize, edges: &[(u32, u32, f32)], cap: usize, least: f32) ->
     parts
 }
 
-/// How far the edge weight is raised for a part over the cap, in bits.
-const STEP_BITS: f32 = 2.0;
+/// How far the edge weight is raised for a part over the cap, in bits: no further than it must be, for every edge that
+/// falls may part one customer.
+const STEP_BITS: f32 = 0.5;
 
 /// The connected components of `members` (ascending), each ascending.
 fn connected(members: &[u32], edges: &[(u32, u32, f32)]) -> Vec<Vec<u32>> {

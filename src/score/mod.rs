@@ -2,9 +2,9 @@
 //!
 //! `features of two records → a level per field → bits per field → match weight`
 //!
-//! Fellegi–Sunter match weights in bits over ordered comparison levels ([`comparison`]), with three refinements:
+//! Fellegi–Sunter match weights in bits over ordered comparison levels ([`fn@comparison`]), with three refinements:
 //! an exact agreement on an identifier weighs by how many people use it ([`Model::shared_bits`]); e-mails that
-//! are only alike weigh what the names do not already say ([`email`]); and beside *match* and *stranger* there is
+//! are only alike weigh what the names do not already say ([`EmailParts`]); and beside *match* and *stranger* there is
 //! a third class, *household mate*, who shares surname, address and phone ([`Model::posterior`]).
 //!
 //! **Invariants:** pure; symmetric, `compare(a, b) == compare(b, a)` to the bit, which is what independence of order hangs on;
