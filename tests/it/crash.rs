@@ -1,17 +1,10 @@
 //! Killed at any moment and started again, the job ends with what an undisturbed one has: nothing lost, nothing twice.
 
-use std::sync::Arc;
-
-use futures::StreamExt;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use onefold::sink::open_store;
-
 use crate::support::broker::Broker;
 use crate::support::events::{Expected, stream};
 use crate::support::pipeline;
-use crate::support::process::Process;
 use crate::support::program::{Program, onefold};
+use crate::support::proxy::{Block, Proxy};
 use crate::support::python::Python;
 use crate::support::s3::S3;
 use crate::support::tables::Tables;
@@ -27,97 +20,54 @@ enum Moment {
     Start,
     /// After so many commits of this run, whatever is published.
     Commits(usize),
-    /// While it publishes, as soon as something new is in this folder.
-    Within(&'static str),
-    /// As soon as the consistent set has moved, before the state knows.
-    Published,
+    /// While it publishes, at the first request to put such an object, or when the answer to it is under way.
+    At(Block),
+    /// The same, but not at the first such request: each start puts a fence into every table's log.
+    AtSecond(Block),
 }
 
 /// A job on one broker and one place, which can be started again and again.
 struct Job {
     program: Program,
-    place: Place,
+    way: Proxy,
     folder: tempfile::TempDir,
 }
 
 impl Job {
-    fn new(broker: &Broker, tables: &Tables) -> Self {
+    /// The job reaches the tables only by a proxy.
+    fn new(broker: &Broker, s3: &S3, tables: &Tables) -> Self {
         let folder = folder();
+        let way = Proxy::start(s3.port());
         let pipeline = pipeline::kafka(folder.path(), PACE);
         let program = onefold(&["run", text(&pipeline), "--until-idle", "5s", "--json"])
             .env("KAFKA_BROKERS", &broker.address())
             .env("OUT", &tables.url)
             .env("STATE", text(&folder.path().join("state")))
             .env("ONEFOLD_LOG", "onefold=debug")
-            .envs(&tables.options);
-        Self { program, place: Place::of(tables), folder }
+            .envs(&tables.options)
+            .env("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{}", way.port));
+        Self { program, way, folder }
     }
 
-    /// Starts the job and kills it at a moment; `false` where it ended before.
-    fn kill_at(&self, moment: Moment) -> bool {
-        let mut before = self.place.look(moment);
-        // Each start puts a fence into every table's log.
-        before.objects += 1;
+    /// Starts the job and kills it at a moment.
+    #[track_caller]
+    fn kill_at(&self, moment: Moment) {
+        match moment {
+            Moment::At(block) => self.way.block(block, 0),
+            Moment::AtSecond(block) => self.way.block(block, 1),
+            Moment::Start | Moment::Commits(_) => {}
+        }
         let mut process = self.program.start(self.folder.path());
         wait_until("the moment comes", || {
-            process.has_ended() || self.has_come(moment, &process, &mut before)
-        });
-        let early = process.has_ended();
-        process.kill();
-        !early
-    }
-
-    fn has_come(&self, moment: Moment, process: &Process, before: &mut Look) -> bool {
-        match moment {
-            Moment::Start => process.log().contains("partitions assigned"),
-            Moment::Commits(count) => process.log().matches("batch committed").count() >= count,
-            Moment::Published => self.place.look(moment).latest != before.latest,
-            Moment::Within(_) => {
-                let now = self.place.look(moment);
-                if now.latest == before.latest {
-                    return now.objects > before.objects;
-                }
-                // The publish was over before it was seen; the next one may be seen.
-                *before = now;
-                false
+            assert!(!process.has_ended(), "it ended before {moment:?}: {}", process.log());
+            match moment {
+                Moment::Start => process.log().contains("partitions assigned"),
+                Moment::Commits(count) => process.log().matches("batch committed").count() >= count,
+                Moment::At(_) | Moment::AtSecond(_) => self.way.has_caught(),
             }
-        }
-    }
-}
-
-/// The place of the tables, as an onlooker sees it.
-struct Place {
-    runtime: tokio::runtime::Runtime,
-    store: Arc<dyn ObjectStore>,
-    root: Path,
-}
-
-/// What is at the place.
-struct Look {
-    /// The tag of the consistent set.
-    latest: Option<String>,
-    /// How many objects the folder holds that is watched.
-    objects: usize,
-}
-
-impl Place {
-    fn of(tables: &Tables) -> Self {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let (store, root) = open_store(&tables.url, &tables.options).expect("open the place");
-        Self { runtime, store, root }
-    }
-
-    fn look(&self, moment: Moment) -> Look {
-        let at = |path: &str| Path::from(format!("{}/{path}", self.root));
-        self.runtime.block_on(async {
-            let objects = match moment {
-                Moment::Within(folder) => self.store.list(Some(&at(folder))).count().await,
-                _ => 0,
-            };
-            // Before the first publish there is none.
-            let latest = self.store.head(&at("_onefold/latest.json")).await.ok();
-            Look { latest: latest.and_then(|object| object.e_tag), objects }
-        })
+        });
+        process.kill();
+        self.way.open();
     }
 }
 
@@ -130,25 +80,27 @@ fn a_job_that_is_killed_again_and_again_counts_every_event_once() {
     let place = |name: &str| Tables { url: s3.url(name), options: s3.environment() };
 
     let (calm, hard) = (place("calm"), place("hard"));
-    let job = Job::new(&broker, &hard);
+    let job = Job::new(&broker, &s3, &hard);
     let moments = [
         Moment::Start,
         Moment::Commits(1),
-        Moment::Within("profiles"),
-        Moment::Published,
-        Moment::Within("interactions"),
+        // Some of these come when the next start makes up for what the last kill cut short.
+        Moment::AtSecond(Block::Request("/profiles/_delta_log/")),
+        Moment::AtSecond(Block::Answer("/profiles/_delta_log/")),
+        Moment::AtSecond(Block::Answer("/interactions/_delta_log/")),
         Moment::Commits(9),
-        Moment::Within("profiles/_delta_log"),
-        Moment::Within("identity_map"),
+        Moment::At(Block::Request("/_onefold/latest.json")),
+        Moment::At(Block::Answer("/_onefold/latest.json")),
+        Moment::At(Block::Request("/interactions/part-")),
     ];
     // Each time there is something new to read, and what was cut short before.
     let portion = stream.lines.len().div_ceil(moments.len());
     for (moment, lines) in moments.into_iter().zip(stream.lines.chunks(portion)) {
         broker.produce(lines);
-        assert!(job.kill_at(moment), "it ended before {moment:?}");
+        job.kill_at(moment);
     }
     let report = job.program.report();
-    let undisturbed = Job::new(&broker, &calm).program.report();
+    let undisturbed = Job::new(&broker, &s3, &calm).program.report();
     let partition = calm.assert_hold(&expected);
 
     for count in ["read", "resolved", "duplicate", "dead_lettered", "records", "identities"] {

@@ -5,6 +5,7 @@ pub(crate) mod events;
 pub(crate) mod pipeline;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod python;
 pub(crate) mod s3;
 pub(crate) mod tables;

@@ -31,6 +31,10 @@ impl S3 {
         Self { server: Server::start(command, answers) }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.server.port
+    }
+
     /// The URL of a folder in the bucket.
     pub(crate) fn url(&self, folder: &str) -> String {
         format!("s3://{BUCKET}/{folder}")
