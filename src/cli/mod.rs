@@ -14,7 +14,7 @@ mod progress;
 mod run;
 mod why;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -119,12 +119,8 @@ struct PipelineFile {
 
 impl PipelineFile {
     fn load(&self) -> Result<Plan> {
-        load(&self.pipeline)
+        config::load(&self.pipeline, &|name| std::env::var(name).ok())
     }
-}
-
-fn load(path: &Path) -> Result<Plan> {
-    config::load(path, &|name| std::env::var(name).ok())
 }
 
 /// How numbers without a country are read in what a person types: as in the first source that says

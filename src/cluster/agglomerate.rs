@@ -40,6 +40,17 @@ pub fn agglomerate(
     merges
 }
 
+/// The groups that merges make of `nodes` nodes, in the order of their lowest nodes.
+pub fn groups(nodes: usize, merges: &[Merge]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = (0..nodes).map(|node| vec![node]).collect();
+    for merge in merges {
+        let joined = std::mem::take(&mut groups[merge.joined]);
+        groups[merge.kept].extend(joined);
+    }
+    groups.retain(|group| !group.is_empty());
+    groups
+}
+
 /// What one field says between two groups.
 #[derive(Clone, Copy)]
 struct Said {

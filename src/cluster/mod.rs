@@ -13,6 +13,6 @@ mod agglomerate;
 mod component;
 mod identity;
 
-pub use agglomerate::{Merge, agglomerate};
+pub use agglomerate::{Merge, agglomerate, groups};
 pub use component::split;
 pub use identity::{Assignment, Former, Origin, assign};

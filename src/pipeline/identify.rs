@@ -93,8 +93,7 @@ impl Draft {
                 (record, Some(self.node_of_content(record, &event, identity, registry)))
             }
             Some(id) => {
-                let record =
-                    RecordKey::hash([&b"row"[..], event.origin.source.as_bytes(), id.as_bytes()]);
+                let record = RecordKey::of_row(&event.origin.source, id);
                 (record, self.node_of_row(record, &event, identity, registry))
             }
         };

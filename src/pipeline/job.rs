@@ -15,8 +15,9 @@ use super::report::{Ending, Options, Progress, Report, Stop};
 use crate::clock::Stopwatch;
 use crate::config::{Plan, StatePlan};
 use crate::error::{Error, Kind, Result};
-use crate::record::{DeadLetter, Field, Reason};
+use crate::record::{DeadLetter, Reason};
 use crate::resolve::{Insert, Resolver};
+use crate::score::Model;
 use crate::source::{Message, Positions};
 use crate::state::{self, Counters, NodeId, Store, View};
 use crate::telemetry::{
@@ -64,8 +65,7 @@ impl Job {
         let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
         let building = Stopwatch::start();
-        let registry = Registry::load(&view)?;
-        let resolver = load_resolver(model, &view)?;
+        let (registry, resolver) = load_index(model, &view)?;
         IndexBuilt { records: view.nodes(), duration: building.elapsed() }.emit();
         let positions = view.positions()?;
         drop(view);
@@ -334,17 +334,6 @@ impl Job {
     pub(super) fn has_no_patience(&mut self) {
         self.patience.waits = Some(0);
     }
-
-    /// The index, for questions about pairs.
-    pub fn resolver(&self) -> &Resolver {
-        &self.resolver
-    }
-
-    /// The identifier fields whose values several people seem to use, and how many such values
-    /// there are.
-    pub fn shared_by_field(&self) -> Vec<(Field, u64)> {
-        self.resolver.shared_by_field()
-    }
 }
 
 /// The positions behind messages, and for each message whether it was read before: a source that was away starts again
@@ -372,8 +361,12 @@ pub(super) fn open_state(plan: &StatePlan) -> Result<Store> {
     Store::open(&plan.path, &state::Options { cache_bytes, ..state::Options::default() })
 }
 
-/// Rebuilds the index from the state's rows.
-pub(super) fn load_resolver(model: crate::score::Model, view: &View) -> Result<Resolver> {
+/// Rebuilds registry and index from the state's rows.
+pub(super) fn load_index(model: Model, view: &View) -> Result<(Registry, Resolver)> {
+    Ok((Registry::load(view)?, load_resolver(model, view)?))
+}
+
+fn load_resolver(model: Model, view: &View) -> Result<Resolver> {
     let mut failure: Option<Error> = None;
     let mut note = |error: Error| {
         failure.get_or_insert(error);

@@ -144,7 +144,7 @@ impl Publisher {
             .into_iter()
             .partition(|identity| !members.registry.members(identity).is_empty());
         let (mappings, unmapped) = members.mappings()?;
-        let (runtime, app) = (&self.runtime, commit.app.as_str());
+        let runtime = &self.runtime;
         let mut published = Published {
             profiles: live.len() as u64,
             mappings: mappings.len() as u64,
@@ -163,27 +163,12 @@ impl Publisher {
         let map = self.identity_map.upsert(stream::iter(chunks), count, &unmapped, commit);
         runtime.block_on(map)?;
 
-        published.changes = runtime
-            .block_on(async {
-                let after = self.identity_changes.published(app).await?;
-                let rows = stream::iter(chunked(view.changes(after), rows::identity_changes));
-                self.identity_changes.append(rows, commit).await
-            })?
-            .rows;
-        published.interactions = runtime
-            .block_on(async {
-                let after = self.interactions.published(app).await?;
-                let rows = stream::iter(chunked(view.interactions(after), rows::interactions));
-                self.interactions.append(rows, commit).await
-            })?
-            .rows;
-        published.dead_letters = runtime
-            .block_on(async {
-                let after = self.dead_letters.published(app).await?;
-                let rows = stream::iter(chunked(view.dead_letters(after), rows::dead_letters));
-                self.dead_letters.append(rows, commit).await
-            })?
-            .rows;
+        let changes = |after| chunked(view.changes(after), rows::identity_changes);
+        published.changes = append(runtime, &mut self.identity_changes, commit, changes)?;
+        let interactions = |after| chunked(view.interactions(after), rows::interactions);
+        published.interactions = append(runtime, &mut self.interactions, commit, interactions)?;
+        let letters = |after| chunked(view.dead_letters(after), rows::dead_letters);
+        published.dead_letters = append(runtime, &mut self.dead_letters, commit, letters)?;
 
         let latest = Latest { commit: commit.commit, tables: self.versions() };
         runtime.block_on(sink::write_latest(&self.store, &self.root, &latest))?;
@@ -280,6 +265,22 @@ impl Members<'_> {
         }
         Ok((rows.into_values().collect(), gone))
     }
+}
+
+/// Adds to a table the rows of the commits that it lacks; returns how many. `rows` gives those after a commit.
+fn append<I>(
+    runtime: &Runtime,
+    table: &mut Table,
+    commit: &CommitInfo,
+    rows: impl FnOnce(u64) -> I,
+) -> Result<u64>
+where
+    I: Iterator<Item = Result<RecordBatch>> + Send,
+{
+    runtime.block_on(async {
+        let after = table.published(&commit.app).await?;
+        Ok(table.append(stream::iter(rows(after)), commit).await?.rows)
+    })
 }
 
 /// Rows as they come → columns, some at once.

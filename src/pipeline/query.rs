@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::job::{load_resolver, open_state};
+use super::job::{load_index, open_state};
 use super::model;
 use super::registry::Registry;
 use crate::block::RULES;
@@ -13,7 +13,7 @@ use crate::record::{EventKey, Field, Identity, IdentityId, RecordKey};
 use crate::resolve::Resolver;
 use crate::score::{Evidence, Model};
 use crate::source::Text;
-use crate::state::{NodeId, Status, Store};
+use crate::state::{NodeId, Store};
 
 /// A state that is open for questions; no job can have it at the same time.
 pub struct Inspection {
@@ -66,8 +66,7 @@ pub fn inspect(plan: &Plan) -> Result<Inspection> {
     let mut store = open_state(&plan.state)?;
     let model = model::frozen(plan, &mut store)?;
     let view = store.view();
-    let registry = Registry::load(&view)?;
-    let resolver = load_resolver(model, &view)?;
+    let (registry, resolver) = load_index(model, &view)?;
     drop(view);
     let channel = |text: &Text| match text {
         Text::Constant(channel) => Some(Arc::clone(channel)),
@@ -101,14 +100,14 @@ impl Inspection {
         for channel in &self.channels {
             let own = reference.strip_prefix(&**channel).and_then(|rest| rest.strip_prefix(':'));
             for id in [Some(reference), own].into_iter().flatten() {
-                let key = EventKey::hash([channel.as_bytes(), id.as_bytes()]);
+                let key = EventKey::of(channel, id);
                 found.extend(self.store.node_of_event(&key)?);
             }
         }
         for source in &self.sources {
             let own = reference.strip_prefix(&**source).and_then(|rest| rest.strip_prefix(':'));
             for id in [Some(reference), own].into_iter().flatten() {
-                let key = RecordKey::hash([&b"row"[..], source.as_bytes(), id.as_bytes()]);
+                let key = RecordKey::of_row(source, id);
                 found.extend(self.registry.node_of(&key));
             }
         }
@@ -142,19 +141,6 @@ impl Inspection {
             rules: rules.into_iter().map(|rule| RULES[rule].name).collect(),
             evidence,
         })
-    }
-
-    /// The identity that an id stands for today: merged ones forward.
-    pub fn current(&self, identity: IdentityId) -> Result<Option<IdentityId>> {
-        let view = self.store.view();
-        let mut id = identity;
-        loop {
-            match view.identity(&id)?.map(|row| row.status) {
-                Some(Status::Live) => return Ok(Some(id)),
-                Some(Status::Merged { into }) => id = into,
-                Some(Status::Retired) | None => return Ok(None),
-            }
-        }
     }
 
     fn view(&self, node: NodeId) -> Result<RecordView> {

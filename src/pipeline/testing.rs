@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::batch::Readers;
 use super::identify;
-use super::job::load_resolver;
+use super::job::load_index;
 use super::publish::{Publisher, runtime};
 use super::registry::Registry;
 use crate::config;
@@ -76,30 +76,20 @@ impl Shop {
     pub(super) fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let plan = config::parse(PIPELINE, "shop.toml", &|_| None).unwrap();
+        Self::start(folder, Readers::new(&plan), 0)
+    }
+
+    fn start(folder: TempDir, readers: Readers, sent: u64) -> Self {
         let store = Store::open(&folder.path().join("state"), &Options::default()).unwrap();
-        Self {
-            readers: Readers::new(&plan),
-            registry: Registry::load(&store.view()).unwrap(),
-            resolver: load_resolver(model(), &store.view()).unwrap(),
-            folder,
-            store,
-            sent: 0,
-        }
+        let (registry, resolver) = load_index(model(), &store.view()).unwrap();
+        Self { folder, readers, store, registry, resolver, sent }
     }
 
     /// Stops without a goodbye and starts again.
     pub(super) fn restart(self) -> Self {
         let Self { folder, readers, store, sent, .. } = self;
         drop(store);
-        let store = Store::open(&folder.path().join("state"), &Options::default()).unwrap();
-        Self {
-            registry: Registry::load(&store.view()).unwrap(),
-            resolver: load_resolver(model(), &store.view()).unwrap(),
-            folder,
-            readers,
-            store,
-            sent,
-        }
+        Self::start(folder, readers, sent)
     }
 
     /// Takes one micro-batch to a commit, and checks that the state fits together after it.

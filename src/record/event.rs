@@ -46,7 +46,7 @@ pub struct Event {
 impl Event {
     /// The key under which a second delivery is recognised.
     pub fn key(&self) -> EventKey {
-        EventKey::hash([self.channel.as_bytes(), self.event_id.as_bytes()])
+        EventKey::of(&self.channel, &self.event_id)
     }
 }
 

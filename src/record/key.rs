@@ -71,3 +71,17 @@ hex_key!(
     IdentityId,
     10
 );
+
+impl EventKey {
+    /// The key of the event that a channel calls so.
+    pub fn of(channel: &str, event_id: &str) -> Self {
+        Self::hash([channel.as_bytes(), event_id.as_bytes()])
+    }
+}
+
+impl RecordKey {
+    /// The key of a row of a keyed source.
+    pub fn of_row(source: &str, record_id: &str) -> Self {
+        Self::hash([&b"row"[..], source.as_bytes(), record_id.as_bytes()])
+    }
+}

@@ -9,6 +9,9 @@ mod field;
 mod identity;
 mod key;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 pub use event::{
     Consent, ConsentState, DeadLetter, Details, Event, Money, MoneyKind, Origin, RawField,
     RawIdentity, Reason,
@@ -16,6 +19,12 @@ pub use event::{
 pub use field::Field;
 pub use identity::{Address, Identity, Issue, Normalised, Presented};
 pub use key::{EventKey, IdentityId, RecordKey};
+
+/// A record node's number: dense, ascending in order of arrival, never reused.
+pub type NodeId = u32;
+
+/// Per (source, partition), the first offset that is not yet consumed.
+pub type Positions = BTreeMap<(Arc<str>, Arc<str>), u64>;
 
 /// A point in time in microseconds since 1970-01-01T00:00:00Z.
 pub type Micros = i64;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::NodeId;
 use crate::block::{Chain, Key};
+use crate::record::NodeId;
 
 /// Which way a block crossed its cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

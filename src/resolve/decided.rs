@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::NodeId;
+use crate::record::NodeId;
 
 /// The parts of components as they were last decided. A memory of work, not of results: what it does not hold is
 /// decided again.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::NodeId;
+use crate::record::NodeId;
 
 /// The candidate graph's edges and its connected components.
 #[derive(Default)]

@@ -23,7 +23,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::block::{Chain, Components, chains};
-use crate::cluster::{agglomerate, split};
+use crate::cluster::{agglomerate, groups, split};
+pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
@@ -31,9 +32,6 @@ use blocks::Blocks;
 use decided::Decided;
 use graph::Graph;
 use usage::Usages;
-
-/// A record node's number: dense, ascending, never reused.
-pub type NodeId = u32;
 
 /// A record that comes into the set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,25 +149,15 @@ impl Resolver {
         Some(self.terms.identity(&self.node(node)?.features))
     }
 
-    /// The key of a record in the set.
-    pub fn key(&self, node: NodeId) -> Option<RecordKey> {
-        Some(self.node(node)?.key)
-    }
-
     /// How many people seem to use the value of an identifier field that a record carries.
     pub fn people(&self, node: NodeId, field: Field) -> Option<f64> {
         let symbol = self.node(node)?.features.symbol(field);
         (symbol != 0).then(|| self.usages.people(field, symbol))
     }
 
-    /// How many values of each identifier field several people seem to use; fields without any are left out.
-    pub fn shared_by_field(&self) -> Vec<(Field, u64)> {
-        self.usages.shared_by_field()
-    }
-
     /// How many identifier values several people seem to use.
     pub fn shared_identifiers(&self) -> u64 {
-        self.shared_by_field().into_iter().map(|(_, values)| values).sum()
+        self.usages.shared()
     }
 
     /// What two records say about being of one person.
@@ -191,15 +179,15 @@ impl Resolver {
             dirty.extend(self.leave(*node));
         }
         let new: FxHashSet<NodeId> = inserted.iter().map(|insert| insert.node).collect();
-        let chains: Vec<Vec<Chain>> =
-            inserted.par_iter().map(|insert| chains_of(&insert.identity)).collect();
-        for (insert, chains) in inserted.into_iter().zip(&chains) {
-            dirty.insert(insert.node);
+        let chains: Vec<(NodeId, Vec<Chain>)> =
+            inserted.par_iter().map(|insert| (insert.node, chains_of(&insert.identity))).collect();
+        for (insert, (node, chains)) in inserted.into_iter().zip(&chains) {
+            dirty.insert(*node);
             self.enter(insert, chains);
         }
         dirty.extend(self.follow_caps(&new, &mut work));
         let weighed_anew = self.follow_usage(&new, &mut dirty, &mut work);
-        dirty.extend(self.link(&new, &mut work));
+        dirty.extend(self.link(&new, &chains, &mut work));
         dirty.retain(|node| self.node(*node).is_some());
         let components = self.graph.regroup(&dirty);
         let clusters = self.decide(&components, &weighed_anew, &mut work);
@@ -308,7 +296,7 @@ impl Resolver {
             let inside: FxHashSet<NodeId> = members.iter().copied().collect();
             for node in members.iter().filter(|node| !new.contains(node)) {
                 let candidates = if change.fewer {
-                    self.candidates(*node)
+                    self.candidates(*node, &self.chains(*node))
                 } else {
                     self.graph.edges(*node).iter().map(|(other, _)| *other).collect()
                 };
@@ -321,14 +309,17 @@ impl Resolver {
         carriers
     }
 
-    /// New records meet their candidates.
-    fn link(&mut self, new: &FxHashSet<NodeId>, work: &mut Work) -> BTreeSet<NodeId> {
-        let mut nodes: Vec<NodeId> = new.iter().copied().collect();
-        nodes.sort_unstable();
-        let pairs: Vec<(NodeId, NodeId)> = nodes
+    /// New records, with their chains, meet their candidates.
+    fn link(
+        &mut self,
+        new: &FxHashSet<NodeId>,
+        chains: &[(NodeId, Vec<Chain>)],
+        work: &mut Work,
+    ) -> BTreeSet<NodeId> {
+        let pairs: Vec<(NodeId, NodeId)> = chains
             .par_iter()
-            .flat_map_iter(|node| {
-                let others = self.candidates(*node).into_iter();
+            .flat_map_iter(|(node, chains)| {
+                let others = self.candidates(*node, chains).into_iter();
                 let once = others.filter(|other| !new.contains(other) || other < node);
                 once.map(|other| (*node, other)).collect::<Vec<_>>()
             })
@@ -336,11 +327,11 @@ impl Resolver {
         self.score(pairs, work)
     }
 
-    /// The records that share a used key with one, ascending.
-    fn candidates(&self, node: NodeId) -> Vec<NodeId> {
+    /// The records that share a used key with one of these chains, ascending.
+    fn candidates(&self, node: NodeId, chains: &[Chain]) -> Vec<NodeId> {
         let mut others = Vec::new();
-        for chain in self.chains(node) {
-            others.extend_from_slice(self.blocks.used(&chain));
+        for chain in chains {
+            others.extend_from_slice(self.blocks.used(chain));
         }
         others.sort_unstable();
         others.dedup();
@@ -415,14 +406,12 @@ impl Resolver {
     fn decide_part(&self, part: &[NodeId]) -> Vec<Vec<NodeId>> {
         let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
         let merges = agglomerate(part.len(), &self.model, |i, j| self.compare(nodes[i], nodes[j]));
-        let mut groups: Vec<Vec<NodeId>> = part.iter().map(|node| vec![*node]).collect();
-        for merge in merges {
-            let joined = std::mem::take(&mut groups[merge.joined]);
-            groups[merge.kept].extend(joined);
-        }
-        groups.retain(|group| !group.is_empty());
-        groups.iter_mut().for_each(|group| group.sort_unstable());
-        groups
+        let named = |group: Vec<usize>| {
+            let mut members: Vec<NodeId> = group.into_iter().map(|at| part[at]).collect();
+            members.sort_unstable();
+            members
+        };
+        groups(part.len(), &merges).into_iter().map(named).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::usage::{Counts, shared_identifiers};
 use super::{Insert, chains_of};
 use crate::block::Chain;
-use crate::cluster::{agglomerate, split};
+use crate::cluster::{agglomerate, groups, split};
 use crate::record::{Field, RecordKey};
 use crate::score::{Features, Model, Symbol, Terms, compare};
 
@@ -47,14 +47,11 @@ pub fn partition(model: &Model, records: &[Insert]) -> BTreeSet<BTreeSet<RecordK
     }
     let mut partition = BTreeSet::new();
     for part in components(records.len(), &edges, model) {
-        let mut groups: Vec<BTreeSet<RecordKey>> =
-            part.iter().map(|node| BTreeSet::from([records[*node as usize].key])).collect();
         let pair = |i: usize, j: usize| evidence(part[i] as usize, part[j] as usize);
-        for merge in agglomerate(part.len(), model, pair) {
-            let joined = std::mem::take(&mut groups[merge.joined]);
-            groups[merge.kept].extend(joined);
-        }
-        partition.extend(groups.into_iter().filter(|group| !group.is_empty()));
+        let merges = agglomerate(part.len(), model, pair);
+        let key = |at: usize| records[part[at] as usize].key;
+        let named = |group: Vec<usize>| group.into_iter().map(key).collect();
+        partition.extend(groups(part.len(), &merges).into_iter().map(named));
     }
     partition
 }

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::NodeId;
 use crate::normalise::lexicon;
-use crate::record::Field;
+use crate::record::{Field, NodeId};
 use crate::score::{Features, Model, Symbol, Terms};
 
 /// An identifier whose number of users changed.
@@ -52,15 +51,10 @@ impl Usages {
         counts.map_or(1.0, |counts| counts.people)
     }
 
-    /// How many values of each field several people seem to use.
-    pub(super) fn shared_by_field(&self) -> Vec<(Field, u64)> {
-        let mut shared: BTreeMap<Field, u64> = BTreeMap::new();
-        for ((field, _), usage) in &self.carriers {
-            if usage.counts.as_ref().is_some_and(|counts| counts.people > 1.0) {
-                *shared.entry(*field).or_default() += 1;
-            }
-        }
-        shared.into_iter().collect()
+    /// How many values several people seem to use.
+    pub(super) fn shared(&self) -> u64 {
+        let counts = self.carriers.values().filter_map(|usage| usage.counts.as_ref());
+        counts.filter(|counts| counts.people > 1.0).count() as u64
     }
 
     /// The records that carry a value.

@@ -63,8 +63,9 @@ pub fn compare(
     borrow_tokens(left, right, &mut levels);
     let mut bits = [0.0; Field::COUNT];
     for field in Field::ALL {
-        if levels[field as usize] > 0 {
-            bits[field as usize] = field_bits(left, right, terms, model, field, levels, &people);
+        let level = levels[field as usize];
+        if level > 0 {
+            bits[field as usize] = field_bits(left, right, terms, model, field, level, &people);
         }
     }
     if swapped {
@@ -79,10 +80,9 @@ fn field_bits(
     terms: &Terms,
     model: &Model,
     field: Field,
-    levels: [u8; Field::COUNT],
+    level: u8,
     people: &impl Fn(Field, Symbol) -> f64,
 ) -> f64 {
-    let level = levels[field as usize];
     let of_field = model.field(field);
     let (a, b) = (left.symbol(field), right.symbol(field));
     if let (1, Some(sharing)) = (level, of_field.sharing) {

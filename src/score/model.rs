@@ -102,10 +102,10 @@ pub struct EmailModel {
 }
 
 /// One row of the default table: field, m, u, household share, floor, sharing, typical values.
-type Default = (Field, &'static [f64], &'static [f64], f64, Option<f64>, Option<f64>, Option<f64>);
+type Row = (Field, &'static [f64], &'static [f64], f64, Option<f64>, Option<f64>, Option<f64>);
 
 /// Usable untrained; measured: .002–.003 F1 below trained values.
-const DEFAULTS: [Default; Field::COUNT] = [
+const DEFAULTS: [Row; Field::COUNT] = [
     (
         Field::Given,
         &[0.66, 0.08, 0.10, 0.05, 0.03, 0.08],
@@ -223,17 +223,20 @@ impl Model {
         let customers = expected_customers.max(2.0);
         let fields = DEFAULTS
             .iter()
-            .map(|(field, m, u, household_share, floor_bits, sharing, typical_values)| FieldModel {
-                field: *field,
-                levels: comparison(*field).iter().map(|level| level.label()).collect(),
-                m: m.to_vec(),
-                u: u.to_vec(),
-                household_share: *household_share,
-                floor_bits: *floor_bits,
-                sharing: *sharing,
-                typical_values: *typical_values,
-                frequencies: common_names(*field, u[0]),
-                unlisted_share: common_names(*field, u[0]).first_key_value().map(|_| u[0]),
+            .map(|(field, m, u, household_share, floor_bits, sharing, typical_values)| {
+                let frequencies = common_names(*field, u[0]);
+                FieldModel {
+                    field: *field,
+                    levels: comparison(*field).iter().map(|level| level.label()).collect(),
+                    m: m.to_vec(),
+                    u: u.to_vec(),
+                    household_share: *household_share,
+                    floor_bits: *floor_bits,
+                    sharing: *sharing,
+                    typical_values: *typical_values,
+                    unlisted_share: (!frequencies.is_empty()).then_some(u[0]),
+                    frequencies,
+                }
             })
             .collect();
         Self {

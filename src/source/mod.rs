@@ -13,9 +13,7 @@ mod kafka;
 mod mapping;
 mod plan;
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +25,7 @@ pub use mapping::{
 pub use plan::{FilesPlan, Format, Input, KafkaPlan, Options, SourcePlan};
 
 use crate::error::Result;
+pub use crate::record::Positions;
 use crate::record::{Origin, Reason};
 
 /// The most bytes of payload in one batch, unless a single message is larger.
@@ -70,9 +69,6 @@ pub struct Batch {
     /// Whether nothing more was there to be read at once.
     pub idle: bool,
 }
-
-/// The next offset per (source, partition): the first that is not yet read.
-pub type Positions = BTreeMap<(Arc<str>, Arc<str>), u64>;
 
 /// Where messages come from. Its methods block, so it wants a plain thread of its own, outside of
 /// any runtime.

@@ -3,7 +3,6 @@
 //! A row is its version byte, then its fields as postcard. The version is the row's own: a field is
 //! added by a new version and a second decoder, never by changing the first.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -11,12 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::record::{Identity, IdentityId, Micros, RecordKey};
-
-/// Names a record node: dense, ascending in order of arrival, never reused.
-pub type NodeId = u32;
-
-/// Per source and partition, the first offset that is not yet consumed.
-pub type Positions = BTreeMap<(Arc<str>, Arc<str>), u64>;
+pub use crate::record::{NodeId, Positions};
 
 /// A record node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
