@@ -1,7 +1,7 @@
 //! Raw field in, canonical value out: which spellings mean the same?
 //!
 //! `identity` reads the fields of one raw identity, each by the module of its kind: [`name`],
-//! [`email`], [`phone`], [`address`], [`date`], [`code`]. Each gives a value to compare, a form to
+//! [`email`], [`phone`], [`address`], [`date`], [`code`]; fields of one's own by their [`Kind`]. Each gives a value to compare, a form to
 //! show, and issues. [`lexicon`] holds what is known of names and mail domains beforehand.
 //!
 //! Invariants: normalising never fails and never panics; what cannot be used becomes an [`Issue`]
@@ -12,6 +12,7 @@
 pub mod address;
 pub mod code;
 pub mod country;
+mod custom;
 pub mod date;
 pub mod email;
 pub mod lexicon;
@@ -23,6 +24,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use custom::{Custom, Kind};
+
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 
 /// What a source says of its values, where they do not say it themselves.
@@ -33,6 +36,10 @@ pub struct Settings {
     pub default_region: Option<String>,
     /// Order of ambiguous numeric dates.
     pub date_order: DateOrder,
+    /// The fields of one's own.
+    pub custom: Vec<Custom>,
+    /// A value that every record of the source carries: it names the source, where that holds each customer once.
+    pub constant: Option<(Field, Box<str>)>,
 }
 
 /// The order of day and month in a numeric date like `03/04/1980`.
@@ -54,6 +61,10 @@ pub fn identity(raw: &RawIdentity, settings: &Settings) -> Normalised {
     phone::read(raw, region, &mut out);
     address::read(raw, region, &mut out);
     code::read(raw, &mut out);
+    custom::read(raw, &settings.custom, settings.date_order, &mut out);
+    if let Some((field, value)) = &settings.constant {
+        out.identity.set(*field, value);
+    }
     out.issues.sort_unstable();
     out.issues.dedup();
     out

@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("sink", "error profile record telemetry"),
     ("state", "error profile record telemetry"),
     ("demo", "error"),
-    ("config", "error normalise record source"),
+    ("config", "block error normalise record score source"),
     (
         "pipeline",
         "block clock cluster config error evaluate normalise profile record resolve score sink \
