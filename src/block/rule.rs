@@ -65,6 +65,36 @@ pub struct Rule {
     pub refine: &'static [Part],
 }
 
+impl Part {
+    /// The fields that the part is made from.
+    pub const fn fields(self) -> &'static [Field] {
+        match self {
+            Self::SurnameSound | Self::Surname1 | Self::Surname3 => &[Field::Surname],
+            Self::Given1 | Self::Given3 => &[Field::Given],
+            Self::Year | Self::MonthDay | Self::YearMonthDay => &[Field::BirthDate],
+            Self::EmailLocal => &[Field::Email],
+            Self::Street1 => &[Field::Street],
+            Self::Outward => &[Field::Postcode],
+            Self::AnyToken | Self::TokenPair => &[Field::Given, Field::Surname],
+            Self::Value(_) => &[],
+        }
+    }
+}
+
+impl Rule {
+    /// The fields that records which meet under this rule agree on.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut fields = Vec::new();
+        for part in self.key {
+            match part {
+                Part::Value(field) => fields.push(*field),
+                part => fields.extend(part.fields()),
+            }
+        }
+        fields
+    }
+}
+
 macro_rules! rules {
     ($($name:literal: [$($key:expr),+] / [$($refine:expr),*];)+) => {
         /// Every blocking rule.

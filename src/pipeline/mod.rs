@@ -26,6 +26,7 @@
 mod backoff;
 mod batch;
 mod check;
+mod gather;
 mod identify;
 mod intake;
 mod job;
@@ -41,6 +42,7 @@ mod testing;
 mod tests;
 
 pub use check::check;
+pub use gather::{Gathered, gather};
 pub use job::Job;
 pub use query::{Inspection, RecordView, Why, inspect};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};

@@ -9,6 +9,7 @@
 //! crosses a power of two, components over their cap.
 
 mod blocks;
+pub mod bulk;
 mod decided;
 mod graph;
 pub mod oracle;

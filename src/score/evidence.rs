@@ -40,6 +40,15 @@ impl Evidence {
     }
 }
 
+/// The grades of agreement of two records, before anything is weighed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Levels {
+    /// The level of each field, 1 the best; 0 where a value is missing.
+    pub of_field: [u8; Field::COUNT],
+    /// Whether names or address lines were compared crosswise.
+    pub swapped: bool,
+}
+
 /// Compares two records. `people(field, value)` says how many people seem to use an identifier value.
 pub fn compare(
     left: &Features,
@@ -48,6 +57,11 @@ pub fn compare(
     model: &Model,
     people: impl Fn(Field, Symbol) -> f64,
 ) -> Evidence {
+    weigh(levels(left, right, terms), left, right, terms, model, people)
+}
+
+/// The levels that two records reach; they do not depend on the model's weights.
+pub fn levels(left: &Features, right: &Features, terms: &Terms) -> Levels {
     let mut levels = [0; Field::COUNT];
     for field in Field::ALL {
         let (a, b) = (left.symbol(field), right.symbol(field));
@@ -61,6 +75,18 @@ pub fn compare(
         swapped |= swap(left, right, terms, first, second, &mut levels);
     }
     borrow_tokens(left, right, &mut levels);
+    Levels { of_field: levels, swapped }
+}
+
+/// What levels that are known say, in bits.
+pub fn weigh(
+    Levels { of_field: levels, swapped }: Levels,
+    left: &Features,
+    right: &Features,
+    terms: &Terms,
+    model: &Model,
+    people: impl Fn(Field, Symbol) -> f64,
+) -> Evidence {
     let mut bits = [0.0; Field::COUNT];
     for field in Field::ALL {
         let level = levels[field as usize];
@@ -102,7 +128,7 @@ fn field_bits(
 /// The term-frequency adjustment: an exact agreement on a rare value says more, on a common one less; a fuzzy one
 /// only ever loses.
 fn frequency_bits(of_field: &FieldModel, model: &Model, level: u8, a: &str, b: &str) -> f64 {
-    if of_field.frequencies.is_empty() {
+    if of_field.frequencies.is_empty() && of_field.unlisted_share.is_none() {
         return 0.0;
     }
     let floor = 0.5 / model.parameters.entities.max(50.0);

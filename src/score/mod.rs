@@ -19,6 +19,6 @@ mod similarity;
 
 pub use comparison::{Level, SWAPPABLE, comparison};
 pub use email::EmailParts;
-pub use evidence::{Evidence, compare};
+pub use evidence::{Evidence, Levels, compare, levels, weigh};
 pub use features::{Features, Symbol, Terms};
 pub use model::{EmailModel, FieldModel, Model, Parameters};
