@@ -45,7 +45,7 @@
 //! # Which way imports run
 //!
 //! Down, and never in a circle: `main` > `cli` > `pipeline` > `config`, `demo` > `source`, `sink`,
-//! `state` > `resolve` > `cluster` > `score`, `block` > `normalise`, `profile`, `evaluate`,
+//! `state` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
 //! `telemetry` > `record`, `clock`, `error`. The stages between `source` and `sink` name neither
 //! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
 //! counts, so they run anywhere. The table in `tests/it/tidy.rs` holds each module to what it may

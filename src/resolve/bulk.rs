@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::chains_of;
 use super::usage::{Counts, shared_identifiers};
-use crate::block::{Chain, DEPTH, Key, RULES};
+use crate::block::{Chain, DEPTH, Key};
 use crate::cluster::{Merge, agglomerate, groups, split};
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Levels, Model, Symbol, Terms, levels, weigh};
@@ -45,11 +45,12 @@ impl Bulk {
         records.dedup_by_key(|(key, _)| *key);
         let mut terms = Terms::default();
         let features: Vec<Features> =
-            records.iter().map(|(_, identity)| terms.features(identity, &model.email)).collect();
+            records.iter().map(|(_, identity)| terms.features(identity, model)).collect();
         let chains: Vec<Vec<Chain>> =
-            records.par_iter().map(|(_, identity)| chains_of(identity)).collect();
+            records.par_iter().map(|(_, identity)| chains_of(identity, model)).collect();
         let cap = model.parameters.block_cap;
-        let by_rule = (0..RULES.len()).into_par_iter().map(|rule| pairs_of(rule, &chains, cap));
+        let by_rule =
+            (0..model.rules.len()).into_par_iter().map(|rule| pairs_of(rule, &chains, cap));
         let by_rule = by_rule.collect();
         let keys = records.into_iter().map(|(key, _)| key).collect();
         let mut bulk = Self { keys, terms, features, people: FxHashMap::default(), by_rule };
@@ -91,8 +92,9 @@ impl Bulk {
     }
 
     /// The levels that a pair reaches.
-    pub fn levels(&self, (left, right): Pair) -> Levels {
-        levels(&self.features[left as usize], &self.features[right as usize], &self.terms)
+    pub fn levels(&self, model: &Model, (left, right): Pair) -> Levels {
+        let (left, right) = (&self.features[left as usize], &self.features[right as usize]);
+        levels(left, right, &self.terms, model)
     }
 
     /// What a pair says, its levels known.
@@ -128,7 +130,7 @@ impl Bulk {
 
     /// The match weight of every candidate pair.
     pub fn weights(&self, model: &Model) -> Vec<(Pair, f32)> {
-        let weight = |pair: Pair| self.weigh(model, pair, self.levels(pair)).weight(model);
+        let weight = |pair: Pair| self.weigh(model, pair, self.levels(model, pair)).weight(model);
         #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
         self.pairs().into_par_iter().map(|pair| (pair, weight(pair) as f32)).collect()
     }
@@ -182,7 +184,7 @@ impl Bulk {
     fn decide(&self, model: &Model, part: &[u32]) -> (Vec<Vec<u32>>, Vec<Merge>) {
         let evidence = |i: usize, j: usize| {
             let pair = (part[i], part[j]);
-            self.weigh(model, pair, self.levels(pair))
+            self.weigh(model, pair, self.levels(model, pair))
         };
         let mut merges = agglomerate(part.len(), model, evidence);
         let named = |group: Vec<usize>| {

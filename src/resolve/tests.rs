@@ -201,7 +201,7 @@ proptest! {
     fn evidence_is_symmetric(left in identity(), right in identity()) {
         let model = Model::default_with(1000.0);
         let mut terms = Terms::default();
-        let (a, b) = (terms.features(&left, &model.email), terms.features(&right, &model.email));
+        let (a, b) = (terms.features(&left, &model), terms.features(&right, &model));
         let there = compare(&a, &b, &terms, &model, |_, _| 1.0);
         let back = compare(&b, &a, &terms, &model, |_, _| 1.0);
         prop_assert_eq!(&there, &back);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Model, Session};
-use crate::block::RULES;
+use crate::block::Rule;
 use crate::record::Field;
 
 /// What the built-in m counts for, in pairs: a maximum a posteriori estimate under a Dirichlet prior.
@@ -27,7 +27,7 @@ pub(super) struct Learnt {
 
 /// Runs EM over the pairs that meet under a rule; `None` where they are too few.
 pub(super) fn session<'a>(
-    rule: usize,
+    rule: &Rule,
     levels: impl Iterator<Item = &'a [u8; Field::COUNT]>,
     fields: &[Field],
     model: &Model,
@@ -51,7 +51,7 @@ pub(super) fn session<'a>(
     let rounds = (1..=ROUNDS_MAX).find(|_| mixture.step(&patterns) < STILL).unwrap_or(ROUNDS_MAX);
     let matches = mixture.expected_matches;
     (matches >= LEAST_MATCHES).then(|| Learnt {
-        session: Session { rule: RULES[rule].name, pairs, matches, rounds },
+        session: Session { rule: rule.name.clone(), pairs, matches, rounds },
         m: fields.iter().copied().zip(mixture.m).collect(),
     })
 }

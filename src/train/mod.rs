@@ -27,7 +27,6 @@ mod threshold;
 
 use rayon::prelude::*;
 
-use crate::block::RULES;
 use crate::cluster::Merge;
 use crate::error::{Error, Result};
 use crate::record::{Field, Identity, RecordKey};
@@ -113,7 +112,7 @@ impl Report {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
     /// The blocking rule's name.
-    pub rule: &'static str,
+    pub rule: String,
     /// Pairs that meet under it.
     pub pairs: usize,
     /// How many of them are expected to be of one customer.
@@ -165,9 +164,9 @@ impl<'a> Trainer<'a> {
         model.parameters.household_bits = 0.0;
         model.parameters.entities = records;
         let pairs = bulk.pairs();
-        let levels = pairs.par_iter().map(|pair| bulk.levels(*pair)).collect();
+        let levels = pairs.par_iter().map(|pair| bulk.levels(&model, *pair)).collect();
         let random = random::pairs(bulk.len(), settings.random_pairs);
-        let random = random.into_par_iter().map(|pair| (pair, bulk.levels(pair))).collect();
+        let random = random.into_par_iter().map(|pair| (pair, bulk.levels(&model, pair))).collect();
         let has_values = |field: &Field| {
             let places = (0..).take(bulk.len());
             places.filter(|place| bulk.value(*place, *field).is_some()).take(2).count() == 2
@@ -207,7 +206,8 @@ impl<'a> Trainer<'a> {
         let rules = self.bulk.pairs_by_rule().par_iter().enumerate();
         let learnt: Vec<em::Learnt> = rules
             .filter_map(|(rule, pairs)| {
-                let agreed = RULES[rule].fields();
+                let rule = &self.model.rules[rule];
+                let agreed: Vec<Field> = rule.fields().collect();
                 let fields: Vec<Field> =
                     self.fields.iter().copied().filter(|field| !agreed.contains(field)).collect();
                 let place = |pair: &Pair| self.pairs.binary_search(pair).ok();
