@@ -83,3 +83,37 @@ impl Judgement {
         rank(self) > rank(other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_judgements_the_same_one_counts_whichever_comes_first() {
+        let key = |byte| RecordKey([byte; 16]);
+        let pair = Pair::of(key(2), key(1)).expect("two records");
+        assert_eq!(pair.keys(), [key(1), key(2)]);
+        assert_eq!(Pair::of(key(1), key(1)), None);
+        let judgement = |verdict, author: &str, at| Judgement {
+            pair,
+            verdict,
+            reason: String::new(),
+            author: author.into(),
+            at,
+        };
+        // Each outranks all before it.
+        let ascending = [
+            judgement(Verdict::Apart, "zoe", 1),
+            judgement(Verdict::Withdrawn, "zoe", 2),
+            judgement(Verdict::Together, "ada", 2),
+            judgement(Verdict::Together, "zoe", 2),
+            judgement(Verdict::Apart, "ada", 2),
+            judgement(Verdict::Withdrawn, "ada", 3),
+        ];
+        for (i, left) in ascending.iter().enumerate() {
+            for (j, right) in ascending.iter().enumerate() {
+                assert_eq!(left.outranks(right), i > j, "{i} {j}");
+            }
+        }
+    }
+}

@@ -170,6 +170,11 @@ impl Graph {
         members
     }
 
+    /// The components, in no order; some may be empty.
+    pub(super) fn components(&self) -> &[Vec<NodeId>] {
+        &self.components
+    }
+
     /// The nodes whose edges to lower nodes changed since last asked, with all of those, ascending.
     pub(super) fn take_changed(&mut self) -> Vec<(NodeId, Vec<(NodeId, f32)>)> {
         let changed = std::mem::take(&mut self.changed);

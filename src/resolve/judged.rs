@@ -110,6 +110,17 @@ impl Resolver {
         nodes
     }
 
+    /// Whether any record of the one group was judged apart from any of the other.
+    pub(super) fn judged_apart(&self, left: &[NodeId], right: &[NodeId]) -> bool {
+        let apart = |node: &NodeId| {
+            let named = self.judged.0.get(&self.known(*node).key)?;
+            let others = named.others.iter().filter(|(_, verdict)| **verdict == Verdict::Apart);
+            let mut nodes = others.filter_map(|(other, _)| self.judged.0.get(other)?.node);
+            nodes.find(|other| right.contains(other))
+        };
+        left.iter().any(|node| apart(node).is_some())
+    }
+
     /// What was judged within a part, whose records are in the order of their keys.
     pub(super) fn constraints(&self, part: &[NodeId]) -> Constraints {
         let mut constraints = Constraints::NONE;

@@ -13,6 +13,7 @@
 
 mod blocks;
 mod decided;
+mod doubt;
 mod graph;
 mod judged;
 pub mod oracle;
@@ -31,6 +32,8 @@ use crate::cluster::{JUDGED_BITS, agglomerate, groups, split};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
+
+pub use doubt::{Decision, Doubt};
 
 use blocks::Blocks;
 use decided::Decided;

@@ -252,6 +252,35 @@ proptest! {
         prop_assert_eq!(bench.partition(), bench.expected());
     }
 
+    /// What a review lists is as it says, and a person who says the opposite of its two records gets that.
+    #[test]
+    fn a_doubt_can_be_decided_the_other_way(
+        identities in prop::collection::vec(identity(), 2..30),
+        judgements in judgements(),
+        rank in any::<prop::sample::Index>(),
+    ) {
+        let mut bench = Bench::new(low_caps());
+        bench.change(&[], identities);
+        let keys = bench.set.values().map(|insert| insert.key).collect();
+        bench.judge(&judged(&keys, &judgements));
+        let doubts = bench.resolver.doubts(10.0);
+        prop_assume!(!doubts.is_empty());
+        let doubt = rank.get(&doubts);
+        let [left, right] = bench.resolver.strongest_pair(doubt);
+        prop_assert!(doubt.groups[0].contains(&left) && doubt.groups[1].contains(&right));
+        let together = |bench: &Bench| bench.clusters[&left].contains(&right);
+        prop_assert_eq!(together(&bench), doubt.decision == Decision::Merged);
+        let pair = Pair::of(bench.set[&left].key, bench.set[&right].key).expect("two records");
+        prop_assert!(bench.resolver.verdict(pair) != Verdict::Apart);
+        let opposite = if together(&bench) { Verdict::Apart } else { Verdict::Together };
+        let was_free = !bench.judgements.values().any(|verdict| *verdict == Verdict::Apart);
+        bench.judge(&[(pair, opposite)]);
+        // Other judgements may hold groups apart, or together through others.
+        if opposite == Verdict::Apart || was_free {
+            prop_assert_eq!(together(&bench), opposite == Verdict::Together);
+        }
+    }
+
     /// What two records say does not depend on which is named first.
     #[test]
     fn evidence_is_symmetric(left in identity(), right in identity()) {
