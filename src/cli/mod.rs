@@ -8,9 +8,11 @@ mod backfill;
 mod check;
 mod demo;
 mod evaluate;
+mod judge;
 mod lookup;
 mod output;
 mod progress;
+mod review;
 mod run;
 mod train;
 mod why;
@@ -58,6 +60,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Lookup(lookup::Arguments),
     Why(why::Arguments),
+    Review(review::Arguments),
+    Judge(judge::Arguments),
 }
 
 impl Command {
@@ -71,6 +75,8 @@ impl Command {
             Self::Evaluate(arguments) => evaluate::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),
             Self::Why(arguments) => why::run(arguments),
+            Self::Review(arguments) => review::run(arguments),
+            Self::Judge(arguments) => judge::run(arguments),
         }
     }
 

@@ -30,11 +30,14 @@ mod gather;
 mod identify;
 mod intake;
 mod job;
+mod judge;
+mod ledger;
 mod model;
 mod publish;
 mod query;
 mod registry;
 mod report;
+mod review;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -43,7 +46,10 @@ mod tests;
 
 pub use check::check;
 pub use gather::{Gathered, gather};
-pub use job::Job;
+pub use job::{Given, Job, Judged, Standing};
+pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
+pub use ledger::{time, time_text};
 pub use query::{Inspection, RecordView, Why, inspect};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
+pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use tables::{LookupKey, PublishedTables};

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use super::chains_of;
 use super::usage::{Counts, shared_identifiers};
 use crate::block::{Chain, DEPTH, Key};
-use crate::cluster::{Merge, agglomerate, groups, split};
+use crate::cluster::{Constraints, Merge, agglomerate, groups, split};
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Levels, Model, Symbol, Terms, levels, weigh};
 
@@ -186,7 +186,7 @@ impl Bulk {
             let pair = (part[i], part[j]);
             self.weigh(model, pair, self.levels(model, pair))
         };
-        let mut merges = agglomerate(part.len(), model, evidence);
+        let mut merges = agglomerate(part.len(), model, &Constraints::NONE, evidence);
         let named = |group: Vec<usize>| {
             let mut places: Vec<u32> = group.into_iter().map(|at| part[at]).collect();
             places.sort_unstable();

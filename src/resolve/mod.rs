@@ -7,11 +7,16 @@
 //! [`oracle::partition`] computes from scratch from the same set of records. What depends on the set and not on a
 //! pair alone is followed exactly: blocks that cross their cap either way, identifiers whose number of users
 //! crosses a power of two, components over their cap.
+//!
+//! Clusters are a function of the set of records, the frozen model **and the set of judgements** ([`Resolver::judge`]).
+//! A judgement names records by their keys; one of which a record is not in the set sleeps until it comes.
 
 mod blocks;
 pub mod bulk;
 mod decided;
+mod doubt;
 mod graph;
+mod judged;
 pub mod oracle;
 mod usage;
 
@@ -24,14 +29,17 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::block::{Chain, Components, chains};
-use crate::cluster::{agglomerate, groups, split};
+use crate::cluster::{JUDGED_BITS, agglomerate, groups, split};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
+pub use doubt::{Decision, Doubt};
+
 use blocks::Blocks;
 use decided::Decided;
 use graph::Graph;
+use judged::Judged;
 use usage::Usages;
 
 /// A record that comes into the set.
@@ -97,6 +105,7 @@ pub struct Resolver {
     usages: Usages,
     graph: Graph,
     decided: Decided,
+    judged: Judged,
 }
 
 impl Resolver {
@@ -107,6 +116,7 @@ impl Resolver {
             usages: Usages::default(),
             graph: Graph::default(),
             decided: Decided::default(),
+            judged: Judged::default(),
             terms: Terms::default(),
             nodes: Vec::new(),
             model,
@@ -186,7 +196,7 @@ impl Resolver {
             .collect();
         for (insert, (node, chains)) in inserted.into_iter().zip(&chains) {
             dirty.insert(*node);
-            self.enter(insert, chains);
+            dirty.extend(self.enter(insert, chains));
         }
         dirty.extend(self.follow_caps(&new, &mut work));
         let weighed_anew = self.follow_usage(&new, &mut dirty, &mut work);
@@ -223,7 +233,8 @@ impl Resolver {
         (f64::from(weight) >= self.model.parameters.edge_bits).then_some(weight)
     }
 
-    fn enter(&mut self, insert: Insert, chains: &[Chain]) {
+    /// Puts a record in; returns those that it was judged to be together with.
+    fn enter(&mut self, insert: Insert, chains: &[Chain]) -> Vec<NodeId> {
         let features = self.terms.features(&insert.identity, &self.model);
         let index = insert.node as usize;
         if self.nodes.len() <= index {
@@ -240,6 +251,9 @@ impl Resolver {
         self.blocks.add(insert.node, chains, of_other);
         let features = |node: NodeId| nodes[node as usize].as_ref().map(|node| &node.features);
         self.usages.add(insert.node, features, terms, model);
+        let joined = self.judged.enter(&insert.key, insert.node);
+        joined.iter().for_each(|other| self.graph.join(insert.node, *other));
+        joined
     }
 
     /// Takes a record out; returns those that it was linked to.
@@ -248,6 +262,7 @@ impl Resolver {
         self.blocks.remove(node, &chains);
         let gone = self.nodes[node as usize].take().expect("only records of the set leave it");
         self.usages.remove(node, &gone.features, &self.terms, &self.model);
+        self.judged.leave(&gone.key);
         self.graph.remove(node)
     }
 
@@ -399,6 +414,8 @@ impl Resolver {
         for node in &ordered {
             let lower = self.graph.edges(*node).iter().filter(|(other, _)| other < node);
             edges.extend(lower.map(|(other, weight)| (place[node], place[other], *weight)));
+            let judged = self.graph.judged(*node).iter().filter(|other| *other < node);
+            edges.extend(judged.map(|other| (place[node], place[other], JUDGED_BITS)));
         }
         #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
         let least = parameters.edge_bits as f32;
@@ -409,7 +426,8 @@ impl Resolver {
 
     fn decide_part(&self, part: &[NodeId]) -> Vec<Vec<NodeId>> {
         let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
-        let merges = agglomerate(part.len(), &self.model, |i, j| self.compare(nodes[i], nodes[j]));
+        let evidence = |i: usize, j: usize| self.compare(nodes[i], nodes[j]);
+        let merges = agglomerate(part.len(), &self.model, &self.constraints(part), evidence);
         let named = |group: Vec<usize>| {
             let mut members: Vec<NodeId> = group.into_iter().map(|at| part[at]).collect();
             members.sort_unstable();
