@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::job::{load_index, open_state};
+use super::job::{load_index, open_existing_state};
 use super::model;
 use super::registry::Registry;
 use crate::config::Plan;
@@ -56,13 +56,7 @@ pub struct Why {
 ///
 /// **Errors:** `Fenced` while a job has it; `Invalid` where there is none yet.
 pub fn inspect(plan: &Plan) -> Result<Inspection> {
-    if !plan.state.path.exists() {
-        return Err(Error::invalid(format!(
-            "[state] path = {}: there is no state yet: run the pipeline first",
-            plan.state.path.display()
-        )));
-    }
-    let mut store = open_state(&plan.state)?;
+    let mut store = open_existing_state(&plan.state)?;
     let model = model::frozen(plan, &mut store)?;
     let view = store.view();
     let (registry, resolver) = load_index(model, &view)?;
@@ -122,6 +116,11 @@ impl Inspection {
                 Err(Error::invalid("several records have that name: write channel:id or source:id"))
             }
         }
+    }
+
+    /// The key of a record.
+    pub(super) fn key(&self, node: NodeId) -> Result<RecordKey> {
+        Ok(self.view(node)?.record)
     }
 
     /// What two records say about being of one person.

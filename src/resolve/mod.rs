@@ -7,10 +7,17 @@
 //! [`oracle::partition`] computes from scratch from the same set of records. What depends on the set and not on a
 //! pair alone is followed exactly: blocks that cross their cap either way, identifiers whose number of users
 //! crosses a power of two, components over their cap.
+//!
+//! Clusters are a function of the set of records, the frozen model **and the set of judgements** ([`Resolver::judge`]).
+//! A judgement names records by their keys; one of which a record is not in the set sleeps until it comes.
 
 mod blocks;
+pub mod bulk;
 mod decided;
+mod doubt;
 mod graph;
+mod judged;
+mod limits;
 pub mod oracle;
 mod usage;
 
@@ -23,14 +30,18 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::block::{Chain, Components, chains};
-use crate::cluster::{agglomerate, groups, split};
+use crate::cluster::{JUDGED_BITS, agglomerate, groups, split};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
+pub use doubt::{Decision, Doubt};
+
 use blocks::Blocks;
 use decided::Decided;
 use graph::Graph;
+use judged::Judged;
+use limits::Limits;
 use usage::Usages;
 
 /// A record that comes into the set.
@@ -90,12 +101,14 @@ struct Node {
 /// The incremental matcher.
 pub struct Resolver {
     model: Model,
+    limits: Limits,
     terms: Terms,
     nodes: Vec<Option<Node>>,
     blocks: Blocks,
     usages: Usages,
     graph: Graph,
     decided: Decided,
+    judged: Judged,
 }
 
 impl Resolver {
@@ -106,8 +119,10 @@ impl Resolver {
             usages: Usages::default(),
             graph: Graph::default(),
             decided: Decided::default(),
+            judged: Judged::default(),
             terms: Terms::default(),
             nodes: Vec::new(),
+            limits: Limits::new(&model),
             model,
         }
     }
@@ -134,7 +149,7 @@ impl Resolver {
         }
         resolver.graph.regroup(&loaded.into_iter().collect());
         resolver.blocks.take_crossings();
-        resolver.usages.take_changes();
+        resolver.usages.take_changes(&resolver.model);
         resolver.graph.take_changed();
         resolver
     }
@@ -167,8 +182,10 @@ impl Resolver {
 
     /// The blocking rules under which two records meet, by index; empty where none brings them together.
     pub fn meeting_rules(&self, left: NodeId, right: NodeId) -> Vec<usize> {
-        let (left, right) = (self.chains(left), self.chains(right));
-        self.blocks.shared(&left, &right).map(usize::from).collect()
+        let (of_left, of_right) = (self.chains(left), self.chains(right));
+        let shared = self.blocks.shared(&of_left, &of_right);
+        let speaks = |rule: &u8| !self.is_silent(*rule, left) && !self.is_silent(*rule, right);
+        shared.filter(speaks).map(usize::from).collect()
     }
 
     /// Takes records out of the set and puts others in, and decides anew what that touches.
@@ -185,7 +202,7 @@ impl Resolver {
             .collect();
         for (insert, (node, chains)) in inserted.into_iter().zip(&chains) {
             dirty.insert(*node);
-            self.enter(insert, chains);
+            dirty.extend(self.enter(insert, chains));
         }
         dirty.extend(self.follow_caps(&new, &mut work));
         let weighed_anew = self.follow_usage(&new, &mut dirty, &mut work);
@@ -222,7 +239,8 @@ impl Resolver {
         (f64::from(weight) >= self.model.parameters.edge_bits).then_some(weight)
     }
 
-    fn enter(&mut self, insert: Insert, chains: &[Chain]) {
+    /// Puts a record in; returns those that it was judged to be together with.
+    fn enter(&mut self, insert: Insert, chains: &[Chain]) -> Vec<NodeId> {
         let features = self.terms.features(&insert.identity, &self.model);
         let index = insert.node as usize;
         if self.nodes.len() <= index {
@@ -239,6 +257,9 @@ impl Resolver {
         self.blocks.add(insert.node, chains, of_other);
         let features = |node: NodeId| nodes[node as usize].as_ref().map(|node| &node.features);
         self.usages.add(insert.node, features, terms, model);
+        let joined = self.judged.enter(&insert.key, insert.node);
+        joined.iter().for_each(|other| self.graph.join(insert.node, *other));
+        joined
     }
 
     /// Takes a record out; returns those that it was linked to.
@@ -247,6 +268,7 @@ impl Resolver {
         self.blocks.remove(node, &chains);
         let gone = self.nodes[node as usize].take().expect("only records of the set leave it");
         self.usages.remove(node, &gone.features, &self.terms, &self.model);
+        self.judged.leave(&gone.key);
         self.graph.remove(node)
     }
 
@@ -271,20 +293,40 @@ impl Resolver {
             }
         }
         let mut dirty = BTreeSet::new();
-        parted.sort_unstable();
-        parted.dedup();
-        parted.retain(|(node, other)| !self.blocks.meet(&self.chains(*node), &self.chains(*other)));
-        for (node, other) in parted {
-            self.graph.unset(node, other);
-            dirty.extend([node, other]);
-        }
-        met.retain(|(node, other)| !self.graph.linked(*node, *other));
+        self.part(parted, &mut dirty);
+        let meet_anyhow = !self.limits.any();
+        met.retain(|(node, other)| {
+            !self.graph.linked(*node, *other) && (meet_anyhow || self.meet(*node, *other))
+        });
         dirty.extend(self.score(met.into_iter().collect(), work));
         dirty
     }
 
-    /// Identifiers whose number of users changed: every pair that shares one weighs differently. Returns the records
-    /// that carry one.
+    /// Takes the edges of those pairs that do not meet any more.
+    fn part(&mut self, mut pairs: Vec<(NodeId, NodeId)>, dirty: &mut BTreeSet<NodeId>) {
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs.retain(|(node, other)| !self.meet(*node, *other));
+        for (node, other) in pairs {
+            self.graph.unset(node, other);
+            dirty.extend([node, other]);
+        }
+    }
+
+    /// Whether two records are a candidate pair.
+    fn meet(&self, left: NodeId, right: NodeId) -> bool {
+        !self.meeting_rules(left, right).is_empty()
+    }
+
+    /// Whether a record's keys under a rule are of no use, since too many people use a value that they are made of.
+    fn is_silent(&self, rule: u8, node: NodeId) -> bool {
+        let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
+        self.limits.concern(rule)
+            && self.limits.silence(rule, &self.known(node).features, &self.model, people)
+    }
+
+    /// Identifiers whose number of users changed: every pair that shares one weighs differently. Where one crossed its
+    /// limit, so do all pairs of a record that carries it, and other pairs meet. Returns the records that carry one.
     fn follow_usage(
         &mut self,
         new: &FxHashSet<NodeId>,
@@ -293,11 +335,20 @@ impl Resolver {
     ) -> FxHashSet<NodeId> {
         let mut carriers = FxHashSet::default();
         let mut pairs = BTreeSet::new();
-        for change in self.usages.take_changes() {
+        let mut parted = Vec::new();
+        for change in self.usages.take_changes(&self.model) {
             let members: Vec<NodeId> = self.usages.members(change.field, change.symbol).to_vec();
             carriers.extend(members.iter().copied());
             let inside: FxHashSet<NodeId> = members.iter().copied().collect();
             for node in members.iter().filter(|node| !new.contains(node)) {
+                if change.crossed {
+                    let links = self.graph.edges(*node).iter().map(|(other, _)| *other);
+                    let candidates = self.candidates(*node, &self.chains(*node));
+                    let ordered = |other: NodeId| (other.max(*node), other.min(*node));
+                    parted.extend(links.map(ordered));
+                    pairs.extend(candidates.into_iter().map(ordered));
+                    continue;
+                }
                 let candidates = if change.fewer {
                     self.candidates(*node, &self.chains(*node))
                 } else {
@@ -307,6 +358,7 @@ impl Resolver {
                 pairs.extend(others.filter(|other| other < node).map(|other| (*node, other)));
             }
         }
+        self.part(parted, dirty);
         dirty.extend(self.score(pairs.into_iter().collect(), work));
         dirty.extend(carriers.iter().copied());
         carriers
@@ -334,7 +386,13 @@ impl Resolver {
     fn candidates(&self, node: NodeId, chains: &[Chain]) -> Vec<NodeId> {
         let mut others = Vec::new();
         for chain in chains {
-            others.extend_from_slice(self.blocks.used(chain));
+            let members = self.blocks.used(chain);
+            if !self.limits.concern(chain.rule) {
+                others.extend_from_slice(members);
+            } else if !self.is_silent(chain.rule, node) {
+                let speaks = |other: &&NodeId| !self.is_silent(chain.rule, **other);
+                others.extend(members.iter().filter(speaks));
+            }
         }
         others.sort_unstable();
         others.dedup();
@@ -398,6 +456,8 @@ impl Resolver {
         for node in &ordered {
             let lower = self.graph.edges(*node).iter().filter(|(other, _)| other < node);
             edges.extend(lower.map(|(other, weight)| (place[node], place[other], *weight)));
+            let judged = self.graph.judged(*node).iter().filter(|other| *other < node);
+            edges.extend(judged.map(|other| (place[node], place[other], JUDGED_BITS)));
         }
         #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
         let least = parameters.edge_bits as f32;
@@ -408,7 +468,8 @@ impl Resolver {
 
     fn decide_part(&self, part: &[NodeId]) -> Vec<Vec<NodeId>> {
         let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
-        let merges = agglomerate(part.len(), &self.model, |i, j| self.compare(nodes[i], nodes[j]));
+        let evidence = |i: usize, j: usize| self.compare(nodes[i], nodes[j]);
+        let merges = agglomerate(part.len(), &self.model, &self.constraints(part), evidence);
         let named = |group: Vec<usize>| {
             let mut members: Vec<NodeId> = group.into_iter().map(|at| part[at]).collect();
             members.sort_unstable();

@@ -47,6 +47,15 @@ impl Evidence {
     }
 }
 
+/// The grades of agreement of two records, before anything is weighed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Levels {
+    /// The level of each field, 1 the best; 0 where a value is missing.
+    pub of_field: [u8; Field::COUNT],
+    /// Whether names or address lines were compared crosswise.
+    pub swapped: bool,
+}
+
 /// Compares two records. `people(field, value)` says how many people seem to use an identifier value.
 pub fn compare(
     left: &Features,
@@ -55,6 +64,11 @@ pub fn compare(
     model: &Model,
     people: impl Fn(Field, Symbol) -> f64,
 ) -> Evidence {
+    weigh(levels(left, right, terms, model), left, right, terms, model, people)
+}
+
+/// The levels that two records reach; of the model, only its comparisons matter.
+pub fn levels(left: &Features, right: &Features, terms: &Terms, model: &Model) -> Levels {
     let mut levels = [0; Field::COUNT];
     for field in Field::ALL {
         let (a, b) = (left.symbol(field), right.symbol(field));
@@ -72,10 +86,31 @@ pub fn compare(
         swapped |= swap(left, right, terms, fields, &mut levels);
     }
     borrow_tokens(left, right, model, &mut levels);
+    Levels { of_field: levels, swapped }
+}
+
+/// What levels that are known say, in bits.
+pub fn weigh(
+    Levels { of_field: mut levels, swapped }: Levels,
+    left: &Features,
+    right: &Features,
+    terms: &Terms,
+    model: &Model,
+    people: impl Fn(Field, Symbol) -> f64,
+) -> Evidence {
+    let is_over = |field: Field, features: &Features| {
+        model.field(field).is_over(people(field, features.symbol(field)))
+    };
     let mut bits = [0.0; Field::COUNT];
     for field in Field::ALL {
         let level = levels[field as usize];
-        if level > 0 {
+        if level == 0 {
+            continue;
+        }
+        // What too many people use says nothing, neither of those who share it nor of others.
+        if model.field(field).limit.is_some() && (is_over(field, left) || is_over(field, right)) {
+            levels[field as usize] = 0;
+        } else {
             bits[field as usize] = field_bits(left, right, terms, model, field, level, &people);
         }
     }
@@ -113,7 +148,7 @@ fn field_bits(
 /// The term-frequency adjustment: an exact agreement on a rare value says more, on a common one less; a fuzzy one
 /// only ever loses.
 fn frequency_bits(of_field: &FieldModel, model: &Model, level: u8, a: &str, b: &str) -> f64 {
-    if of_field.frequencies.is_empty() {
+    if of_field.frequencies.is_empty() && of_field.unlisted_share.is_none() {
         return 0.0;
     }
     let floor = 0.5 / model.parameters.entities.max(50.0);

@@ -135,6 +135,11 @@ impl FieldModel {
         level > 0 && (level == levels || (levels >= 5 && level + 1 == levels))
     }
 
+    /// Whether a value that so many people seem to use says nothing.
+    pub fn is_over(&self, people: f64) -> bool {
+        self.limit.is_some_and(|limit| people > f64::from(limit))
+    }
+
     /// How much of the term-frequency adjustment a level gets.
     pub(super) fn frequency_weight(&self, level: u8) -> f64 {
         let index = usize::from(level).wrapping_sub(1);

@@ -25,7 +25,7 @@ mod tokens;
 pub use built_in::comparison;
 pub use change::{Changes, FieldChange, ONE_PER_SOURCE};
 pub use email::EmailParts;
-pub use evidence::{Evidence, compare};
+pub use evidence::{Evidence, Levels, compare, levels, weigh};
 pub use features::{Features, Symbol, Terms};
 pub use field::{Exclusive, FieldModel};
 pub use level::Level;

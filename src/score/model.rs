@@ -83,6 +83,9 @@ pub struct EmailModel {
     pub rests: BTreeMap<String, f64>,
     /// Share of people per name token, beyond the built-in frequencies.
     pub names: BTreeMap<String, f64>,
+    /// Share of addresses, beyond two, whose local part is of these names and this rest (`anna smith|rest`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub patterns: BTreeMap<String, f64>,
     /// Whether the built-in name frequencies count too.
     pub built_in_names: bool,
 }
@@ -230,6 +233,7 @@ impl EmailModel {
             other_domain: 0.002,
             rests: BTreeMap::new(),
             names: BTreeMap::new(),
+            patterns: BTreeMap::new(),
             built_in_names: true,
         }
     }

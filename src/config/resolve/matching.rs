@@ -69,10 +69,14 @@ pub(super) fn plan(
         Some(cap) if cap < 2 => Err(at.under(name).wrong(cap, "give at least 2")),
         given => Ok(given.unwrap_or(default)),
     };
+    let path = |given: &Option<String>| {
+        given.as_deref().filter(|path| !path.trim().is_empty()).map(Into::into)
+    };
     let own = own_fields(&settings.field, one_per_customer, &at.under("field"))?;
     let changes = changes(settings, &own, at)?;
     let plan = MatchPlan {
-        model: settings.model.as_deref().filter(|m| !m.trim().is_empty()).map(Into::into),
+        model: path(&settings.model),
+        judgements: path(&settings.judgements),
         expected_customers: settings.expected_customers,
         threshold_bits: settings.threshold_bits,
         operating_point: point.transpose()?,
