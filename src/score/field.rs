@@ -221,16 +221,8 @@ pub(super) mod list {
         let mut given = Vec::<FieldModel>::deserialize(deserializer)?.into_iter().peekable();
         let mut fields = Vec::with_capacity(Field::COUNT);
         for field in Field::ALL {
-            match given.next_if(|model| model.field == field) {
-                Some(model) => fields.push(model),
-                None if field.is_custom() => fields.push(FieldModel::unused(field)),
-                None => {
-                    return Err(D::Error::custom(format!(
-                        "no field {} in its place",
-                        field.name()
-                    )));
-                }
-            }
+            let model = given.next_if(|model| model.field == field);
+            fields.push(model.unwrap_or_else(|| FieldModel::unused(field)));
         }
         match given.next() {
             Some(model) => {

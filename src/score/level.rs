@@ -153,9 +153,7 @@ impl Level {
                     && start.is_some()
                     && start == but_for_last(right, *length)
             }
-            Self::SharedToken => {
-                left.split(' ').any(|token| right.split(' ').any(|other| token == other))
-            }
+            Self::SharedToken => tokens::any_shared(left, right),
             Self::SharedTokens(least) => tokens::shared(left, right) >= *least,
             Self::Jaccard(least) => tokens::jaccard(left, right) >= *least,
             Self::Overlap(least) => tokens::overlap(left, right) >= *least,

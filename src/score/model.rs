@@ -108,6 +108,9 @@ impl Model {
     /// The format this program writes.
     pub const VERSION: u32 = 2;
 
+    /// [`Parameters::household_bits`] of a model without household mates: the weight against strangers is all there is.
+    pub const NO_HOUSEHOLDS_BITS: f64 = 1000.0;
+
     /// The built-in model for about so many customers.
     ///
     /// Only names, dates and addresses feel the number: the weights of shared identifiers contain −prior.
@@ -220,6 +223,9 @@ impl Model {
 
     /// The match weight in bits of match against stranger and household mate together, from the two log odds.
     pub fn posterior(stranger_bits: f64, household_bits: f64) -> f64 {
+        if household_bits >= Self::NO_HOUSEHOLDS_BITS / 2.0 {
+            return stranger_bits;
+        }
         let against = |bits: f64| (-bits.clamp(-60.0, 60.0)).exp2();
         -(against(stranger_bits) + against(household_bits)).log2()
     }

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+/// Whether a word stands in both.
+pub(super) fn any_shared(left: &str, right: &str) -> bool {
+    left.split(' ').any(|token| right.split(' ').any(|other| token == other))
+}
+
 /// How many different words stand in both.
 pub(super) fn shared(left: &str, right: &str) -> usize {
     words(left).intersection(&words(right)).count()

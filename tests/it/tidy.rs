@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("score", "block error normalise record"),
     ("cluster", "record score"),
     ("resolve", "block cluster normalise record score"),
+    ("splink", "block error record score"),
     ("profile", "record"),
     ("evaluate", "error"),
     ("telemetry", "error record"),
@@ -33,7 +34,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "clock config demo error evaluate normalise pipeline record score source state telemetry",
+        "clock config demo error evaluate normalise pipeline record score source splink state telemetry",
     ),
 ];
 
