@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod review;
 mod run;
+mod train;
 mod why;
 
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ enum LogFormat {
 enum Command {
     Demo(demo::Arguments),
     Run(run::Arguments),
+    Train(train::Arguments),
     Backfill(backfill::Arguments),
     Check(check::Arguments),
     Evaluate(evaluate::Arguments),
@@ -67,6 +69,7 @@ impl Command {
         match self {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Run(arguments) => run::run(arguments),
+            Self::Train(arguments) => train::run(arguments),
             Self::Backfill(arguments) => backfill::run(arguments),
             Self::Check(arguments) => check::run(arguments),
             Self::Evaluate(arguments) => evaluate::run(arguments),

@@ -175,7 +175,7 @@ impl<'a> Groups<'a> {
                 said[j * self.nodes + i] = pair;
             }
         }
-        self.set_conflict(i, j, evidence.is_conflict());
+        self.set_conflict(i, j, evidence.is_conflict(self.model));
         self.set_weight(i, j, self.weight(i, j));
     }
 
@@ -204,7 +204,8 @@ impl<'a> Groups<'a> {
             if said.pairs == 0 {
                 continue;
             }
-            let share = if field.is_identifier() && *field != Field::GovernmentId {
+            // Of an identifier that people share or exchange, one agreement says it all.
+            let share = if self.model.field(*field).sharing.is_some() {
                 1.0
             } else {
                 self.model.parameters.best_share

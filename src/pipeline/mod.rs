@@ -26,6 +26,7 @@
 mod backoff;
 mod batch;
 mod check;
+mod gather;
 mod identify;
 mod intake;
 mod job;
@@ -44,6 +45,7 @@ mod testing;
 mod tests;
 
 pub use check::check;
+pub use gather::{Gathered, gather};
 pub use job::{Given, Job, Judged, Standing};
 pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
 pub use ledger::{time, time_text};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::job::{load_index, open_existing_state};
 use super::model;
 use super::registry::Registry;
-use crate::block::RULES;
 use crate::config::Plan;
 use crate::error::{Error, Result};
 use crate::record::{EventKey, Field, Identity, IdentityId, RecordKey};
@@ -48,7 +47,7 @@ pub struct Why {
     /// shared.
     pub people: Vec<(Field, f64)>,
     /// The names of the blocking rules under which they meet.
-    pub rules: Vec<&'static str>,
+    pub rules: Vec<String>,
     /// The match weight of the pair in bits.
     pub weight_bits: f64,
 }
@@ -137,7 +136,7 @@ impl Inspection {
             records: [self.view(left)?, self.view(right)?],
             weight_bits: evidence.weight(self.model()),
             people: people.collect(),
-            rules: rules.into_iter().map(|rule| RULES[rule].name).collect(),
+            rules: rules.into_iter().map(|rule| self.model().rules[rule].name.clone()).collect(),
             evidence,
         })
     }

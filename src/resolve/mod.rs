@@ -12,6 +12,7 @@
 //! A judgement names records by their keys; one of which a record is not in the set sleeps until it comes.
 
 mod blocks;
+pub mod bulk;
 mod decided;
 mod doubt;
 mod graph;
@@ -132,7 +133,7 @@ impl Resolver {
         let mut loaded = Vec::new();
         let records: Vec<Insert> = records.collect();
         let chains: Vec<Vec<Chain>> =
-            records.par_iter().map(|record| chains_of(&record.identity)).collect();
+            records.par_iter().map(|record| chains_of(&record.identity, &resolver.model)).collect();
         for (record, chains) in records.into_iter().zip(&chains) {
             loaded.push(record.node);
             resolver.enter(record, chains);
@@ -189,8 +190,10 @@ impl Resolver {
             dirty.extend(self.leave(*node));
         }
         let new: FxHashSet<NodeId> = inserted.iter().map(|insert| insert.node).collect();
-        let chains: Vec<(NodeId, Vec<Chain>)> =
-            inserted.par_iter().map(|insert| (insert.node, chains_of(&insert.identity))).collect();
+        let chains: Vec<(NodeId, Vec<Chain>)> = inserted
+            .par_iter()
+            .map(|insert| (insert.node, chains_of(&insert.identity, &self.model)))
+            .collect();
         for (insert, (node, chains)) in inserted.into_iter().zip(&chains) {
             dirty.insert(*node);
             dirty.extend(self.enter(insert, chains));
@@ -213,7 +216,8 @@ impl Resolver {
     }
 
     fn chains(&self, node: NodeId) -> Vec<Chain> {
-        self.node(node).map(|node| chains_again(&self.terms, &node.features)).unwrap_or_default()
+        let again = |node: &Node| chains_again(&self.terms, &node.features, &self.model);
+        self.node(node).map(again).unwrap_or_default()
     }
 
     fn compare(&self, left: &Node, right: &Node) -> Evidence {
@@ -231,7 +235,7 @@ impl Resolver {
 
     /// Puts a record in; returns those that it was judged to be together with.
     fn enter(&mut self, insert: Insert, chains: &[Chain]) -> Vec<NodeId> {
-        let features = self.terms.features(&insert.identity, &self.model.email);
+        let features = self.terms.features(&insert.identity, &self.model);
         let index = insert.node as usize;
         if self.nodes.len() <= index {
             self.nodes.resize_with(index + 1, || None);
@@ -239,14 +243,14 @@ impl Resolver {
         assert!(self.nodes[index].is_none(), "a node number is never reused");
         self.nodes[index] = Some(Node { key: insert.key, features });
         self.graph.add(insert.node);
-        let (nodes, terms) = (&self.nodes, &self.terms);
+        let (nodes, terms, model) = (&self.nodes, &self.terms, &self.model);
         let of_other = |node: NodeId| {
             let node = nodes[node as usize].as_ref().expect("blocks hold records of the set");
-            chains_again(terms, &node.features)
+            chains_again(terms, &node.features, model)
         };
         self.blocks.add(insert.node, chains, of_other);
         let features = |node: NodeId| nodes[node as usize].as_ref().map(|node| &node.features);
-        self.usages.add(insert.node, features, terms, &self.model);
+        self.usages.add(insert.node, features, terms, model);
         let joined = self.judged.enter(&insert.key, insert.node);
         joined.iter().for_each(|other| self.graph.join(insert.node, *other));
         joined
@@ -434,14 +438,15 @@ impl Resolver {
 }
 
 /// The key chains of a content.
-fn chains_of(identity: &Identity) -> Vec<Chain> {
-    let values = Field::ALL.map(|field| identity.value(field));
-    chains(&Components::of(values, identity.name_tokens.iter().map(|token| &**token)))
+fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
+    let value = |field| identity.value(field).filter(|value| model.hears(field, value));
+    let tokens = identity.name_tokens.iter().map(|token| &**token);
+    chains(&Components::of(Field::ALL.map(value), tokens), &model.rules)
 }
 
 /// The key chains of a content that is interned.
-fn chains_again(terms: &Terms, features: &Features) -> Vec<Chain> {
+fn chains_again(terms: &Terms, features: &Features, model: &Model) -> Vec<Chain> {
     let values = Field::ALL.map(|field| terms.value(features, field));
     let tokens = features.tokens.iter().map(|token| terms.text(*token));
-    chains(&Components::of(values, tokens))
+    chains(&Components::of(values, tokens), &model.rules)
 }

@@ -27,10 +27,10 @@ pub fn partition_judged(
     records.sort_unstable_by_key(|record| record.key);
     let mut terms = Terms::default();
     let features: Vec<Features> =
-        records.iter().map(|record| terms.features(&record.identity, &model.email)).collect();
+        records.iter().map(|record| terms.features(&record.identity, model)).collect();
     let people = people(model, &features, &terms);
     let chains: Vec<Vec<Chain>> =
-        records.iter().map(|record| chains_of(&record.identity)).collect();
+        records.iter().map(|record| chains_of(&record.identity, model)).collect();
     let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
     for key in chains.iter().flatten().flat_map(|chain| chain.keys()) {
         *sizes.entry(*key).or_default() += 1;

@@ -281,12 +281,27 @@ proptest! {
         }
     }
 
+    /// All at once on all cores gives the clusters of the plain oracle.
+    #[test]
+    fn bulk_gives_the_clusters_of_the_set(identities in prop::collection::vec(identity(), 1..30)) {
+        let mut bench = Bench::new(low_caps());
+        bench.change(&[], identities);
+        let records = bench.records();
+        let whole = records.iter().map(|record| (record.key, record.identity.clone())).collect();
+        let bulk = bulk::Bulk::new(&low_caps(), whole);
+        let partition = bulk.partition(&low_caps(), &bulk.weights(&low_caps()));
+        let key = |place: &u32| bulk.keys()[*place as usize];
+        let named = |cluster: &Vec<u32>| cluster.iter().map(key).collect::<BTreeSet<_>>();
+        let clusters: BTreeSet<_> = partition.clusters.iter().map(named).collect();
+        prop_assert_eq!(clusters, oracle::partition(&low_caps(), &records));
+    }
+
     /// What two records say does not depend on which is named first.
     #[test]
     fn evidence_is_symmetric(left in identity(), right in identity()) {
         let model = Model::default_with(1000.0);
         let mut terms = Terms::default();
-        let (a, b) = (terms.features(&left, &model.email), terms.features(&right, &model.email));
+        let (a, b) = (terms.features(&left, &model), terms.features(&right, &model));
         let there = compare(&a, &b, &terms, &model, |_, _| 1.0);
         let back = compare(&b, &a, &terms, &model, |_, _| 1.0);
         prop_assert_eq!(&there, &back);
