@@ -19,6 +19,7 @@ mod graph;
 mod judged;
 pub mod oracle;
 mod usage;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
 pub use doubt::{Decision, Doubt};
+pub use work::Work;
 
 use blocks::Blocks;
 use decided::Decided;
@@ -63,32 +65,6 @@ pub struct Outcome {
     pub edges: Vec<(NodeId, Vec<(NodeId, f32)>)>,
     /// How much work it was.
     pub work: Work,
-}
-
-/// How much work a change was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Work {
-    /// Candidate pairs that were scored.
-    pub candidates: u64,
-    /// Components that were decided anew.
-    pub components: u64,
-    /// Pairs inside them.
-    pub component_pairs: u64,
-    /// Records in the largest of them.
-    pub largest_component: u64,
-}
-
-impl Work {
-    /// Two changes' work together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            candidates: self.candidates + other.candidates,
-            components: self.components + other.components,
-            component_pairs: self.component_pairs + other.component_pairs,
-            largest_component: self.largest_component.max(other.largest_component),
-        }
-    }
 }
 
 struct Node {
