@@ -200,22 +200,3 @@ fn verify_names_the_first_contradiction() {
         assert!(error.to_string().contains(message), "{error} does not name {message}");
     }
 }
-
-#[test]
-fn a_state_of_before_there_were_judgements_opens() {
-    let folder = tempfile::tempdir().expect("folder");
-    let mut store = open(folder.path());
-    store.commit(&Commit { judgements: Vec::new(), ..nth_commit(1) }).expect("commit");
-    drop(store);
-    let database = fjall::Database::builder(folder.path().join("rows"));
-    let database = database.manual_journal_persist(true).open().expect("the rows open");
-    let options = fjall::KeyspaceCreateOptions::default;
-    let keyspace = database.keyspace("judgements", options).expect("the keyspace is there");
-    database.delete_keyspace(keyspace).expect("delete it");
-    assert!(!database.keyspace_exists("judgements"));
-    drop(database);
-    let mut store = open(folder.path());
-    store.commit(&nth_commit(2)).expect("commit");
-    drop(store);
-    assert_eq!(check_run(&open(folder.path())), 2);
-}
