@@ -229,7 +229,8 @@ fn box_start(before: &[Word<'_>]) -> usize {
 
 /// Cuts who takes the post in: `c/o Smith`, to the end of its comma part.
 fn cut_care_of(words: &mut Vec<Word<'_>>) {
-    let Some(at) = words.iter().position(|word| matches!(word.key.as_str(), "attn" | "c/o")) else { return };
+    let names = |at: &usize| matches!(words[*at].key.as_str(), "attn" | "c/o") && opens(words, *at);
+    let Some(at) = (0..words.len()).find(names) else { return };
     let end = words[at..].iter().position(|word| word.part != words[at].part).map_or(words.len(), |count| at + count);
     // What a house number opens is the address itself.
     let end = words[at..end].iter().position(Word::is_house).map_or(end, |count| at + count);
