@@ -18,14 +18,8 @@ pub fn model_table(model: &Model) -> String {
         ),
         String::new(),
         format!(
-            "{:<14} {:<32} {:^bar$} {:>7} {:>8} {:>8}",
-            "field",
-            "level",
-            "against | for",
-            "bits",
-            "m",
-            "u",
-            bar = 2 * HALF + 1
+            "{:<14} {:<34} {:>HALF$}|{:<HALF$} {:>7} {:>8} {:>8}",
+            "field", "level", "against ", " for", "bits", "m", "u"
         ),
     ];
     for of_field in &model.fields {
@@ -36,7 +30,7 @@ pub fn model_table(model: &Model) -> String {
             let name = if index == 0 { of_field.field.name() } else { "" };
             let bits = bits(model, of_field, index);
             let mut line = format!(
-                "{name:<14} {label:<32} {} {bits:>+7.2} {:>8} {:>8}",
+                "{name:<14} {label:<34} {} {bits:>+7.2} {:>8} {:>8}",
                 bar(bits),
                 probability(*m),
                 probability(*u)

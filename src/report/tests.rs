@@ -135,8 +135,8 @@ fn a_model_is_a_short_table() {
     let expected = "\
 prior -16.61 bits, household +2.00, threshold -3.00
 
-field          level                                 against | for          bits        m        u
-birth_date     exact                                        |█████████     +12.93    0.780   1.0e-4
+field          level                                  against | for            bits        m        u
+birth_date     exact                                          |█████████     +12.93    0.780   1.0e-4
                one edit, or day and month swapped             |█████          +7.23    0.090   6.0e-4";
     assert_eq!(excerpt[..5].join("\n"), expected);
     assert!(table.contains("by frequency") && table.contains("doubling of its users"));

@@ -11,9 +11,10 @@ use crate::record::Field;
 use crate::report::{Case, CaseRecord, Decisive, Line};
 use crate::state::NodeId;
 
-/// Of a mistake, so many parts are looked into, and of each so many records.
+/// Of a mistake, so many parts are looked into, and about so many pairs of them weighed: of each part
+/// as many records as that allows.
 const PARTS: usize = 6;
-const RECORDS_OF_PART: usize = 12;
+const PAIRS: usize = 4_000;
 
 /// A record of a mistake: the number of its part, its key, and what the truth first calls it.
 struct Candidate<'a> {
@@ -74,13 +75,15 @@ fn case<'a>(state: &Inspection, mistake: &'a Mistake) -> Result<Case<'a>> {
 /// the set.
 fn candidates<'a>(state: &Inspection, mistake: &'a Mistake) -> Vec<Candidate<'a>> {
     let mut candidates = Vec::new();
+    let parts = mistake.parts.len().clamp(2, PARTS);
+    let of_part = (PAIRS / (parts * (parts - 1) / 2)).isqrt();
     for (number, part) in mistake.parts.iter().take(PARTS).enumerate() {
         let found = records_of(part).into_iter().filter_map(|(record, id)| {
             // A state that is ahead of the tables may not know a record any more.
             let node = state.find(record).ok()?;
             Some(Candidate { part: number, record, id, node })
         });
-        candidates.extend(found.take(RECORDS_OF_PART));
+        candidates.extend(found.take(of_part));
     }
     candidates
 }
@@ -125,7 +128,7 @@ fn decisive(state: &Inspection, why: &Why, pair: [&Candidate<'_>; 2]) -> Decisiv
         let label = level.checked_sub(1).and_then(|index| labels.get(index));
         lines.push(Line {
             field: field.name().into(),
-            level: label.map_or("missing: says nothing", String::as_str).into(),
+            level: label.map_or("missing: says nothing".into(), |label| said(why, field, label)),
             bits: why.evidence.bits[field as usize],
             values,
         });
@@ -139,4 +142,17 @@ fn decisive(state: &Inspection, why: &Why, pair: [&Candidate<'_>; 2]) -> Decisiv
         threshold_bits: model.parameters.threshold_bits,
         rules: why.rules.iter().map(ToString::to_string).collect(),
     }
+}
+
+/// A level in words, with what else weighs there.
+fn said(why: &Why, field: Field, label: &str) -> String {
+    let mut said = label.to_owned();
+    let people = why.people.iter().find(|(of, _)| *of == field).map(|(_, people)| *people);
+    if let Some(people @ 2.0..) = people.filter(|_| field.is_identifier()) {
+        said += &format!(", used by about {people:.0} people");
+    }
+    if why.evidence.swapped && matches!(field, Field::Given | Field::Surname) {
+        said += ", crosswise";
+    }
+    said
 }
