@@ -8,10 +8,13 @@ mod backfill;
 mod check;
 mod demo;
 mod evaluate;
+mod judge;
 mod lookup;
 mod output;
 mod progress;
+mod review;
 mod run;
+mod train;
 mod why;
 
 use std::path::PathBuf;
@@ -51,11 +54,14 @@ enum LogFormat {
 enum Command {
     Demo(demo::Arguments),
     Run(run::Arguments),
+    Train(train::Arguments),
     Backfill(backfill::Arguments),
     Check(check::Arguments),
     Evaluate(evaluate::Arguments),
     Lookup(lookup::Arguments),
     Why(why::Arguments),
+    Review(review::Arguments),
+    Judge(judge::Arguments),
 }
 
 impl Command {
@@ -63,11 +69,14 @@ impl Command {
         match self {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Run(arguments) => run::run(arguments),
+            Self::Train(arguments) => train::run(arguments),
             Self::Backfill(arguments) => backfill::run(arguments),
             Self::Check(arguments) => check::run(arguments),
             Self::Evaluate(arguments) => evaluate::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),
             Self::Why(arguments) => why::run(arguments),
+            Self::Review(arguments) => review::run(arguments),
+            Self::Judge(arguments) => judge::run(arguments),
         }
     }
 

@@ -26,14 +26,18 @@
 mod backoff;
 mod batch;
 mod check;
+mod gather;
 mod identify;
 mod intake;
 mod job;
+mod judge;
+mod ledger;
 mod model;
 mod publish;
 mod query;
 mod registry;
 mod report;
+mod review;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -41,7 +45,11 @@ mod testing;
 mod tests;
 
 pub use check::check;
-pub use job::Job;
+pub use gather::{Gathered, gather};
+pub use job::{Given, Job, Judged, Standing};
+pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
+pub use ledger::{time, time_text};
 pub use query::{Inspection, RecordView, Why, inspect};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
+pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use tables::{LookupKey, PublishedTables};
