@@ -73,10 +73,8 @@ pub struct PairScores {
 /// Pairs of one record of a channel and one of another, or the same.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Between {
-    /// The lesser channel.
-    pub left: Arc<str>,
-    /// The greater channel, or the same.
-    pub right: Arc<str>,
+    /// The lesser channel, and the greater or the same.
+    pub channels: [Arc<str>; 2],
     /// The pairs.
     #[serde(flatten)]
     pub scores: PairScores,
@@ -124,7 +122,8 @@ pub fn assess(placed: &[Placed], truth: &Truth, worst: usize) -> Assessment {
     let cells = Cells::count(&cells);
     let channels = between(&items);
     let sum = |within: bool| -> PairScores {
-        let those = channels.iter().filter(|pairs| (pairs.left == pairs.right) == within);
+        let those =
+            channels.iter().filter(|pairs| (pairs.channels[0] == pairs.channels[1]) == within);
         those
             .fold(Pairs::default(), |sum, between| {
                 let pairs = between.scores.pairs;
@@ -152,7 +151,7 @@ pub fn assess(placed: &[Placed], truth: &Truth, worst: usize) -> Assessment {
 fn between(items: &[Item<'_>]) -> Vec<Between> {
     let channel = |item: &Item<'_>| item.placed.map_or(NOWHERE, |placed| &placed.channel).into();
     let names: Vec<Arc<str>> = items.iter().map(channel).collect();
-    let mut found: BTreeMap<(Arc<str>, Arc<str>), Pairs> = BTreeMap::new();
+    let mut found: BTreeMap<[Arc<str>; 2], Pairs> = BTreeMap::new();
     let mut count = |group: fn(&Item<'_>) -> (usize, usize), field: fn(&mut Pairs) -> &mut u64| {
         let mut rows: Vec<_> = items.iter().map(group).zip(&names).collect();
         rows.sort_unstable();
@@ -165,7 +164,7 @@ fn between(items: &[Item<'_>]) -> Vec<Between> {
                 for (right, other) in &of_channel[at..] {
                     let pairs = if left == right { count * (count - 1) / 2 } else { count * other };
                     if pairs > 0 {
-                        let key = (Arc::clone(left), Arc::clone(right));
+                        let key = [Arc::clone(left), Arc::clone(right)];
                         *field(found.entry(key).or_default()) += pairs;
                     }
                 }
@@ -175,8 +174,5 @@ fn between(items: &[Item<'_>]) -> Vec<Between> {
     count(|item| (item.cell.0, 0), |pairs| &mut pairs.predicted);
     count(|item| (item.cell.1, 0), |pairs| &mut pairs.truth);
     count(|item| item.cell, |pairs| &mut pairs.right);
-    found
-        .into_iter()
-        .map(|((left, right), pairs)| Between { left, right, scores: pairs.into() })
-        .collect()
+    found.into_iter().map(|(channels, pairs)| Between { channels, scores: pairs.into() }).collect()
 }

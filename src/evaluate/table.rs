@@ -38,7 +38,7 @@ impl fmt::Display for Assessment {
             "Pairs by channel", "precision", "recall", "F1", "claimed", "true"
         )?;
         for between in &self.channels {
-            line(f, &format!("{} – {}", between.left, between.right), &between.scores)?;
+            line(f, &between.channels.join(" – "), &between.scores)?;
         }
         if self.channels.len() > 1 {
             line(f, "all within one channel", &self.within)?;

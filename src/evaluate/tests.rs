@@ -302,8 +302,7 @@ fn pairs_are_counted_by_channel() {
         .iter()
         .map(|between| {
             let pairs = between.scores.pairs;
-            let names = format!("{} {}", between.left, between.right);
-            (names, pairs.predicted, pairs.truth, pairs.right)
+            (between.channels.join(" "), pairs.predicted, pairs.truth, pairs.right)
         })
         .collect();
     // Claimed are ab, cd, ce and de; true are ab, ac, bc and de.

@@ -83,8 +83,10 @@ impl PublishedTables {
                 }
                 let by_channel = row.record_id.as_deref().map(|id| (&*channel, id));
                 let by_event = [(&*channel, event), (of_source.value(at), event)];
+                // However the truth names it, a row is of its source.
+                let of = if row.record_id.is_some() { &row.source } else { &channel };
                 for (source, id) in by_channel.into_iter().chain(by_event) {
-                    placed.push(row.placed(record, &channel, TruthKind::key(source, id)));
+                    placed.push(row.placed(record, of, TruthKind::key(source, id)));
                 }
             }
         }

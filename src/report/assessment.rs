@@ -98,8 +98,8 @@ fn channels(body: &mut Html, found: &Assessment) {
         .raw("<th class=\"n\">Precision</th><th></th><th class=\"n\">Recall</th><th></th>")
         .raw("<th class=\"n\">F1</th><th class=\"n\">Claimed</th><th class=\"n\">True</th></tr>\n");
     for between in &found.channels {
-        body.raw("<tr><td>").value(&between.left).raw("</td><td>").value(&between.right);
-        body.raw("</td>");
+        let [left, right] = &between.channels;
+        body.raw("<tr><td>").value(left).raw("</td><td>").value(right).raw("</td>");
         pairs(body, &between.scores);
     }
     for (name, scores) in

@@ -2,7 +2,7 @@
 
 use super::curve::{self, CurvePoint};
 use super::html::{Html, grouped, share_bar, whiskered_bar};
-use crate::score::{FieldModel, Model};
+use crate::score::{Exclusive, FieldModel, Model};
 
 /// A page about a model: match weights per level, with m and u beside them.
 pub fn model_page(model: &Model) -> String {
@@ -32,7 +32,7 @@ pub fn model_page_with_curve(model: &Model, curve: &[CurvePoint]) -> String {
     .raw("<table>\n<tr><th>Field</th><th>Level</th><th></th><th class=\"n\">Bits</th>")
     .raw("<th class=\"n\">m</th><th></th><th class=\"n\">u</th><th></th></tr>\n");
     let most = most_bits(model);
-    for of_field in &model.fields {
+    for of_field in model.fields.iter().filter(|of_field| of_field.is_used()) {
         rows(&mut body, model, of_field, most);
     }
     body.raw("</table></div>\n");
@@ -67,15 +67,15 @@ fn facts(body: &mut Html, model: &Model) {
 }
 
 fn rows(body: &mut Html, model: &Model, of_field: &FieldModel, most: f64) {
-    for (index, label) in of_field.levels.iter().enumerate() {
+    for (index, level) in of_field.levels.iter().enumerate() {
         let (Some(m), Some(u)) = (of_field.m.get(index), of_field.u.get(index)) else { continue };
         let bits = bits(model, of_field, index);
         body.raw(if index == 0 { "<tr class=\"first\"><td>" } else { "<tr><td>" });
         if index == 0 {
-            body.raw("<strong>").text(of_field.field.name().replace('_', " ")).raw("</strong>");
+            body.raw("<strong>").text(of_field.name().replace('_', " ")).raw("</strong>");
         }
         body.raw("</td><td>")
-            .text(label)
+            .text(level.label())
             .raw("</td><td>")
             .add(&whiskered_bar(bits, range(model, of_field, index), most))
             .raw("</td><td class=\"n\">")
@@ -119,6 +119,19 @@ fn notes(model: &Model, of_field: &FieldModel) -> Vec<String> {
     if of_field.household_share >= 0.2 {
         notes.push(format!("household mates agree in {:.0} %", of_field.household_share * 100.0));
     }
+    match of_field.exclusive {
+        Some(Exclusive::Different) => {
+            notes.push("different values are never one customer's".into())
+        }
+        Some(Exclusive::Equal) => notes.push("equal values are never one customer's".into()),
+        None => {}
+    }
+    if let Some(limit) = of_field.limit {
+        notes.push(format!("a value that more than {limit} people seem to use says nothing"));
+    }
+    if !of_field.blocked.is_empty() {
+        notes.push(format!("values that say nothing: {}", grouped(of_field.blocked.len() as u64)));
+    }
     notes
 }
 
@@ -138,8 +151,9 @@ pub(super) fn range(model: &Model, of_field: &FieldModel, index: usize) -> Optio
     let floor = 0.5 / model.parameters.entities.max(50.0);
     let unlisted = of_field.unlisted_share.unwrap_or(floor);
     let shares = || of_field.frequencies.values().copied().chain([unlisted]);
+    let weight = of_field.frequency_weights.first().copied().unwrap_or(1.0);
     let adjusted =
-        |share: f64| bits(model, of_field, 0) + (of_field.u[0] / share.max(floor)).log2();
+        |share: f64| bits(model, of_field, 0) + weight * (of_field.u[0] / share.max(floor)).log2();
     Some((adjusted(shares().fold(0.0, f64::max)), adjusted(shares().fold(1.0, f64::min))))
 }
 

@@ -23,11 +23,12 @@ pub fn model_table(model: &Model) -> String {
         ),
     ];
     for of_field in &model.fields {
-        for (index, label) in of_field.levels.iter().enumerate() {
+        for (index, level) in of_field.levels.iter().enumerate() {
             let (Some(m), Some(u)) = (of_field.m.get(index), of_field.u.get(index)) else {
                 continue;
             };
-            let name = if index == 0 { of_field.field.name() } else { "" };
+            let name = if index == 0 { of_field.name() } else { "" };
+            let label = level.label();
             let bits = bits(model, of_field, index);
             let mut line = format!(
                 "{name:<14} {label:<34} {} {bits:>+7.2} {:>8} {:>8}",

@@ -122,8 +122,7 @@ fn keys_of_several_sources_are_understood() {
         assert_eq!(found[view]["f1"], 1.0, "{view}: {found}");
     }
     assert_eq!(found["across"]["truth"], 5);
-    assert_eq!(found["channels"][1]["left"], "customers");
-    assert_eq!(found["channels"][1]["right"], "watchlist");
+    assert_eq!(found["channels"][1]["channels"], serde_json::json!(["customers", "watchlist"]));
 
     // The channel's name does as well as the source's.
     let text = fs::read_to_string(&key).expect("the keys");

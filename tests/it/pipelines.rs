@@ -118,7 +118,7 @@ fn people_of_febrl3_are_matched() {
     assert_f1(&scores_of_people(folder().path(), &records, &truth), "pairwise", 0.995);
 }
 
-/// Words of a name in another order, an abbreviated street, a phone number in another form.
+/// An abbreviated street, a phone number in another form.
 #[test]
 fn organisations_are_matched() {
     let folder = folder();

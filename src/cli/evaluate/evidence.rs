@@ -9,6 +9,7 @@ use crate::evaluate::{Mistake, Part};
 use crate::pipeline::{Inspection, RecordView, Why, inspect};
 use crate::record::Field;
 use crate::report::{Case, CaseRecord, Decisive, Line};
+use crate::score::Model;
 use crate::state::NodeId;
 
 /// Of a mistake, so many parts are looked into, and about so many pairs of them weighed: of each part
@@ -54,7 +55,9 @@ fn case<'a>(state: &Inspection, mistake: &'a Mistake) -> Result<Case<'a>> {
             let why = state.why(left.node, right.node)?;
             weighed += 1;
             for (candidate, view) in [left, right].into_iter().zip(&why.records) {
-                records.entry(Arc::clone(candidate.record)).or_insert_with(|| case_record(view));
+                records
+                    .entry(Arc::clone(candidate.record))
+                    .or_insert_with(|| case_record(state.model(), view));
             }
             // One record in two parts is what nothing can weigh; else the heaviest, and the first
             // of equals.
@@ -106,12 +109,10 @@ fn pairs_of(mistake: &Mistake) -> u64 {
     sizes.iter().map(|size| size * (all - size)).sum::<u64>() / 2
 }
 
-fn case_record(view: &RecordView) -> CaseRecord {
+fn case_record(model: &Model, view: &RecordView) -> CaseRecord {
     let values = view.identity.values.iter();
-    CaseRecord {
-        source: view.source.to_string(),
-        values: values.map(|(field, value)| (field.name().into(), value.to_string())).collect(),
-    }
+    let named = values.map(|(field, value)| (model.field(*field).name().into(), value.to_string()));
+    CaseRecord { source: view.source.to_string(), values: named.collect() }
 }
 
 fn decisive(state: &Inspection, why: &Why, pair: [&Candidate<'_>; 2]) -> Decisive {
@@ -123,12 +124,13 @@ fn decisive(state: &Inspection, why: &Why, pair: [&Candidate<'_>; 2]) -> Decisiv
         if values.iter().all(Option::is_none) {
             continue;
         }
-        let level = usize::from(why.evidence.levels[field as usize]);
-        let labels = &model.field(field).levels;
-        let label = level.checked_sub(1).and_then(|index| labels.get(index));
+        let level = why.evidence.levels[field as usize];
         lines.push(Line {
-            field: field.name().into(),
-            level: label.map_or("missing: says nothing".into(), |label| said(why, field, label)),
+            field: model.field(field).name().into(),
+            level: match level {
+                0 => "missing: says nothing".into(),
+                level => said(why, field, &model.field(field).label(level)),
+            },
             bits: why.evidence.bits[field as usize],
             values,
         });
@@ -140,7 +142,7 @@ fn decisive(state: &Inspection, why: &Why, pair: [&Candidate<'_>; 2]) -> Decisiv
         prior_bits: model.parameters.prior_bits,
         weight_bits: why.weight_bits,
         threshold_bits: model.parameters.threshold_bits,
-        rules: why.rules.iter().map(ToString::to_string).collect(),
+        rules: why.rules.clone(),
     }
 }
 
