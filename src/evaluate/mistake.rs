@@ -152,11 +152,16 @@ fn mistake(
 ) -> Mistake {
     let identity = |item: &Item<'_>| item.placed.map(|placed| placed.identity.to_string());
     let truth = |item: &Item<'_>| Some(item.truth.to_owned());
-    let first = parts.values().next().and_then(|items| items.first()).copied();
-    let (cluster, of_part): (_, &dyn Fn(&Item<'_>) -> Option<String>) = match kind {
-        MistakeKind::FalseMerge => (first.and_then(identity), &truth),
-        MistakeKind::MissedMerge => (first.and_then(truth), &identity),
+    let of_whole = |item: &Item<'_>| match kind {
+        MistakeKind::FalseMerge => identity(item),
+        MistakeKind::MissedMerge => truth(item),
     };
+    let of_part = |item: &Item<'_>| match kind {
+        MistakeKind::FalseMerge => truth(item),
+        MistakeKind::MissedMerge => identity(item),
+    };
+    let first = parts.values().next().and_then(|items| items.first());
+    let cluster = first.and_then(|item| of_whole(item));
     let mut parts: Vec<Part> = parts
         .into_values()
         .map(|items| Part {
