@@ -439,6 +439,7 @@ impl Resolver {
 
 /// The key chains of a content.
 fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
+    let identity = model.completed(identity);
     let value = |field| identity.value(field).filter(|value| model.hears(field, value));
     let tokens = identity.name_tokens.iter().map(|token| &**token);
     chains(&Components::of(Field::ALL.map(value), tokens), &model.rules)
