@@ -38,6 +38,7 @@
 //! | [`pipeline`] | the loop that joins them; the one module that knows every stage |
 //! | [`config`] | what shall run, and is it written so that it can? |
 //! | [`evaluate`] | how right is the result, against a known truth? |
+//! | [`report`] | how do people see a model, or what a result got wrong? |
 //! | [`telemetry`] | what does the program tell those who run it? |
 //! | [`demo`] | made-up customers and a broker in this process |
 //! | [`cli`] | one file a subcommand |
@@ -108,6 +109,7 @@ pub mod normalise;
 pub mod pipeline;
 pub mod profile;
 pub mod record;
+pub mod report;
 pub mod resolve;
 pub mod score;
 pub mod sink;
