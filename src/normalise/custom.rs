@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::DateOrder;
 use super::code::{identifier, plain};
 use super::date::{NoDate, birth_date};
+use super::organisation::organisation;
 use super::text::{code, says_nothing, words};
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 
@@ -14,6 +15,8 @@ use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 pub enum Kind {
     /// Words in their order.
     Text,
+    /// The name of an organisation: legal forms and fillers do not matter.
+    Organisation,
     /// A set of words, such as tags: the order does not matter.
     Words,
     /// Letters and digits; other characters do not matter.
@@ -69,6 +72,7 @@ impl Kind {
         }
         match self {
             Self::Text => plain(raw).ok_or(Nothing::Placeholder),
+            Self::Organisation => organisation(raw).ok_or(Nothing::Placeholder),
             Self::Words => {
                 let words = words(raw);
                 let mut words: Vec<&str> = words.split(' ').filter(|w| !w.is_empty()).collect();
@@ -126,11 +130,12 @@ mod tests {
 
     #[test]
     fn values_are_written_by_their_kind() {
-        use Kind::{Code, Date, Identifier, Location, Number, Text, Words};
+        use Kind::{Code, Date, Identifier, Location, Number, Organisation, Text, Words};
         use Nothing::{Placeholder, Unreadable};
         for (kind, raw, want) in [
             (Text, " São  Paulo! ", Ok("sao paulo")),
             (Text, "n/a", Err(Placeholder)),
+            (Organisation, "Acme Ltd.", Ok("acme")),
             (Words, "red, Blue red", Ok("blue red")),
             (Code, "AB-12 c", Ok("ab12c")),
             (Code, "000", Ok("000")),

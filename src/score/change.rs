@@ -35,7 +35,8 @@ pub struct Changes {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FieldChange {
-    /// For a field of one's own: what its values are. `text` (words in their order), `words` (in any order), `code`
+    /// For a field of one's own: what its values are. `text` (words in their order), `organisation`
+    /// (a name without legal forms), `words` (in any order), `code`
     /// (letters and digits), `identifier` (a code that points at one customer, or a few), `date`, `number`, or
     /// `location` (`latitude,longitude` in degrees).
     pub kind: Option<Kind>,
@@ -220,7 +221,7 @@ impl FieldModel {
             Kind::Code => {
                 (vec![Exact, Edits(1), Otherwise], &[0.85, 0.07, 0.08], &[0.001, 0.004, 0.995])
             }
-            Kind::Text => (
+            Kind::Text | Kind::Organisation => (
                 vec![Exact, JaroWinkler(0.92), JaroWinkler(0.80), Otherwise],
                 &[0.75, 0.10, 0.05, 0.10],
                 &[0.01, 0.005, 0.025, 0.96],

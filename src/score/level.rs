@@ -36,6 +36,10 @@ pub enum Level {
     Damerau(usize),
     /// An initial or a beginning of the other, or Jaro–Winkler at least this.
     InitialOrJaroWinkler(f64),
+    /// One is the other's initial.
+    Initial,
+    /// One ends with the other, which has at least so many characters: a number without its area code.
+    SameEnding(usize),
     /// One edit, or day and month swapped.
     DateEditOrSwap,
     /// Two of year, month and day.
@@ -116,7 +120,23 @@ impl Level {
             Self::Edits(limit) => pair.edits_within(*limit),
             Self::Levenshtein(limit) => similarity::levenshtein_within(left, right, *limit),
             Self::Damerau(limit) => similarity::damerau_within(left, right, *limit),
+            Self::Initial => is_initial(left, right),
+            Self::SameEnding(least) => {
+                left.len().min(right.len()) >= *least
+                    && (left.ends_with(right) || right.ends_with(left))
+            }
             Self::InitialOrJaroWinkler(least) => is_beginning(left, right) || pair.alike(*least),
+            Self::Any(levels) => levels.iter().any(|level| level.holds(pair)),
+            Self::All(levels) => levels.iter().all(|level| level.holds(pair)),
+            Self::Otherwise => true,
+            _ => self.holds_of_parts(pair),
+        }
+    }
+
+    /// The same for levels that look at the parts of dates, addresses, sets of words, numbers and places.
+    fn holds_of_parts(&self, pair: &Pair<'_>) -> bool {
+        let (left, right) = (pair.left, pair.right);
+        match self {
             Self::DateEditOrSwap => {
                 pair.edits_within(1)
                     || parts(left)
@@ -166,9 +186,7 @@ impl Level {
             Self::KilometresWithin(most) => {
                 distance::kilometres(left, right).is_some_and(|apart| apart <= *most)
             }
-            Self::Any(levels) => levels.iter().any(|level| level.holds(pair)),
-            Self::All(levels) => levels.iter().all(|level| level.holds(pair)),
-            Self::Otherwise => true,
+            _ => false,
         }
     }
 
@@ -223,6 +241,8 @@ impl Level {
             Self::Edits(limit) => format!("≤ {limit} edits"),
             Self::Levenshtein(limit) => format!("levenshtein ≤ {limit}"),
             Self::Damerau(limit) => format!("damerau-levenshtein ≤ {limit}"),
+            Self::Initial => "initial".into(),
+            Self::SameEnding(_) => "same ending".into(),
             Self::InitialOrJaroWinkler(least) => format!("initial or jaro-winkler ≥ {least:.2}"),
             Self::DateEditOrSwap => "one edit, or day and month swapped".into(),
             Self::DateTwoParts => "two of year, month, day".into(),
@@ -265,6 +285,11 @@ fn labels(levels: &[Level], between: &str) -> String {
 fn short(number: f64) -> String {
     let text = format!("{number:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn is_initial(left: &str, right: &str) -> bool {
+    let (short, long) = if left.len() <= right.len() { (left, right) } else { (right, left) };
+    short.len() == 1 && long.starts_with(short)
 }
 
 fn is_beginning(left: &str, right: &str) -> bool {

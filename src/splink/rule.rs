@@ -73,7 +73,7 @@ impl Importer {
             return self.note(false, format!("{name}: left out: {why}"));
         }
         let text: Vec<String> = key.iter().map(|part| self.shown(*part)).collect();
-        let known = |field: &Field| key.iter().any(|part| *part == Part::Value(*field));
+        let known = |field: &Field| key.contains(&Part::Value(*field));
         let wanted = |part: &Part| {
             part.fields().iter().all(|field| self.model.field(*field).is_used() && !known(field))
         };
