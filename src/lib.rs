@@ -62,6 +62,7 @@
 //!    out, or a judgement that is withdrawn, leaves what there would be had it never come.
 //!    `resolve::tests::any_history_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::any_history_with_judgements_gives_the_clusters_of_the_set`,
+//!    `resolve::tests::any_history_under_limits_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::order_and_batching_do_not_matter`,
 //!    `resolve::tests::a_rebuilt_index_goes_on`,
 //!    `pipeline::tests::batches_restarts_and_publishing_do_not_show_in_the_outcome`.
