@@ -109,6 +109,12 @@ pub fn weigh(
     if swapped {
         bits[Field::Given as usize] += model.parameters.swap_bits;
     }
+    let agree = |field: Field| (1..=3).contains(&levels[field as usize]);
+    if agree(Field::Given) && agree(Field::Surname) {
+        // Where the surname is known, the given name says less; never does its agreement speak against one person.
+        let given = &mut bits[Field::Given as usize];
+        *given = given.min((*given - model.parameters.name_pairing_bits).max(0.0));
+    }
     Evidence { levels, bits, swapped }
 }
 
