@@ -37,6 +37,7 @@
 //! | [`state`] | what must outlive a restart? |
 //! | [`pipeline`] | the loop that joins them; the one module that knows every stage |
 //! | [`config`] | what shall run, and is it written so that it can? |
+//! | [`splink`] | what does a model of Splink's say, as one of ours? |
 //! | [`evaluate`] | how right is the result, against a known truth? |
 //! | [`report`] | how do people see a model, or what a result got wrong? |
 //! | [`telemetry`] | what does the program tell those who run it? |
@@ -114,6 +115,7 @@ pub mod resolve;
 pub mod score;
 pub mod sink;
 pub mod source;
+pub mod splink;
 pub mod state;
 pub mod telemetry;
 pub mod train;

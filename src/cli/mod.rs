@@ -8,6 +8,7 @@ mod backfill;
 mod check;
 mod demo;
 mod evaluate;
+mod import_splink;
 mod judge;
 mod lookup;
 mod output;
@@ -58,6 +59,7 @@ enum Command {
     Backfill(backfill::Arguments),
     Check(check::Arguments),
     Evaluate(evaluate::Arguments),
+    ImportSplink(import_splink::Arguments),
     Lookup(lookup::Arguments),
     Why(why::Arguments),
     Review(review::Arguments),
@@ -73,6 +75,7 @@ impl Command {
             Self::Backfill(arguments) => backfill::run(arguments),
             Self::Check(arguments) => check::run(arguments),
             Self::Evaluate(arguments) => evaluate::run(arguments),
+            Self::ImportSplink(arguments) => import_splink::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),
             Self::Why(arguments) => why::run(arguments),
             Self::Review(arguments) => review::run(arguments),

@@ -22,7 +22,8 @@ use std::path::Path;
 pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan};
 pub use settings::{
     ConsentSettings, DetailSettings, KafkaSettings, LimitSettings, MatchSettings, MoneySettings,
-    PublishSettings, RunSettings, Settings, SourceSettings, StateSettings, TimeSettings,
+    PublishSettings, RuleSettings, RunSettings, Settings, SourceSettings, StateSettings,
+    TimeSettings,
 };
 pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};

@@ -108,18 +108,13 @@ impl Draft {
     }
 
     fn take(&mut self, prepared: Prepared, registry: &mut Registry) {
-        let Prepared { event, key, normalised } = prepared;
+        let Prepared { event, key, record, normalised } = prepared;
         self.commit.max_event_time = self.commit.max_event_time.max(event.occurred_at);
         let identity = normalised.identity;
-        let (record, node) = match event.record_id.as_deref() {
-            None => {
-                let record = identity.record_key(key);
-                (record, Some(self.node_of_content(record, &event, identity, registry)))
-            }
-            Some(id) => {
-                let record = RecordKey::of_row(&event.origin.source, id);
-                (record, self.node_of_row(record, &event, identity, registry))
-            }
+        let node = if event.record_id.is_some() {
+            self.node_of_row(record, &event, identity, registry)
+        } else {
+            Some(self.node_of_content(record, &event, identity, registry))
         };
         let source = Arc::clone(&event.origin.source);
         if let Some(node) = node {

@@ -79,6 +79,7 @@ pub(super) fn wanted(plan: &Plan, customers: f64) -> Result<Model> {
         }
         None => built_in(plan, customers),
     };
+    model = model.changed(&matching.changes).map_err(|error| error.context("[match]"))?;
     let parameters = &mut model.parameters;
     parameters.block_cap = matching.block_cap;
     parameters.component_cap = matching.component_cap;

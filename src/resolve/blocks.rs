@@ -161,11 +161,6 @@ impl Blocks {
             .unwrap_or_default()
     }
 
-    /// Whether two records share a used key.
-    pub(super) fn meet(&self, left: &[Chain], right: &[Chain]) -> bool {
-        self.shared(left, right).next().is_some()
-    }
-
     /// The rules under which two records share a used key.
     pub(super) fn shared<'a>(
         &'a self,

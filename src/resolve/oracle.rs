@@ -35,6 +35,14 @@ pub fn partition_judged(
     for key in chains.iter().flatten().flat_map(|chain| chain.keys()) {
         *sizes.entry(*key).or_default() += 1;
     }
+    let speaking: Vec<Vec<Chain>> = chains
+        .iter()
+        .zip(&features)
+        .map(|(chains, features)| {
+            let speaks = |chain: &&Chain| !is_silent(model, chain, features, &people);
+            chains.iter().filter(speaks).copied().collect()
+        })
+        .collect();
     let evidence = |i: usize, j: usize| {
         let people = |field, symbol| people.get(&(field, symbol)).copied().unwrap_or(1.0);
         compare(&features[i], &features[j], &terms, model, people)
@@ -45,7 +53,7 @@ pub fn partition_judged(
         for j in i + 1..records.len() {
             #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
             let weight = evidence(i, j).weight(model) as f32;
-            let meet = meet(&chains[i], &chains[j], &sizes, model.parameters.block_cap);
+            let meet = meet(&speaking[i], &speaking[j], &sizes, model.parameters.block_cap);
             if meet && f64::from(weight) >= model.parameters.edge_bits {
                 edges.push((narrow(i), narrow(j), weight));
             }
@@ -116,6 +124,19 @@ fn meet(left: &[Chain], right: &[Chain], sizes: &BTreeMap<u64, usize>, cap: usiz
             let common = chain.keys().iter().zip(other.keys()).take_while(|(a, b)| a == b);
             common.into_iter().any(|(key, _)| sizes[key] <= cap)
         })
+    })
+}
+
+/// Whether a key is made of a value that more people use than its field's limit.
+fn is_silent(
+    model: &Model,
+    chain: &Chain,
+    features: &Features,
+    people: &BTreeMap<(Field, Symbol), f64>,
+) -> bool {
+    model.rules[usize::from(chain.rule)].fields().any(|field| {
+        let users = people.get(&(field, features.symbol(field)));
+        users.is_some_and(|users| model.field(field).is_over(*users))
     })
 }
 

@@ -92,17 +92,26 @@ pub fn levels(left: &Features, right: &Features, terms: &Terms, model: &Model) -
 
 /// What levels that are known say, in bits.
 pub fn weigh(
-    Levels { of_field: levels, swapped }: Levels,
+    Levels { of_field: mut levels, swapped }: Levels,
     left: &Features,
     right: &Features,
     terms: &Terms,
     model: &Model,
     people: impl Fn(Field, Symbol) -> f64,
 ) -> Evidence {
+    let is_over = |field: Field, features: &Features| {
+        model.field(field).is_over(people(field, features.symbol(field)))
+    };
     let mut bits = [0.0; Field::COUNT];
     for field in Field::ALL {
         let level = levels[field as usize];
-        if level > 0 {
+        if level == 0 {
+            continue;
+        }
+        // What too many people use says nothing, neither of those who share it nor of others.
+        if model.field(field).limit.is_some() && (is_over(field, left) || is_over(field, right)) {
+            levels[field as usize] = 0;
+        } else {
             bits[field as usize] = field_bits(left, right, terms, model, field, level, &people);
         }
     }

@@ -15,8 +15,18 @@ use crate::support::{folder, repository, text, wait_until};
 
 #[test]
 fn help_is_worth_reading() {
-    let commands =
-        ["demo", "run", "backfill", "check", "evaluate", "lookup", "why", "review", "judge"];
+    let commands = [
+        "demo",
+        "run",
+        "backfill",
+        "check",
+        "evaluate",
+        "import-splink",
+        "lookup",
+        "why",
+        "review",
+        "judge",
+    ];
     let judge =
         ["together", "withdraw", "list", "import"].map(|act| format!("judge PIPELINE {act}"));
     let mut texts = onefold(&["--help"]).succeed().output;
@@ -155,6 +165,12 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[match]\n", "[match]\nthreshold_bits = 1\noperating_point = \"broad\"\n"),
     ("[match]\n", "[match]\noperating_point = \"wide\"\n"),
     ("[match]\n", "[match]\nblock_cap = 1\n"),
+    ("[match]\n", "[match]\nwithout_rules = [\"emial\"]\n"),
+    ("[match]\n", "[match.field.passprt]\nkinds = \"text\"\n[match]\n"),
+    ("[match]\n", "[match.field.emial]\nlimit = 3\n[match]\n"),
+    ("[match]\n", "[match.field.phone]\nlevels = [\"exact\", { edit = 1 }]\n[match]\n"),
+    ("[match]\n", "[match.field.phone]\nm = [0.9, 0.1]\n[match]\n"),
+    ("[match]\n", "[[match.rule]]\nname = \"r\"\nkey = \"surnam:3\"\n[match]\n"),
     ("[match]\n", "[match]\njudgements = \"nowhere.jsonl\"\n"),
     ("[match]\n", "[match]\njudgements = \"pipeline.toml\"\n"),
 ];
@@ -200,6 +216,71 @@ fn mistakes_are_named_with_file_key_value_and_remedy() {
         writeln!(texts, "$ onefold {}\n  {said}", arguments.join(" ")).expect("a text grows");
     }
     insta::assert_snapshot!("mistakes", texts);
+}
+
+/// People of an export with fields of its own, under the model of another program.
+#[test]
+fn a_model_of_splink_is_imported_and_used() {
+    let folder = folder();
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let model = at("model.json");
+    let splink = text(&repository("tests/data/splink/people.json")).to_owned();
+    let report = onefold(&["import-splink", &splink, "--out", &model]).succeed().output;
+    insta::assert_snapshot!("import_splink", report.replace(&model, "MODEL"));
+
+    let people = "id,first,last,dob,place,lat,lon\n\
+                  1,Anna,Hartmann,1980-02-15,Leeds,51.5,-0.12\n\
+                  2,Anne,Hartmann,1980-02-15,Leeds,51.501,-0.12\n\
+                  3,Anna,Hartmann,1962-07-01,York,40.7,-74\n";
+    fs::write(at("people.csv"), people).expect("write the people");
+    let pipeline = format!(
+        r#"
+        name = "people"
+        [source.people]
+        files = "{}"
+        record_id = "/id"
+        [source.people.identity]
+        given_name = "/first"
+        surname = "/last"
+        birth_date = "/dob"
+        birth_place = "/place"
+        location = {{ path = "/lat", and = "/lon" }}
+        [match]
+        model = "{model}"
+        [match.field.birth_place]
+        kind = "text"
+        [match.field.location]
+        kind = "location"
+        [state]
+        path = "{}"
+        [publish]
+        url = "{}"
+        "#,
+        at("people.csv"),
+        at("state"),
+        at("out")
+    );
+    let file = at("people.toml");
+    fs::write(&file, &pipeline).expect("write the pipeline");
+    onefold(&["check", &file]).succeed();
+    onefold(&["backfill", &file]).succeed();
+    let said = |a: &str, b: &str| onefold(&["why", &file, a, b]).succeed().output;
+    assert!(said("1", "2").starts_with("together"), "{}", said("1", "2"));
+    assert!(said("1", "2").contains("≤ 1 km apart"), "{}", said("1", "2"));
+    assert!(said("1", "3").starts_with("apart"), "{}", said("1", "3"));
+
+    // A source that holds each customer once keeps what is alike apart, under a state of its own.
+    let strict = pipeline
+        .replace("record_id = \"/id\"", "record_id = \"/id\"\none_per_customer = true")
+        .replace(&at("state"), &at("state2"))
+        .replace(&at("out"), &at("out2"));
+    fs::write(&file, strict).expect("write the pipeline");
+    onefold(&["backfill", &file]).succeed();
+    assert!(said("1", "2").starts_with("apart"), "{}", said("1", "2"));
+
+    let missing = onefold(&["import-splink", &at("people.csv"), "--out", &model]).run();
+    assert_eq!(missing.code, Some(2), "{missing:?}");
+    assert!(missing.log.contains("not a settings or model file of Splink's"), "{missing:?}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("score", "block error normalise record"),
     ("cluster", "record score"),
     ("resolve", "block cluster normalise record score"),
+    ("splink", "block error record score"),
     ("profile", "record"),
     ("evaluate", "error"),
     ("report", "evaluate score"),
@@ -26,7 +27,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("sink", "error profile record telemetry"),
     ("state", "error profile record telemetry"),
     ("demo", "error"),
-    ("config", "error normalise record source"),
+    ("config", "block error normalise record score source"),
     (
         "pipeline",
         "block clock cluster config error evaluate normalise profile record resolve score sink \
@@ -34,7 +35,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "clock config demo error evaluate normalise pipeline record report score source state \
+        "clock config demo error evaluate normalise pipeline record report score source splink state \
          telemetry",
     ),
 ];
