@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let plan = arguments.pipeline.load()?;
+    let plan = arguments.pipeline.load_without_sources()?;
     let truth = read_truth(&arguments.truth)?;
     let tables = PublishedTables::open(&plan.publish, settings(&plan))?;
     let scores = score(&tables.identities(truth.kind)?, &truth.rows);

@@ -8,11 +8,14 @@ mod backfill;
 mod check;
 mod demo;
 mod evaluate;
+mod evidence;
+mod how;
 mod lookup;
 mod output;
 mod progress;
 mod run;
 mod why;
+mod why_not;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +59,9 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Lookup(lookup::Arguments),
     Why(why::Arguments),
+    WhyNot(why_not::Arguments),
+    How(how::Arguments),
+    Evidence(evidence::Arguments),
 }
 
 impl Command {
@@ -68,6 +74,9 @@ impl Command {
             Self::Evaluate(arguments) => evaluate::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),
             Self::Why(arguments) => why::run(arguments),
+            Self::WhyNot(arguments) => why_not::run(arguments),
+            Self::How(arguments) => how::run(arguments),
+            Self::Evidence(arguments) => evidence::run(arguments),
         }
     }
 
@@ -120,6 +129,11 @@ struct PipelineFile {
 impl PipelineFile {
     fn load(&self) -> Result<Plan> {
         config::load(&self.pipeline, &|name| std::env::var(name).ok())
+    }
+
+    /// For a command that reads no source.
+    fn load_without_sources(&self) -> Result<Plan> {
+        config::load_without_sources(&self.pipeline, &|name| std::env::var(name).ok())
     }
 }
 

@@ -13,6 +13,6 @@ mod agglomerate;
 mod component;
 mod identity;
 
-pub use agglomerate::{Merge, agglomerate, groups};
+pub use agglomerate::{Merge, Said, agglomerate, groups};
 pub use component::split;
 pub use identity::{Assignment, Former, Origin, assign};

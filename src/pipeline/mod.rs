@@ -26,6 +26,7 @@
 mod backoff;
 mod batch;
 mod check;
+mod evidence;
 mod identify;
 mod intake;
 mod job;
@@ -41,7 +42,8 @@ mod testing;
 mod tests;
 
 pub use check::check;
+pub use evidence::write_evidence;
 pub use job::Job;
-pub use query::{Inspection, RecordView, Why, inspect};
+pub use query::{Inspection, inspect};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use tables::{LookupKey, PublishedTables};
