@@ -148,17 +148,18 @@ impl Pair {
     }
 }
 
-/// What a field's bits are made of; nothing where a value is missing.
+/// What a field's bits are made of.
 fn parts(field: Field, evidence: &Evidence, model: &Model) -> Vec<Part> {
     let (level, of_field) = (evidence.levels[field as usize], model.field(field));
-    if level == 0 {
-        return Vec::new();
-    }
     let mut rest = evidence.bits[field as usize];
     let mut parts = Vec::new();
     if evidence.swapped && field == Field::Given && model.parameters.swap_bits != 0.0 {
         rest -= model.parameters.swap_bits;
         parts.push(Part { kind: PartKind::Swap, bits: model.parameters.swap_bits });
+    }
+    // Where a given name is missing, crosswise bits may stand there all the same.
+    if level == 0 {
+        return parts;
     }
     if level == 1 && of_field.sharing.is_some() {
         parts.insert(0, Part { kind: PartKind::Sharing, bits: rest });

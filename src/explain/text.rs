@@ -69,7 +69,7 @@ impl Display for WhyNot {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let [left, right] = self.records.each_ref().map(|record| name(record.belongs_to));
         let sum = &self.between.sum;
-        let (weight, threshold) = (sum.weight_bits, sum.threshold_bits);
+        let (weight, threshold) = (signed(sum.weight_bits), signed(sum.threshold_bits));
         if self.verdict == Verdict::Together {
             return write!(f, "together: both of identity {left}; `onefold why` says why");
         }
@@ -78,23 +78,23 @@ impl Display for WhyNot {
         match self.verdict {
             Verdict::BelowThreshold => writeln!(
                 f,
-                "together they weigh {weight:+.2}: {:.2} bits less than the {threshold:+.2} from \
+                "together they weigh {weight}: {:.2} bits less than the {threshold} from \
                  which groups merge",
                 self.missing_bits
             )?,
             Verdict::Conflict => writeln!(
                 f,
                 "birth date, gender and given name of two of their records all differ, which no \
-                 other evidence outweighs (together they weigh {weight:+.2})"
+                 other evidence outweighs (together they weigh {weight})"
             )?,
             Verdict::NeverCompared => writeln!(
                 f,
-                "together they would weigh {weight:+.2}, enough to merge, but they are in \
+                "together they would weigh {weight}, enough to merge, but they are in \
                  different components: no candidate pair links them"
             )?,
             Verdict::ComponentSplit | Verdict::Together => writeln!(
                 f,
-                "together they would weigh {weight:+.2}, enough to merge, but their component is \
+                "together they would weigh {weight}, enough to merge, but their component is \
                  over its cap and was split between them"
             )?,
         }
@@ -107,15 +107,15 @@ impl Display for WhyNot {
         writeln!(f)?;
         match (self.links, &self.strongest_link) {
             (links, Some(link)) => {
-                let ([a, b], bits) = (link.records, link.weight_bits);
+                let ([a, b], bits) = (link.records, signed(link.weight_bits));
                 let links = plural(links, "candidate pair links", "candidate pairs link");
-                writeln!(f, "{links} the two; the strongest, {bits:+.2}: {a} and {b}")?;
+                writeln!(f, "{links} the two; the strongest, {bits}: {a} and {b}")?;
             }
             _ => writeln!(f, "no candidate pair links the two")?,
         }
         write_keys(f, &self.keys)?;
-        let pair = self.pair.sum.weight_bits;
-        write!(f, "the two records by themselves weigh {pair:+.2}; `onefold why` shows them")
+        let pair = signed(self.pair.sum.weight_bits);
+        write!(f, "the two records by themselves weigh {pair}; `onefold why` shows them")
     }
 }
 
@@ -141,8 +141,9 @@ impl Display for How {
             let (a, b) = (number(step.kept), number(step.joined));
             writeln!(
                 f,
-                "\nstep {}: group {a} ({kept}) and group {b} ({joined}) merge at {:+.2}",
-                step.number, step.between.sum.weight_bits
+                "\nstep {}: group {a} ({kept}) and group {b} ({joined}) merge at {}",
+                step.number,
+                signed(step.between.sum.weight_bits)
             )?;
             waterfall(f, &group_rows(&step.between), &step.between.sum)?;
         }
@@ -185,8 +186,16 @@ fn values_line(record: &RecordView) -> String {
     if !record.identity.name_tokens.is_empty() {
         values.push(format!("further names {}", record.identity.name_tokens.join(" ")));
     }
-    values.join(", ")
+    if values.is_empty() { "nothing to match by".into() } else { values.join(", ") }
 }
+
+/// Bits with their sign; what rounds to nothing has none of it.
+fn signed(bits: f64) -> String {
+    if bits.abs() < NOTHING_BITS { "0.00".into() } else { format!("{bits:+.2}") }
+}
+
+/// Less is not shown.
+const NOTHING_BITS: f64 = 0.005;
 
 /// A text of so many columns, cut or filled up.
 fn column(text: &str, columns: usize) -> String {
@@ -230,7 +239,7 @@ fn agreement(term: &FieldTerm) -> String {
                 PartKind::Names => "what the names say already",
                 PartKind::Swap => "crosswise",
             };
-            format!("{kind} {:+.2}", part.bits)
+            format!("{kind} {}", signed(part.bits))
         });
         write!(text, " ({})", parts.collect::<Vec<_>>().join(", ")).expect("a text grows");
     }
@@ -238,6 +247,9 @@ fn agreement(term: &FieldTerm) -> String {
 }
 
 fn write_between(f: &mut Formatter<'_>, between: &Between) -> fmt::Result {
+    if between.fields.is_empty() {
+        return writeln!(f, "  no field that both have\n");
+    }
     let head = |text: &str| column(text, VALUE_COLUMNS);
     let (a, b) = (head("best pair"), head(""));
     writeln!(f, "  {:<14} {a} {b} {:>5} {:>8} {:>8}  agreement", "field", "pairs", "best", "mean")?;
@@ -245,11 +257,11 @@ fn write_between(f: &mut Formatter<'_>, between: &Between) -> fmt::Result {
         let [a, b] = term.values.each_ref().map(|value| column(value, VALUE_COLUMNS));
         writeln!(
             f,
-            "  {:<14} {a} {b} {:>5} {:>+8.2} {:>+8.2}  {}",
+            "  {:<14} {a} {b} {:>5} {:>8} {:>8}  {}",
             term.field.name(),
             term.pairs,
-            term.best_bits,
-            term.mean_bits,
+            signed(term.best_bits),
+            signed(term.mean_bits),
             term.label
         )?;
     }
@@ -263,11 +275,11 @@ fn step_line(step: &Step) -> String {
     let strongest =
         terms.iter().take(3).map(|term| format!("{} {:+.1}", term.field.name(), term.bits));
     format!(
-        "step {}: {kept} of {} and {joined} of {} at {:+.2}: {}",
+        "step {}: {kept} of {} and {joined} of {} at {}: {}",
         step.number,
         step.kept,
         step.joined,
-        step.between.sum.weight_bits,
+        signed(step.between.sum.weight_bits),
         strongest.collect::<Vec<_>>().join(", ")
     )
 }
@@ -297,7 +309,7 @@ fn write_keys(f: &mut Formatter<'_>, keys: &[Meeting]) -> fmt::Result {
 type Row<'a> = (&'a str, f64, f64);
 
 fn pair_rows(pair: &Pair) -> Vec<Row<'_>> {
-    let spoken = pair.fields.iter().filter(|term| term.level > 0);
+    let spoken = pair.fields.iter().filter(|term| term.level > 0 || term.bits != 0.0);
     spoken.map(|term| (term.field.name(), term.bits, term.household_bits)).collect()
 }
 
@@ -319,15 +331,16 @@ fn waterfall(f: &mut Formatter<'_>, terms: &[Row<'_>], sum: &Sum) -> fmt::Result
     writeln!(f, "  {:<14} {:>8} {:>10}  {}", "", "bits", "household", scale.head())?;
     for ((name, bits, household), ends) in rows.iter().zip(ends.windows(2)) {
         let bar = scale.bar(ends[0], ends[1]);
-        writeln!(f, "  {name:<14} {bits:>+8.2} {household:>+10.2}  {bar}")?;
+        let (bits, household) = (signed(*bits), signed(*household));
+        writeln!(f, "  {name:<14} {bits:>8} {household:>10}  {bar}")?;
     }
     let (stranger, weight) = (sum.stranger_bits, sum.weight_bits);
     let bar = scale.bar(stranger, weight);
-    let (discount, household) = (sum.discount_bits, sum.household_bits);
-    writeln!(f, "  {:<14} {discount:>+8.2} {household:>+10.2}  {bar}", "household")?;
-    let bar = scale.total(weight);
-    writeln!(f, "  {:<14} {weight:>+8.2} {:>10}  {bar}", "match weight", "")?;
-    writeln!(f, "  groups merge from {:+.2} bits", sum.threshold_bits)
+    let (discount, household) = (signed(sum.discount_bits), signed(sum.household_bits));
+    writeln!(f, "  {:<14} {discount:>8} {household:>10}  {bar}", "household")?;
+    let (bar, weight) = (scale.total(weight), signed(weight));
+    writeln!(f, "  {:<14} {weight:>8} {:>10}  {bar}", "match weight", "")?;
+    writeln!(f, "  groups merge from {} bits", signed(sum.threshold_bits))
 }
 
 /// Which column a number of bits is drawn in.
@@ -360,7 +373,12 @@ impl Scale {
     }
 
     fn bar(&self, from: f64, to: f64) -> String {
-        self.draw(from, to, if to < from { '-' } else { '+' })
+        let mark = match to - from {
+            bits if bits.abs() < NOTHING_BITS => ' ',
+            bits if bits < 0.0 => '-',
+            _ => '+',
+        };
+        self.draw(from, to, mark)
     }
 
     fn total(&self, bits: f64) -> String {
@@ -370,7 +388,9 @@ impl Scale {
     fn draw(&self, from: f64, to: f64, mark: char) -> String {
         let (from, to, zero) = (self.column(from), self.column(to), self.column(0.0));
         let mut bar = vec![' '; BAR_COLUMNS];
-        bar[from.min(to)..=from.max(to)].fill(mark);
+        if mark != ' ' {
+            bar[from.min(to)..=from.max(to)].fill(mark);
+        }
         bar[zero] = '|';
         bar.into_iter().collect::<String>().trim_end().to_owned()
     }

@@ -82,6 +82,13 @@ impl Folder {
                     tries += 1;
                     std::thread::sleep(READER_WAIT);
                 }
+                Err(error) if error.kind() == Kind::Fenced => {
+                    return Err(Error::fenced(format!(
+                        "state: {} is open in another process: a running job keeps it to itself, \
+                         ask when that has stopped",
+                        path.display()
+                    )));
+                }
                 Err(error) => return Err(error),
                 Ok(lock) => {
                     return Ok(Self { path: path.to_owned(), is_older: false, _lock: lock });
