@@ -12,6 +12,8 @@ use crate::record::{IdentityId, RecordKey};
 const VALUE_COLUMNS: usize = 26;
 /// Columns of the waterfall's bars.
 const BAR_COLUMNS: usize = 40;
+/// Columns of a line of a list.
+const LINE_COLUMNS: usize = 96;
 /// Steps on the way to a merge that are shown at most.
 const PATH_STEPS: usize = 6;
 
@@ -111,7 +113,9 @@ impl Display for WhyNot {
                 let links = plural(links, "candidate pair links", "candidate pairs link");
                 writeln!(f, "{links} the two; the strongest, {bits}: {a} and {b}")?;
             }
-            _ => writeln!(f, "no candidate pair links the two")?,
+            _ => {
+                writeln!(f, "no two of their records were compared and weigh enough to link them")?
+            }
         }
         write_keys(f, &self.keys)?;
         let pair = signed(self.pair.sum.weight_bits);
@@ -291,10 +295,9 @@ fn write_keys(f: &mut Formatter<'_>, keys: &[Meeting]) -> fmt::Result {
         (Outcome::Used, 2..) => format!("{} (narrowed {} times)", key.rule, key.narrowed),
         _ => key.rule.clone(),
     };
-    let list = |outcome| of(outcome).map(named).collect::<Vec<_>>().join("; ");
-    let mut line = |intro: &str, outcome| match list(outcome).as_str() {
-        "" => Ok(()),
-        keys => writeln!(f, "{intro}: {keys}"),
+    let mut line = |intro: &str, outcome| match of(outcome).map(named).collect::<Vec<_>>() {
+        keys if keys.is_empty() => Ok(()),
+        keys => writeln!(f, "{intro}:{}", wrapped(&keys)),
     };
     line("compared because they share", Outcome::Used)?;
     line("shared, but over its cap, and they differ in what narrows it", Outcome::Parted)?;
@@ -303,6 +306,22 @@ fn write_keys(f: &mut Formatter<'_>, keys: &[Meeting]) -> fmt::Result {
         writeln!(f, "no blocking key brings the two records together: only a third record can")?;
     }
     Ok(())
+}
+
+/// A list on as many lines as it takes.
+fn wrapped(items: &[String]) -> String {
+    let (mut text, mut columns) = (String::new(), LINE_COLUMNS);
+    for (item, number) in items.iter().zip(1..) {
+        let end = if number == items.len() { "" } else { ";" };
+        let length = item.chars().count() + 2;
+        if columns + length > LINE_COLUMNS {
+            text.push_str("\n ");
+            columns = 1;
+        }
+        write!(text, " {item}{end}").expect("a text grows");
+        columns += length;
+    }
+    text
 }
 
 /// A bar: its name, its bits, and those against a household mate.
