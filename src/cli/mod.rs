@@ -10,10 +10,13 @@ mod demo;
 mod evaluate;
 mod evidence;
 mod how;
+mod judge;
 mod lookup;
 mod output;
 mod progress;
+mod review;
 mod run;
+mod train;
 mod why;
 mod why_not;
 
@@ -54,6 +57,7 @@ enum LogFormat {
 enum Command {
     Demo(demo::Arguments),
     Run(run::Arguments),
+    Train(train::Arguments),
     Backfill(backfill::Arguments),
     Check(check::Arguments),
     Evaluate(evaluate::Arguments),
@@ -62,6 +66,8 @@ enum Command {
     WhyNot(why_not::Arguments),
     How(how::Arguments),
     Evidence(evidence::Arguments),
+    Review(review::Arguments),
+    Judge(judge::Arguments),
 }
 
 impl Command {
@@ -69,6 +75,7 @@ impl Command {
         match self {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Run(arguments) => run::run(arguments),
+            Self::Train(arguments) => train::run(arguments),
             Self::Backfill(arguments) => backfill::run(arguments),
             Self::Check(arguments) => check::run(arguments),
             Self::Evaluate(arguments) => evaluate::run(arguments),
@@ -77,6 +84,8 @@ impl Command {
             Self::WhyNot(arguments) => why_not::run(arguments),
             Self::How(arguments) => how::run(arguments),
             Self::Evidence(arguments) => evidence::run(arguments),
+            Self::Review(arguments) => review::run(arguments),
+            Self::Judge(arguments) => judge::run(arguments),
         }
     }
 

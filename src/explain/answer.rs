@@ -60,6 +60,8 @@ pub struct Link {
 pub enum Verdict {
     /// Nothing: the records belong together.
     Together,
+    /// A judgement.
+    JudgedApart,
     /// Two of their records can never be of one person.
     Conflict,
     /// Together they weigh less than the threshold.
@@ -78,12 +80,15 @@ impl WhyNot {
         (pair, keys): (Pair, Vec<Meeting>),
         between: Between,
         links: &[Link],
+        judged_apart: bool,
     ) -> Self {
         let missing_bits = (between.sum.threshold_bits - between.sum.weight_bits).max(0.0);
         let [left, right] = &records;
         // In one component, groups that weigh enough and have no conflict are always merged.
         let verdict = if left.belongs_to == right.belongs_to {
             Verdict::Together
+        } else if judged_apart {
+            Verdict::JudgedApart
         } else if !between.conflicts.is_empty() {
             Verdict::Conflict
         } else if missing_bits > 0.0 {

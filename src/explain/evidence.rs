@@ -18,8 +18,10 @@ pub struct EvidenceRow {
     pub joined: RecordKey,
     /// How many records each had.
     pub sizes: [u64; 2],
+    /// Whether a judgement joined them, whatever they say.
+    pub judged: bool,
     /// The field's name, `prior` or `household`.
-    pub term: &'static str,
+    pub term: String,
     /// What there is to say of a field.
     pub field: Option<FieldEvidence>,
     /// What the term comes to.
@@ -51,13 +53,14 @@ impl Step {
     /// The rows of a merge: the prior, each field, and what household mates take off.
     pub fn rows(&self, identity: IdentityId) -> Vec<EvidenceRow> {
         let Between { sizes, fields, sum, .. } = &self.between;
-        let row = |term, bits, field| EvidenceRow {
+        let row = |term: &str, bits, field| EvidenceRow {
             identity,
             step: self.number as u64,
             kept: self.kept,
             joined: self.joined,
             sizes: sizes.map(|size| size as u64),
-            term,
+            term: term.to_owned(),
+            judged: self.judged,
             field,
             bits,
             weight_bits: sum.weight_bits,
@@ -73,7 +76,7 @@ impl Step {
                 mean_bits: term.mean_bits,
                 household_bits: term.household_bits,
             };
-            row(term.field.name(), term.bits, Some(field))
+            row(&term.name, term.bits, Some(field))
         }));
         rows.push(row("household", sum.discount_bits, None));
         rows

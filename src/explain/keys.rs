@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::block::{Key, RULES};
+use crate::block::Key;
 use crate::record::Identity;
 use crate::resolve::chains_of;
+use crate::score::Model;
 
 /// A blocking key that two records share.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -34,9 +35,10 @@ pub enum Outcome {
 pub fn meetings<E>(
     left: &Identity,
     right: &Identity,
+    model: &Model,
     mut is_capped: impl FnMut(Key) -> Result<bool, E>,
 ) -> Result<Vec<Meeting>, E> {
-    let (left, right) = (chains_of(left), chains_of(right));
+    let (left, right) = (chains_of(left, model), chains_of(right, model));
     let mut meetings = Vec::new();
     for chain in &left {
         let Some(other) = right.iter().find(|other| other.base() == chain.base()) else { continue };
@@ -59,7 +61,7 @@ pub fn meetings<E>(
     meetings.sort_unstable();
     meetings.dedup();
     let named = |(outcome, rule, narrowed): (Outcome, u8, usize)| Meeting {
-        rule: RULES[usize::from(rule)].name.into(),
+        rule: model.rules[usize::from(rule)].name.clone(),
         outcome,
         narrowed,
     };

@@ -38,7 +38,8 @@ pub use pair::{FieldTerm, Pair, Part, PartKind, Sum};
 pub use step::{Between, GroupTerm, Step};
 pub use weighing::Weighing;
 
-use crate::record::{Identity, IdentityId, RecordKey};
+use crate::record::{Field, Identity, IdentityId, RecordKey};
+use crate::score::Model;
 
 /// A record, as an explanation shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,8 +52,11 @@ pub struct RecordView {
     /// The source's own row key; `None` for records made of events.
     pub record_id: Option<String>,
     /// What it is matched by.
-    #[serde(serialize_with = "as_fields")]
+    #[serde(skip)]
     pub identity: Identity,
+    /// The same by the names that the model gives the fields; further name tokens as `name_tokens`.
+    #[serde(rename = "identity", serialize_with = "as_map")]
+    pub values: Vec<(String, String)>,
     /// The identity it belongs to.
     #[serde(serialize_with = "as_optional_text")]
     pub belongs_to: Option<IdentityId>,
@@ -73,10 +77,17 @@ fn as_optional_text<T: Display, S: Serializer>(
     value.as_ref().map(ToString::to_string).serialize(serializer)
 }
 
-/// A record's values by field, its further name tokens as `name_tokens`.
-fn as_fields<S: Serializer>(identity: &Identity, serializer: S) -> Result<S::Ok, S::Error> {
-    let values = identity.values.iter().map(|(field, value)| (field.name(), value.to_string()));
-    let tokens =
-        (!identity.name_tokens.is_empty()).then(|| ("name_tokens", identity.name_tokens.join(" ")));
-    serializer.collect_map(values.chain(tokens))
+fn as_map<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+/// A record's values by the names that a model gives the fields, its further name tokens last.
+pub fn named_values(identity: &Identity, model: &Model) -> Vec<(String, String)> {
+    let name = |(field, value): &(Field, Box<str>)| {
+        (model.field(*field).name().to_owned(), value.to_string())
+    };
+    let values = identity.values.iter().map(name);
+    let tokens = identity.name_tokens.join(" ");
+    let tokens = (!tokens.is_empty()).then(|| ("name_tokens".to_owned(), tokens));
+    values.chain(tokens).collect()
 }

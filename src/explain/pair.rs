@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::record::{Field, Identity};
+use super::weighing::Weighing;
+use crate::record::Field;
 use crate::score::{Evidence, Model};
 
 /// What two records say about being of one person.
@@ -23,7 +24,11 @@ pub struct Pair {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FieldTerm {
     /// The field.
+    #[serde(skip)]
     pub field: Field,
+    /// Its name in the model.
+    #[serde(rename = "field")]
+    pub name: String,
     /// The normalised values.
     pub left: Option<String>,
     #[expect(missing_docs, reason = "as `left`")]
@@ -115,36 +120,38 @@ impl Sum {
 impl Pair {
     /// The terms of some evidence. `people(field)` says how many people use the value that both have.
     pub(super) fn of(
-        left: &Identity,
-        right: &Identity,
+        weighing: &Weighing<'_>,
+        [left, right]: [usize; 2],
         evidence: &Evidence,
-        model: &Model,
         people: impl Fn(Field) -> f64,
     ) -> Self {
-        let there = |field: &Field| left.value(*field).is_some() || right.value(*field).is_some();
+        let model = weighing.model;
         let term = |field: Field| {
-            let parts = parts(field, evidence, model);
-            let spoken = evidence.levels[field as usize] > 0;
-            let bits = evidence.bits[field as usize];
-            let household = |bits| model.field(field).household_evidence(bits);
-            FieldTerm {
-                field,
-                left: left.value(field).map(Into::into),
-                right: right.value(field).map(Into::into),
-                level: evidence.levels[field as usize],
-                label: label(field, left, right, evidence, model),
-                bits,
-                people: parts
-                    .iter()
-                    .any(|part| part.kind == PartKind::Sharing)
-                    .then(|| people(field)),
-                parts,
-                household_bits: if spoken { household(bits) } else { 0.0 },
+            let values = [left, right].map(|at| weighing.value(at, field).map(str::to_owned));
+            if values.iter().all(Option::is_none) {
+                return None;
             }
+            let (parts, of_field) = (parts(field, evidence, model), model.field(field));
+            let (level, bits) = (evidence.levels[field as usize], evidence.bits[field as usize]);
+            let is_shared = parts.iter().any(|part| part.kind == PartKind::Sharing);
+            let [left_value, right_value] = values;
+            Some(FieldTerm {
+                field,
+                name: of_field.name().to_owned(),
+                label: label(weighing, [left, right], field, evidence),
+                left: left_value,
+                right: right_value,
+                level,
+                bits,
+                people: is_shared.then(|| people(field)),
+                parts,
+                household_bits: if level > 0 { of_field.household_evidence(bits) } else { 0.0 },
+            })
         };
-        let fields: Vec<FieldTerm> = Field::ALL.into_iter().filter(there).map(term).collect();
+        let fields: Vec<FieldTerm> = Field::ALL.into_iter().filter_map(term).collect();
         let sum = Sum::of(fields.iter().map(|term| (term.bits, term.household_bits)), model);
-        Self { fields, sum, swapped: evidence.swapped, is_conflict: evidence.is_conflict() }
+        let is_conflict = evidence.is_conflict(model);
+        Self { fields, sum, swapped: evidence.swapped, is_conflict }
     }
 }
 
@@ -169,7 +176,7 @@ fn parts(field: Field, evidence: &Evidence, model: &Model) -> Vec<Part> {
     parts.insert(0, Part { kind: PartKind::Level, bits: of_level });
     let adjusted = rest - of_level;
     if adjusted != 0.0 {
-        let kind = if field == Field::Email { PartKind::Names } else { PartKind::Frequency };
+        let kind = if of_field.beyond_names { PartKind::Names } else { PartKind::Frequency };
         parts.insert(1, Part { kind, bits: adjusted });
     }
     parts
@@ -177,35 +184,30 @@ fn parts(field: Field, evidence: &Evidence, model: &Model) -> Vec<Part> {
 
 /// The level in words.
 fn label(
+    weighing: &Weighing<'_>,
+    records: [usize; 2],
     field: Field,
-    left: &Identity,
-    right: &Identity,
     evidence: &Evidence,
-    model: &Model,
 ) -> String {
-    let level = evidence.levels[field as usize];
-    let mut label = level_label(field, level, model);
-    if evidence.swapped && level > 0 && is_swappable(field) {
-        label.push_str(", crosswise");
-    } else if level == 4 && matches!(field, Field::Given | Field::Surname) {
-        let among = |value: Option<&str>, other: &Identity| {
-            value.is_some_and(|value| other.name_tokens.iter().any(|token| **token == *value))
-        };
-        if among(left.value(field), right) || among(right.value(field), left) {
-            label = "among the other's further names".into();
-        }
+    let (level, of_field) = (evidence.levels[field as usize], weighing.model.field(field));
+    let label = of_field.label(level);
+    if level == 0 && records.iter().all(|at| weighing.value(*at, field).is_some()) {
+        return "not used: the model does not compare it, or blocks the value".into();
+    }
+    if evidence.swapped && level > 0 && is_swappable(field, weighing.model) {
+        return format!("{label}, crosswise");
+    }
+    let [left, right] = records;
+    let among = |from: usize, to: usize| {
+        let tokens = &weighing.identities[to].name_tokens;
+        weighing.value(from, field).is_some_and(|it| tokens.iter().any(|token| **token == *it))
+    };
+    if of_field.borrowed_level == Some(level) && (among(left, right) || among(right, left)) {
+        return "among the other's further names".into();
     }
     label
 }
 
-fn is_swappable(field: Field) -> bool {
-    crate::score::SWAPPABLE.iter().any(|(first, second)| [*first, *second].contains(&field))
-}
-
-/// A level in words.
-pub(super) fn level_label(field: Field, level: u8, model: &Model) -> String {
-    match usize::from(level).checked_sub(1) {
-        None => "missing".into(),
-        Some(index) => model.field(field).levels.get(index).cloned().unwrap_or_default(),
-    }
+fn is_swappable(field: Field, model: &Model) -> bool {
+    model.swaps.iter().any(|(first, second)| [*first, *second].contains(&field))
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::pair::{Sum, level_label};
+use super::pair::Sum;
 use super::weighing::Weighing;
 use super::{as_text, as_texts};
 use crate::cluster::Said;
@@ -28,7 +28,11 @@ pub struct Between {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GroupTerm {
     /// The field.
+    #[serde(skip)]
     pub field: Field,
+    /// Its name in the model.
+    #[serde(rename = "field")]
+    pub name: String,
     /// How many pairs of records have a value.
     pub pairs: u32,
     /// The records of the best pair.
@@ -63,6 +67,8 @@ pub struct Step {
     /// The group that joined it, by its lowest record.
     #[serde(serialize_with = "as_text")]
     pub joined: RecordKey,
+    /// Whether a judgement joined them, whatever they say.
+    pub judged: bool,
     /// What the two said, the group that stayed first.
     #[serde(flatten)]
     pub between: Between,
@@ -88,7 +94,7 @@ impl Between {
         let mut conflicts = Vec::new();
         for (i, j) in left.iter().flat_map(|i| right.iter().map(move |j| (*i, *j))) {
             let evidence = evidence(i, j);
-            if evidence.is_conflict() {
+            if evidence.is_conflict(weighing.model) {
                 conflicts.push([weighing.keys[i], weighing.keys[j]]);
             }
             for field in Field::ALL {
@@ -116,19 +122,21 @@ impl Between {
 impl GroupTerm {
     fn of(weighing: &Weighing<'_>, field: Field, said: Said, best: [usize; 2], level: u8) -> Self {
         let bits = said.bits(field, weighing.model);
-        let value = |at: usize| weighing.identities[at].value(field).unwrap_or_default().to_owned();
+        let of_field = weighing.model.field(field);
+        let value = |at: usize| weighing.value(at, field).unwrap_or_default().to_owned();
         Self {
             field,
+            name: of_field.name().to_owned(),
             pairs: said.pairs,
             best: best.map(|at| weighing.keys[at]),
             values: best.map(value),
             level,
-            label: level_label(field, level, weighing.model),
+            label: of_field.label(level),
             best_bits: said.max,
             mean_bits: said.sum / f64::from(said.pairs),
             best_share: Said::best_share(field, weighing.model),
             bits,
-            household_bits: weighing.model.field(field).household_evidence(bits),
+            household_bits: of_field.household_evidence(bits),
         }
     }
 }

@@ -34,7 +34,10 @@ impl Display for Why {
         write_fields(f, &self.pair)?;
         waterfall(f, &pair_rows(&self.pair), &self.pair.sum)?;
         if self.pair.is_conflict {
-            writeln!(f, "birth date, gender and given name all differ: never one person")?;
+            writeln!(
+                f,
+                "they exclude each other under the model: nothing else makes them one person"
+            )?;
         }
         writeln!(f)?;
         write_keys(f, &self.keys)?;
@@ -47,11 +50,12 @@ impl Why {
         let Some((last, before)) = self.steps.split_last() else { return Ok(()) };
         writeln!(f)?;
         let merges = self.merges;
+        let by = if last.judged { " by judgement" } else { "" };
         if last.between.sizes == [1, 1] {
-            return write!(f, "merged directly, in step {} of {merges}", last.number);
+            return write!(f, "merged directly{by}, in step {} of {merges}", last.number);
         }
         let [kept, joined] = last.between.sizes.map(records);
-        writeln!(f, "joined in step {} of {merges}, {kept} and {joined}:", last.number)?;
+        writeln!(f, "joined{by} in step {} of {merges}, {kept} and {joined}:", last.number)?;
         if !before.is_empty() {
             let hidden = before.len().saturating_sub(PATH_STEPS);
             for step in &before[hidden..] {
@@ -86,13 +90,18 @@ impl Display for WhyNot {
             )?,
             Verdict::Conflict => writeln!(
                 f,
-                "birth date, gender and given name of two of their records all differ, which no \
-                 other evidence outweighs (together they weigh {weight})"
+                "two of their records exclude each other under the model, which nothing outweighs \
+                 (together they weigh {weight})"
             )?,
             Verdict::NeverCompared => writeln!(
                 f,
                 "together they would weigh {weight}, enough to merge, but they are in \
                  different components: no candidate pair links them"
+            )?,
+            Verdict::JudgedApart => writeln!(
+                f,
+                "they were judged to be apart, which no evidence overrules (together they weigh \
+                 {weight})"
             )?,
             Verdict::ComponentSplit | Verdict::Together => writeln!(
                 f,
@@ -145,8 +154,9 @@ impl Display for How {
             let (a, b) = (number(step.kept), number(step.joined));
             writeln!(
                 f,
-                "\nstep {}: group {a} ({kept}) and group {b} ({joined}) merge at {}",
+                "\nstep {}: group {a} ({kept}) and group {b} ({joined}) merge {} {}",
                 step.number,
+                if step.judged { "by judgement, at" } else { "at" },
                 signed(step.between.sum.weight_bits)
             )?;
             waterfall(f, &group_rows(&step.between), &step.between.sum)?;
@@ -184,12 +194,8 @@ fn record_line(record: &RecordView) -> String {
 }
 
 fn values_line(record: &RecordView) -> String {
-    let value =
-        |(field, value): &(crate::record::Field, Box<str>)| format!("{} {value}", field.name());
-    let mut values: Vec<String> = record.identity.values.iter().map(value).collect();
-    if !record.identity.name_tokens.is_empty() {
-        values.push(format!("further names {}", record.identity.name_tokens.join(" ")));
-    }
+    let value = |(name, value): &(String, String)| format!("{name} {value}");
+    let values: Vec<String> = record.values.iter().map(value).collect();
     if values.is_empty() { "nothing to match by".into() } else { values.join(", ") }
 }
 
@@ -222,7 +228,7 @@ fn write_fields(f: &mut Formatter<'_>, pair: &Pair) -> fmt::Result {
     )?;
     for term in &pair.fields {
         let (left, right) = (value(&term.left), value(&term.right));
-        writeln!(f, "  {:<14} {left} {right} {}", term.field.name(), agreement(term))?;
+        writeln!(f, "  {:<14} {left} {right} {}", term.name, agreement(term))?;
     }
     writeln!(f)
 }
@@ -262,7 +268,7 @@ fn write_between(f: &mut Formatter<'_>, between: &Between) -> fmt::Result {
         writeln!(
             f,
             "  {:<14} {a} {b} {:>5} {:>8} {:>8}  {}",
-            term.field.name(),
+            term.name,
             term.pairs,
             signed(term.best_bits),
             signed(term.mean_bits),
@@ -276,8 +282,7 @@ fn step_line(step: &Step) -> String {
     let [kept, joined] = step.between.sizes.map(records);
     let mut terms: Vec<_> = step.between.fields.iter().filter(|term| term.bits > 0.0).collect();
     terms.sort_by(|a, b| b.bits.total_cmp(&a.bits));
-    let strongest =
-        terms.iter().take(3).map(|term| format!("{} {:+.1}", term.field.name(), term.bits));
+    let strongest = terms.iter().take(3).map(|term| format!("{} {:+.1}", term.name, term.bits));
     format!(
         "step {}: {kept} of {} and {joined} of {} at {}: {}",
         step.number,
@@ -329,12 +334,12 @@ type Row<'a> = (&'a str, f64, f64);
 
 fn pair_rows(pair: &Pair) -> Vec<Row<'_>> {
     let spoken = pair.fields.iter().filter(|term| term.level > 0 || term.bits != 0.0);
-    spoken.map(|term| (term.field.name(), term.bits, term.household_bits)).collect()
+    spoken.map(|term| (&*term.name, term.bits, term.household_bits)).collect()
 }
 
 fn group_rows(between: &Between) -> Vec<Row<'_>> {
     let terms = between.fields.iter();
-    terms.map(|term| (term.field.name(), term.bits, term.household_bits)).collect()
+    terms.map(|term| (&*term.name, term.bits, term.household_bits)).collect()
 }
 
 /// Writes how terms add up: each bar begins where the one before ended, `|` is zero.

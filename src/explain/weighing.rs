@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::pair::Pair;
 use super::step::{Between, Step};
-use crate::cluster::{Merge, agglomerate};
+use crate::cluster::{By, Constraints, Merge, agglomerate};
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
@@ -19,6 +19,7 @@ pub struct Weighing<'a> {
     features: Vec<Features>,
     terms: Terms,
     people: FxHashMap<(Field, Symbol), f64>,
+    constraints: Constraints,
 }
 
 impl<'a> Weighing<'a> {
@@ -34,7 +35,7 @@ impl<'a> Weighing<'a> {
         let mut terms = Terms::default();
         let (keys, identities): (Vec<RecordKey>, Vec<Identity>) = records.into_iter().unzip();
         let features: Vec<Features> =
-            identities.iter().map(|identity| terms.features(identity, &model.email)).collect();
+            identities.iter().map(|identity| terms.features(identity, model)).collect();
         let mut carriers: BTreeMap<(Field, Symbol), u32> = BTreeMap::new();
         for field in Field::ALL.into_iter().filter(|field| model.field(*field).sharing.is_some()) {
             for symbol in features.iter().map(|f| f.symbol(field)).filter(|symbol| *symbol != 0) {
@@ -45,7 +46,26 @@ impl<'a> Weighing<'a> {
         for ((field, symbol), _) in carriers.into_iter().filter(|(_, carriers)| *carriers > 1) {
             known.insert((field, symbol), people(field, terms.text(symbol))?);
         }
-        Ok(Self { model, keys, identities, features, terms, people: known })
+        let constraints = Constraints::NONE;
+        Ok(Self { model, keys, identities, features, terms, people: known, constraints })
+    }
+
+    /// The same records, of which something was judged, by their places.
+    #[must_use]
+    pub fn judged(self, constraints: Constraints) -> Self {
+        Self { constraints, ..self }
+    }
+
+    /// Whether any record of the one group was judged apart from any of the other.
+    pub fn judged_apart(&self, left: &[usize], right: &[usize]) -> bool {
+        let across = |a: &usize, b: &usize| left.contains(a) && right.contains(b);
+        self.constraints.apart.iter().any(|(a, b)| across(a, b) || across(b, a))
+    }
+
+    /// The value that is compared, or that would be where the model did not keep it out.
+    pub(super) fn value(&self, record: usize, field: Field) -> Option<&str> {
+        let heard = self.terms.value(&self.features[record], field);
+        heard.or_else(|| self.identities[record].value(field))
     }
 
     /// How many records there are.
@@ -71,8 +91,7 @@ impl<'a> Weighing<'a> {
             self.people.get(&(field, symbol)).copied().unwrap_or(1.0)
         };
         let evidence = self.evidence(left, right);
-        let (a, b) = (&self.identities[left], &self.identities[right]);
-        Pair::of(a, b, &evidence, self.model, people)
+        Pair::of(self, [left, right], &evidence, people)
     }
 
     /// What two groups of the records say together.
@@ -116,11 +135,11 @@ impl<'a> Weighing<'a> {
 
     fn step(&self, number: usize, merge: Merge, between: Between) -> Step {
         let (kept, joined) = (self.keys[merge.kept], self.keys[merge.joined]);
-        Step { number, kept, joined, between }
+        Step { number, kept, joined, judged: merge.by == By::Judgement, between }
     }
 
     fn merges(&self, all: &AllEvidence) -> Vec<Merge> {
-        agglomerate(self.len(), self.model, |i, j| all.of(i, j))
+        agglomerate(self.len(), self.model, &self.constraints, |i, j| all.of(i, j))
     }
 
     fn all_evidence(&self) -> AllEvidence {

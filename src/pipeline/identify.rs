@@ -12,9 +12,9 @@ use super::registry::{Node, Registry};
 use crate::cluster::{self, Former, Origin};
 use crate::error::Result;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
-use crate::record::{DeadLetter, Event, Identity, IdentityId, RecordKey};
+use crate::record::{DeadLetter, Event, Identity, IdentityId, Judgement, RecordKey};
 use crate::resolve::{Insert, Outcome, Resolver, Work};
-use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, RecordRow, Status, Store};
+use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, RecordRow, Status, Store, View};
 
 /// A micro-batch on its way to a commit.
 pub(super) struct Draft {
@@ -25,6 +25,8 @@ pub(super) struct Draft {
     /// Identities that lost a node, or whose facts changed.
     touched: BTreeSet<IdentityId>,
     facts: BTreeMap<NodeId, Facts>,
+    /// Why identities change.
+    cause: &'static str,
 }
 
 /// Turns prepared messages into a commit, and brings registry and index up to date with it.
@@ -37,14 +39,7 @@ pub(super) fn draft(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Result<Draft> {
-    let mut draft = Draft {
-        commit: Commit { counters, ..Commit::default() },
-        work: Work::default(),
-        inserted: BTreeMap::new(),
-        removed: Vec::new(),
-        touched: BTreeSet::new(),
-        facts: BTreeMap::new(),
-    };
+    let mut draft = Draft::new(counters, "records");
     draft.commit.counters.read += prepared.len() as u64;
     for prepared in draft.sift(prepared, store)? {
         draft.take(prepared, registry);
@@ -59,7 +54,36 @@ pub(super) fn draft(
     Ok(draft)
 }
 
+/// Turns judgements into a commit, and brings registry and index up to date with it.
+pub(super) fn draft_judged(
+    judgements: Vec<Judgement>,
+    view: &View,
+    registry: &mut Registry,
+    resolver: &mut Resolver,
+) -> Draft {
+    let mut draft = Draft::new(view.counters(), "judgement");
+    draft.commit.max_event_time = view.max_event_time();
+    let verdicts: Vec<_> = judgements.iter().map(|it| (it.pair, it.verdict)).collect();
+    let outcome = resolver.judge(&verdicts);
+    draft.commit.judgements = judgements;
+    draft.work = outcome.work;
+    draft.identify(outcome, registry, view.sequence() + 1);
+    draft
+}
+
 impl Draft {
+    fn new(counters: Counters, cause: &'static str) -> Self {
+        Self {
+            commit: Commit { counters, ..Commit::default() },
+            work: Work::default(),
+            inserted: BTreeMap::new(),
+            removed: Vec::new(),
+            touched: BTreeSet::new(),
+            facts: BTreeMap::new(),
+            cause,
+        }
+    }
+
     /// Puts dead letters and known events aside.
     fn sift(
         &mut self,
@@ -274,7 +298,7 @@ impl Draft {
             kind,
             identity,
             other,
-            cause: "records".into(),
+            cause: self.cause.into(),
             epoch: sequence,
             occurred_at: self.commit.max_event_time,
         });

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::cluster::Constraints;
 use crate::config::Plan;
 use crate::error::{Error, Result};
-use crate::explain::{How, Link, RecordView, Weighing, Why, WhyNot, meetings};
-use crate::record::{EventKey, Field, IdentityId, RecordKey};
+use crate::explain::{How, Link, RecordView, Weighing, Why, WhyNot, meetings, named_values};
+use crate::record::{EventKey, Field, IdentityId, RecordKey, Verdict};
 use crate::score::Model;
 use crate::sink::CommitInfo;
 use crate::source::Text;
@@ -141,6 +142,11 @@ impl Inspection {
         }
     }
 
+    /// The key of a record.
+    pub(super) fn key(&self, node: NodeId) -> Result<RecordKey> {
+        self.reader.record(node)?.map(|row| row.key).ok_or_else(incomplete)
+    }
+
     /// Why two records belong together, or not.
     pub fn why(&self, left: NodeId, right: NodeId) -> Result<Why> {
         let identity = self.reader.identity_of(left)?;
@@ -158,7 +164,7 @@ impl Inspection {
         };
         let records = [asked.views[a].clone(), asked.views[b].clone()];
         let is_capped = |key| self.reader.is_capped(key);
-        let keys = meetings(&records[0].identity, &records[1].identity, is_capped)?;
+        let keys = meetings(&records[0].identity, &records[1].identity, &self.model, is_capped)?;
         Ok(Why { together, pair: weighing.pair(a, b), keys, steps, merges, records })
     }
 
@@ -177,13 +183,15 @@ impl Inspection {
             nodes.iter().map(|node| asked.at(*node)).collect()
         };
         let weighing = self.weigh(&asked)?;
-        let between = weighing.between(&places(&of_left)?, &places(&of_right)?);
+        let (on_left, on_right) = (places(&of_left)?, places(&of_right)?);
+        let between = weighing.between(&on_left, &on_right);
+        let judged_apart = weighing.judged_apart(&on_left, &on_right);
         let links = self.links(&asked, &of_left, &of_right)?;
         let (a, b) = (asked.at(left)?, asked.at(right)?);
         let records = [asked.views[a].clone(), asked.views[b].clone()];
         let is_capped = |key| self.reader.is_capped(key);
-        let keys = meetings(&records[0].identity, &records[1].identity, is_capped)?;
-        Ok(WhyNot::of(records, (weighing.pair(a, b), keys), between, &links))
+        let keys = meetings(&records[0].identity, &records[1].identity, &self.model, is_capped)?;
+        Ok(WhyNot::of(records, (weighing.pair(a, b), keys), between, &links, judged_apart))
     }
 
     /// How an identity came together.
@@ -236,6 +244,7 @@ impl Inspection {
                 record: row.key,
                 source: row.source,
                 record_id: row.record_id,
+                values: named_values(&row.identity, &self.model),
                 identity: row.identity,
                 belongs_to: self.reader.identity_of(node)?,
             });
@@ -246,7 +255,30 @@ impl Inspection {
     fn weigh(&self, asked: &Asked) -> Result<Weighing<'_>> {
         let records = asked.views.iter().map(|view| (view.record, view.identity.clone()));
         let people = |field: Field, value: &str| self.reader.people(field, value);
-        Weighing::new(&self.model, records.collect(), people)
+        let weighing = Weighing::new(&self.model, records.collect(), people)?;
+        Ok(weighing.judged(self.constraints(asked)?))
+    }
+
+    /// What was judged of the records.
+    fn constraints(&self, asked: &Asked) -> Result<Constraints> {
+        let mut constraints = Constraints::NONE;
+        if !self.reader.has_judgements()? {
+            return Ok(constraints);
+        }
+        for (i, view) in asked.views.iter().enumerate() {
+            for judgement in self.reader.judgements(&view.record)? {
+                let [_, upper] = judgement.pair.keys();
+                let Ok(j) = asked.views.binary_search_by_key(&upper, |view| view.record) else {
+                    continue;
+                };
+                match judgement.verdict {
+                    Verdict::Together => constraints.together.push((i, j)),
+                    Verdict::Apart => constraints.apart.push((i, j)),
+                    Verdict::Withdrawn => {}
+                }
+            }
+        }
+        Ok(constraints)
     }
 }
 

@@ -8,20 +8,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::usage::{Counts, shared_identifiers};
 use super::{Insert, chains_of};
 use crate::block::Chain;
-use crate::cluster::{agglomerate, groups, split};
-use crate::record::{Field, RecordKey};
+use crate::cluster::{Constraints, JUDGED_BITS, agglomerate, groups, split};
+use crate::record::{Field, Pair, RecordKey, Verdict};
 use crate::score::{Features, Model, Symbol, Terms, compare};
 
-/// The partition of a set of records under a model.
+/// The partition of a set of records under a model, where nothing was judged.
 pub fn partition(model: &Model, records: &[Insert]) -> BTreeSet<BTreeSet<RecordKey>> {
+    partition_judged(model, records, &BTreeMap::new())
+}
+
+/// The partition of a set of records under a model and judgements, of whatever records.
+pub fn partition_judged(
+    model: &Model,
+    records: &[Insert],
+    judgements: &BTreeMap<Pair, Verdict>,
+) -> BTreeSet<BTreeSet<RecordKey>> {
     let mut records: Vec<&Insert> = records.iter().collect();
     records.sort_unstable_by_key(|record| record.key);
     let mut terms = Terms::default();
     let features: Vec<Features> =
-        records.iter().map(|record| terms.features(&record.identity, &model.email)).collect();
+        records.iter().map(|record| terms.features(&record.identity, model)).collect();
     let people = people(model, &features, &terms);
     let chains: Vec<Vec<Chain>> =
-        records.iter().map(|record| chains_of(&record.identity)).collect();
+        records.iter().map(|record| chains_of(&record.identity, model)).collect();
     let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
     for key in chains.iter().flatten().flat_map(|chain| chain.keys()) {
         *sizes.entry(*key).or_default() += 1;
@@ -30,6 +39,7 @@ pub fn partition(model: &Model, records: &[Insert]) -> BTreeSet<BTreeSet<RecordK
         let people = |field, symbol| people.get(&(field, symbol)).copied().unwrap_or(1.0);
         compare(&features[i], &features[j], &terms, model, people)
     };
+    let narrow = |at: usize| u32::try_from(at).expect("few");
     let mut edges = Vec::new();
     for i in 0..records.len() {
         for j in i + 1..records.len() {
@@ -37,23 +47,46 @@ pub fn partition(model: &Model, records: &[Insert]) -> BTreeSet<BTreeSet<RecordK
             let weight = evidence(i, j).weight(model) as f32;
             let meet = meet(&chains[i], &chains[j], &sizes, model.parameters.block_cap);
             if meet && f64::from(weight) >= model.parameters.edge_bits {
-                edges.push((
-                    u32::try_from(i).expect("few"),
-                    u32::try_from(j).expect("few"),
-                    weight,
-                ));
+                edges.push((narrow(i), narrow(j), weight));
             }
         }
     }
+    let judged = constraints(&records, judgements);
+    edges.extend(judged.together.iter().map(|(i, j)| (narrow(*i), narrow(*j), JUDGED_BITS)));
     let mut partition = BTreeSet::new();
     for part in components(records.len(), &edges, model) {
         let pair = |i: usize, j: usize| evidence(part[i] as usize, part[j] as usize);
-        let merges = agglomerate(part.len(), model, pair);
+        let merges = agglomerate(part.len(), model, &within(&judged, &part), pair);
         let key = |at: usize| records[part[at] as usize].key;
         let named = |group: Vec<usize>| group.into_iter().map(key).collect();
         partition.extend(groups(part.len(), &merges).into_iter().map(named));
     }
     partition
+}
+
+/// The judgements of which both records are there.
+fn constraints(records: &[&Insert], judgements: &BTreeMap<Pair, Verdict>) -> Constraints {
+    let mut constraints = Constraints::NONE;
+    for (pair, verdict) in judgements {
+        let place = |key: &RecordKey| records.iter().position(|record| record.key == *key);
+        if let [Some(i), Some(j)] = pair.keys().each_ref().map(place) {
+            match verdict {
+                Verdict::Together => constraints.together.push((i, j)),
+                Verdict::Apart => constraints.apart.push((i, j)),
+                Verdict::Withdrawn => {}
+            }
+        }
+    }
+    constraints
+}
+
+/// The judgements within one part.
+fn within(judged: &Constraints, part: &[u32]) -> Constraints {
+    let place = |at: usize| part.iter().position(|node| *node as usize == at);
+    let inside = |pairs: &[(usize, usize)]| {
+        pairs.iter().filter_map(|(i, j)| Some((place(*i)?, place(*j)?))).collect()
+    };
+    Constraints { together: inside(&judged.together), apart: inside(&judged.apart) }
 }
 
 /// The parts that are decided on their own: components, and those over the cap split.

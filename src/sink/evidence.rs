@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int32Array, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch};
 
 use super::rows::{batch, hex, longs, optional_longs, optional_texts, texts};
 use super::tables;
@@ -30,7 +30,8 @@ pub fn match_evidence(rows: &[EvidenceRow], epoch: u64) -> Result<RecordBatch> {
             hex(all().map(|row| &row.joined.0[..])),
             longs(all().map(|row| row.sizes[0])),
             longs(all().map(|row| row.sizes[1])),
-            texts(all().map(|row| row.term)),
+            Arc::new(BooleanArray::from_iter(all().map(|row| Some(row.judged)))),
+            texts(all().map(|row| &*row.term)),
             Arc::new(Int32Array::from_iter(level)),
             optional_texts(fields().map(|field| field.map(|field| &*field.label))),
             Arc::new(Float64Array::from_iter_values(all().map(|row| row.bits))),

@@ -190,6 +190,7 @@ pub static MATCH_EVIDENCE: TableSpec = TableSpec {
         column("joined_record_key", Text, "The group that joined it, by its lowest record."),
         column("kept_records", Long, "How many records the group that stayed had."),
         column("joined_records", Long, "How many records the group that joined it had."),
+        column("judged", Boolean, "Whether a judgement made the merge, whatever the terms say."),
         column("term", Text, "prior, a field, or household: what household mates take off.").few(),
         column("level", Integer, "The agreement of the best pair of records; 1 is the best.")
             .or_null()

@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::keyspace::{Outbox, Space, Writes, fact_key, outbox_key, position_key, shared_key};
+use super::keyspace::{
+    Outbox, Space, Writes, fact_key, judgement_key, outbox_key, position_key, shared_key,
+};
 use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, encode,
     encode_chunks,
 };
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
-use crate::record::{DeadLetter, EventKey, Field, IdentityId, Micros, RecordKey};
+use crate::record::{DeadLetter, EventKey, Field, IdentityId, Judgement, Micros, RecordKey};
 
 /// The facts of one micro-batch, written as one atomic batch.
 ///
@@ -39,6 +41,8 @@ pub struct Commit {
     pub capped: Vec<(u64, bool)>,
     /// Events that are known from now on, with their node.
     pub events: Vec<(EventKey, NodeId)>,
+    /// What was judged, withdrawals too; each takes the place of what was judged of its pair before.
+    pub judgements: Vec<Judgement>,
     /// Outbox: rows for `interactions`.
     pub interactions: Vec<Interaction>,
     /// Outbox: messages that could not be used.
@@ -103,6 +107,10 @@ impl Commit {
         for ((source, partition), next) in &self.positions {
             let key = position_key(source, partition);
             writes.put(Space::Meta, key, encode(&(source, partition, next))?);
+        }
+        for judgement in &self.judgements {
+            let key = judgement_key(&judgement.pair);
+            writes.put(Space::Judgements, key, encode(judgement)?);
         }
         for (node, facts) in self.facts_by_node(&removed) {
             writes.put(Space::Facts, fact_key(node, sequence), encode(&facts)?);

@@ -13,7 +13,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, Slice};
 
 use super::row::NodeId;
 use crate::error::{Error, Kind, Result};
-use crate::record::{Field, IdentityId};
+use crate::record::{Field, IdentityId, Pair};
 
 /// The keyspaces, by what their rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,10 +42,12 @@ pub(super) enum Space {
     Shared,
     /// Blocking key → nothing, of each block that is over its cap.
     Capped,
+    /// Pair of records → what was judged of it last.
+    Judgements,
 }
 
 impl Space {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Meta,
         Self::Records,
         Self::Edges,
@@ -58,6 +60,7 @@ impl Space {
         Self::Clusters,
         Self::Shared,
         Self::Capped,
+        Self::Judgements,
     ];
 
     /// The name on disk and in errors.
@@ -75,6 +78,7 @@ impl Space {
             Self::Clusters => "clusters",
             Self::Shared => "shared",
             Self::Capped => "capped",
+            Self::Judgements => "judgements",
         }
     }
 
@@ -88,7 +92,7 @@ impl Space {
             Self::Events => options
                 .filter_policy(bloom(14.0))
                 .filter_block_pinning_policy(PinningPolicy::all(true)),
-            Self::Facts | Self::Meta | Self::Shared | Self::Capped => options,
+            Self::Facts | Self::Meta | Self::Shared | Self::Capped | Self::Judgements => options,
             Self::Nodes | Self::Clusters => options.expect_point_read_hits(true),
             Self::Records | Self::Edges | Self::Members | Self::Identities | Self::Outbox => {
                 options
@@ -103,7 +107,7 @@ impl Space {
             Self::Records | Self::Facts | Self::Events | Self::Outbox => 16 << 20,
             Self::Edges | Self::Members | Self::Identities | Self::Meta => 8 << 20,
             Self::Nodes | Self::Clusters => 8 << 20,
-            Self::Shared | Self::Capped => 1 << 20,
+            Self::Shared | Self::Capped | Self::Judgements => 1 << 20,
         }
     }
 }
@@ -177,6 +181,14 @@ pub(super) fn shared_key(field: Field, value: &str) -> [u8; 16] {
     hasher.update(value.as_bytes());
     let mut key = [0; 16];
     key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    key
+}
+
+pub(super) fn judgement_key(pair: &Pair) -> [u8; 32] {
+    let mut key = [0; 32];
+    let [lower, upper] = pair.keys();
+    key[..16].copy_from_slice(&lower.0);
+    key[16..].copy_from_slice(&upper.0);
     key
 }
 

@@ -16,7 +16,7 @@ use super::settled::Settled;
 use super::store::{Options, open_database};
 use super::view::read_cluster;
 use crate::error::{Error, Result};
-use crate::record::{EventKey, Field, IdentityId, Micros, RecordKey};
+use crate::record::{EventKey, Field, IdentityId, Judgement, Micros, RecordKey};
 
 /// A state that is open for questions, as of its last commit.
 pub struct Reader {
@@ -130,6 +130,17 @@ impl Reader {
     /// records tell.
     pub fn people(&self, field: Field, value: &str) -> Result<f64> {
         Ok(self.row(Space::Shared, &shared_key(field, value))?.unwrap_or(1.0))
+    }
+
+    /// Whether anything was ever judged.
+    pub fn has_judgements(&self) -> Result<bool> {
+        self.prefix(Space::Judgements, &[])?.next().transpose().map(|row| row.is_some())
+    }
+
+    /// What was judged last of the pairs whose lower record is `lower`, withdrawals too.
+    pub fn judgements(&self, lower: &RecordKey) -> Result<Vec<Judgement>> {
+        let rows = self.prefix(Space::Judgements, &lower.0)?;
+        rows.map(|row| decode("judgements", &row?.1)).collect()
     }
 
     /// Whether the block of a blocking key is over its cap.
