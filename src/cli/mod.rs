@@ -8,6 +8,8 @@ mod backfill;
 mod check;
 mod demo;
 mod evaluate;
+mod evidence;
+mod how;
 mod import_splink;
 mod judge;
 mod lookup;
@@ -17,6 +19,7 @@ mod review;
 mod run;
 mod train;
 mod why;
+mod why_not;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,6 +65,9 @@ enum Command {
     ImportSplink(import_splink::Arguments),
     Lookup(lookup::Arguments),
     Why(why::Arguments),
+    WhyNot(why_not::Arguments),
+    How(how::Arguments),
+    Evidence(evidence::Arguments),
     Review(review::Arguments),
     Judge(judge::Arguments),
 }
@@ -78,6 +84,9 @@ impl Command {
             Self::ImportSplink(arguments) => import_splink::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),
             Self::Why(arguments) => why::run(arguments),
+            Self::WhyNot(arguments) => why_not::run(arguments),
+            Self::How(arguments) => how::run(arguments),
+            Self::Evidence(arguments) => evidence::run(arguments),
             Self::Review(arguments) => review::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
         }
@@ -132,6 +141,11 @@ struct PipelineFile {
 impl PipelineFile {
     fn load(&self) -> Result<Plan> {
         config::load(&self.pipeline, &|name| std::env::var(name).ok())
+    }
+
+    /// For a command that reads no source.
+    fn load_without_sources(&self) -> Result<Plan> {
+        config::load_without_sources(&self.pipeline, &|name| std::env::var(name).ok())
     }
 }
 

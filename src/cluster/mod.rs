@@ -15,7 +15,7 @@ mod component;
 mod constraint;
 mod identity;
 
-pub use agglomerate::{Agglomeration, By, Merge, agglomerate, agglomerate_down_to, groups};
+pub use agglomerate::{Agglomeration, By, Merge, Said, agglomerate, agglomerate_down_to, groups};
 pub use component::{JUDGED_BITS, split};
 pub use constraint::Constraints;
 pub use identity::{Assignment, Former, Origin, assign};

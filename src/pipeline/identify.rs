@@ -47,6 +47,8 @@ pub(super) fn draft(
     let removed = std::mem::take(&mut draft.removed);
     let inserted = std::mem::take(&mut draft.inserted).into_values().collect();
     let outcome = resolver.apply(&removed, inserted);
+    let notes = resolver.take_notes();
+    (draft.commit.shared, draft.commit.capped) = (notes.shared, notes.capped);
     draft.work = outcome.work;
     draft.identify(outcome, registry, store.sequence() + 1);
     Ok(draft)

@@ -70,10 +70,12 @@ impl Job {
         let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
         let building = Stopwatch::start();
-        let (registry, resolver) = load_index(model, &view)?;
-        IndexBuilt { records: view.nodes(), duration: building.elapsed() }.emit();
+        let (registry, mut resolver) = load_index(model, &view)?;
         let positions = view.positions()?;
+        let records = view.nodes();
         drop(view);
+        let corrected = keep_notes(&mut store, &mut resolver)?;
+        IndexBuilt { records, corrected, duration: building.elapsed() }.emit();
         let publisher = Publisher::open(&plan.publish, &plan.name, &store)?;
         let mut job = Self {
             readers: Readers::new(&plan),
@@ -112,6 +114,8 @@ impl Job {
             progress(&Progress { publishing: true, ..self.progress() });
             self.publish_finally()?;
             intake.acknowledge(&self.positions);
+            // Where it cannot be settled, questions take longer; nothing else hangs on it.
+            self.store.settle()?;
             Ok(cause)
         });
         intake.stop();
@@ -387,6 +391,16 @@ pub(super) fn load_index(model: Model, view: &View) -> Result<(Registry, Resolve
     // What follows from them is in the state already.
     resolver.judge(&view.judgements().map(judgement).collect::<Result<Vec<_>>>()?);
     Ok((Registry::load(view)?, resolver))
+}
+
+/// Sees to it that the state says of all records together what the index found; returns how many
+/// rows it lacked or had wrong.
+fn keep_notes(store: &mut Store, resolver: &mut Resolver) -> Result<u64> {
+    let notes = resolver.take_notes();
+    let shared: Vec<_> = notes.shared.into_iter().filter(|(_, _, people)| *people > 1.0).collect();
+    let capped: Vec<_> =
+        notes.capped.into_iter().filter_map(|(key, is_over)| is_over.then_some(key)).collect();
+    store.set_derived(&shared, &capped)
 }
 
 fn load_resolver(model: Model, view: &View) -> Result<Resolver> {

@@ -26,6 +26,7 @@
 mod backoff;
 mod batch;
 mod check;
+mod evidence;
 mod gather;
 mod identify;
 mod intake;
@@ -45,11 +46,12 @@ mod testing;
 mod tests;
 
 pub use check::check;
+pub use evidence::write_evidence;
 pub use gather::{Gathered, gather};
 pub use job::{Given, Job, Judged, Standing};
 pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
 pub use ledger::{time, time_text};
-pub use query::{Inspection, RecordView, Why, inspect};
+pub use query::{Inspection, inspect};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use tables::{LookupKey, PublishedTables};

@@ -11,7 +11,7 @@ use crate::config::{OperatingPoint, Plan};
 use crate::error::{Context, Error, Kind, Result};
 use crate::score::Model;
 use crate::source::{self, Input, Positions};
-use crate::state::Store;
+use crate::state::{self, Store};
 
 /// About how many customers there are, where neither pipeline nor files say.
 const EXPECTED_CUSTOMERS: f64 = 100_000.0;
@@ -57,6 +57,11 @@ pub(super) fn frozen(plan: &Plan, store: &mut Store) -> Result<Model> {
     };
     // Always as it reads from its text, so that the first run and every later one weigh alike to the last bit.
     read(&text)
+}
+
+/// The model of a state, as it was frozen.
+pub(super) fn kept(frozen: state::Model) -> Result<Model> {
+    read(&String::from_utf8(frozen.bytes).context(Kind::Data, "read the model")?)
 }
 
 fn read(text: &str) -> Result<Model> {

@@ -154,6 +154,9 @@ impl StateOpened {
 pub struct IndexBuilt {
     /// How many records it holds.
     pub records: u64,
+    /// How many rows for explanations the state lacked or had wrong; none, unless another version
+    /// of the program wrote it.
+    pub corrected: u64,
     /// How long it took.
     pub duration: Duration,
 }
@@ -161,8 +164,8 @@ pub struct IndexBuilt {
 impl IndexBuilt {
     /// Logs it at `INFO`.
     pub fn emit(self) {
-        let Self { records, duration } = self;
-        info!(records, duration_ms = milliseconds(duration), "index built");
+        let Self { records, corrected, duration } = self;
+        info!(records, corrected, duration_ms = milliseconds(duration), "index built");
     }
 }
 

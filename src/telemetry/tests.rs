@@ -100,8 +100,11 @@ fn the_state() {
             "epoch": 2, "duration_ms": 1000}),
     );
     check(
-        || IndexBuilt { records: 3, duration: SECOND }.emit(),
-        json!({"level": "INFO", "message": "index built", "records": 3, "duration_ms": 1000}),
+        || IndexBuilt { records: 3, corrected: 0, duration: SECOND }.emit(),
+        json!({
+            "level": "INFO", "message": "index built", "records": 3, "corrected": 0,
+            "duration_ms": 1000,
+        }),
     );
     let taken = JudgementsTaken { sequence: 7, judgements: 3, changes: 1, duration: SECOND };
     check(
