@@ -15,6 +15,8 @@ pub mod oracle;
 mod usage;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
