@@ -26,6 +26,8 @@
 mod backoff;
 mod batch;
 mod check;
+#[cfg(test)]
+mod golden;
 mod identify;
 mod intake;
 mod job;

@@ -30,6 +30,9 @@ const HISTORIES: u64 = 250;
 struct History {
     block_cap: usize,
     component_cap: usize,
+    /// Where edges start and merges stop: the higher, the more components share an identifier.
+    edge_bits: f64,
+    threshold_bits: f64,
     steps: Vec<Step>,
 }
 
@@ -70,6 +73,7 @@ impl fmt::Display for Act {
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "block cap {}, component cap {}", self.block_cap, self.component_cap)?;
+        writeln!(f, "edges from {} bits, merges to {}", self.edge_bits, self.threshold_bits)?;
         for (number, step) in self.steps.iter().enumerate() {
             writeln!(f, "step {number}{}", if step.rebuilt { ", rebuilt before" } else { "" })?;
             step.acts.iter().try_for_each(|act| writeln!(f, "  {act}"))?;
@@ -92,6 +96,8 @@ impl World {
         let mut model = Model::default_with(50.0);
         model.parameters.block_cap = history.block_cap;
         model.parameters.component_cap = history.component_cap;
+        model.parameters.edge_bits = history.edge_bits;
+        model.parameters.threshold_bits = history.threshold_bits;
         Self {
             resolver: Resolver::new(model),
             set: BTreeMap::new(),
@@ -299,7 +305,7 @@ fn live(history: &History) -> Result<Tally, String> {
         world.check(&after).map_err(|fault| format!("after step {number}: {fault}"))?;
         before = after;
     }
-    // All at once, and rebuilt from nothing but the records' last edges, the set is the same.
+    // All at once, the set is the same.
     let all: Vec<Act> = world.set.values().map(|r| Act::Put(r.key, r.identity.clone())).collect();
     let mut once = World::new(history);
     once.change(&all, &mut Tally::default());
@@ -373,8 +379,8 @@ impl Chance {
     }
 }
 
-/// By field: in how many of a hundred records it is, and what it says. The beginning of each list is drawn from, more of
-/// it in some histories than in others.
+/// By field: in how many of a hundred records it is, about, and what it says. Each history draws from the beginning of
+/// each list, and is fond of some fields: one in which everybody has the same phone finds what no even mixture does.
 const WORDS: &[(Field, usize, &[&str])] = &[
     (Field::Given, 75, &["anna", "bob", "anne", "robert", "zoe", "carl", "dora", "smith"]),
     (Field::Surname, 75, &["smith", "smyth", "jones", "young", "zoe", "brown", "kent"]),
@@ -394,7 +400,8 @@ fn draw(seed: u64) -> History {
         .iter()
         .map(|(field, percent, words)| {
             let few = 1 + chance.below(words.len());
-            (*field, *percent, words[..few].to_vec())
+            let percent = percent * chance.pick(&[25, 100, 100, 220]) / 100;
+            (*field, percent, words[..few].to_vec())
         })
         .collect();
     let rows: Vec<RecordKey> =
@@ -402,6 +409,8 @@ fn draw(seed: u64) -> History {
     let mut history = History {
         block_cap: 3 + chance.below(4),
         component_cap: 3 + chance.below(6),
+        edge_bits: chance.pick(&[-3.0, -3.0, 0.0, 2.0]),
+        threshold_bits: chance.pick(&[-3.0, -1.0, 0.0, 1.0, 3.0]),
         steps: Vec::new(),
     };
     let mut present: BTreeMap<RecordKey, Identity> = BTreeMap::new();
