@@ -7,10 +7,12 @@
 mod backfill;
 mod check;
 mod demo;
+mod diff;
 mod evaluate;
 mod lookup;
 mod output;
 mod progress;
+mod rematch;
 mod run;
 mod why;
 
@@ -56,6 +58,8 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Lookup(lookup::Arguments),
     Why(why::Arguments),
+    Diff(diff::Arguments),
+    Rematch(rematch::Arguments),
 }
 
 impl Command {
@@ -68,6 +72,8 @@ impl Command {
             Self::Evaluate(arguments) => evaluate::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),
             Self::Why(arguments) => why::run(arguments),
+            Self::Diff(arguments) => diff::run(arguments),
+            Self::Rematch(arguments) => rematch::run(arguments),
         }
     }
 

@@ -7,12 +7,16 @@
 //! components and average linkage alike. The partition is a function of the component's set of records alone:
 //! records are ordered by their keys, and ties go to the lowest.
 //!
-//! [`assign`] then gives clusters durable identities.
+//! [`assign`] then gives clusters durable identities; [`Difference`] says what became of them.
 
 mod agglomerate;
 mod component;
+mod difference;
 mod identity;
 
 pub use agglomerate::{Merge, agglomerate, groups};
 pub use component::split;
+pub use difference::{
+    Difference, Flow, IdentityCounts, Membership, Move, PairCounts, RecordCounts, carry,
+};
 pub use identity::{Assignment, Former, Origin, assign};

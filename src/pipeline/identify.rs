@@ -25,7 +25,13 @@ pub(super) struct Draft {
     /// Identities that lost a node, or whose facts changed.
     touched: BTreeSet<IdentityId>,
     facts: BTreeMap<NodeId, Facts>,
+    /// Why identities change.
+    cause: &'static str,
 }
+
+/// Why identities change, as `identity_changes` says.
+const RECORDS: &str = "records";
+const MODEL: &str = "model";
 
 /// Turns prepared messages into a commit, and brings registry and index up to date with it.
 ///
@@ -37,14 +43,7 @@ pub(super) fn draft(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Result<Draft> {
-    let mut draft = Draft {
-        commit: Commit { counters, ..Commit::default() },
-        work: Work::default(),
-        inserted: BTreeMap::new(),
-        removed: Vec::new(),
-        touched: BTreeSet::new(),
-        facts: BTreeMap::new(),
-    };
+    let mut draft = Draft::new(RECORDS, counters);
     draft.commit.counters.read += prepared.len() as u64;
     for prepared in draft.sift(prepared, store)? {
         draft.take(prepared, registry);
@@ -57,7 +56,29 @@ pub(super) fn draft(
     Ok(draft)
 }
 
+/// Turns the clusters of all records under another model into a commit, and brings the registry up to date with it.
+/// Every id that goes on says so.
+pub(super) fn redraft(outcome: Outcome, store: &Store, registry: &mut Registry) -> Draft {
+    let mut draft = Draft::new(MODEL, store.counters());
+    draft.commit.max_event_time = store.view().max_event_time();
+    draft.work = outcome.work;
+    draft.identify(outcome, registry, store.sequence() + 1);
+    draft
+}
+
 impl Draft {
+    fn new(cause: &'static str, counters: Counters) -> Self {
+        Self {
+            commit: Commit { counters, ..Commit::default() },
+            work: Work::default(),
+            inserted: BTreeMap::new(),
+            removed: Vec::new(),
+            touched: BTreeSet::new(),
+            facts: BTreeMap::new(),
+            cause,
+        }
+    }
+
     /// Puts dead letters and known events aside.
     fn sift(
         &mut self,
@@ -205,7 +226,12 @@ impl Draft {
     /// Gives the clusters that were decided anew their identities.
     fn identify(&mut self, outcome: Outcome, registry: &mut Registry, sequence: u64) {
         let mut clusters = outcome.clusters;
-        clusters.retain(|cluster| !registry.is_unchanged(cluster));
+        for cluster in clusters.extract_if(.., |cluster| registry.is_unchanged(cluster)) {
+            let identity = registry.known(cluster[0]).identity;
+            if let Some(identity) = identity.filter(|_| self.carries()) {
+                self.change(ChangeKind::Carried, identity, None, sequence);
+            }
+        }
         let former = |node: &NodeId| {
             let node = registry.known(*node);
             Former { record: node.key, identity: node.identity }
@@ -240,6 +266,9 @@ impl Draft {
             self.change(ChangeKind::Merged, *ended, Some(id), sequence);
         }
         let (kind, other) = match assignment.origin {
+            Origin::Kept if self.carries() => {
+                return self.change(ChangeKind::Carried, id, None, sequence);
+            }
             Origin::Kept => return,
             Origin::Created => (ChangeKind::Created, None),
             Origin::SplitFrom(from) => (ChangeKind::Split, Some(from)),
@@ -261,6 +290,11 @@ impl Draft {
         }
     }
 
+    /// Whether ids are carried over to a partition that was made anew.
+    fn carries(&self) -> bool {
+        self.cause == MODEL
+    }
+
     fn change(
         &mut self,
         kind: ChangeKind,
@@ -272,7 +306,7 @@ impl Draft {
             kind,
             identity,
             other,
-            cause: "records".into(),
+            cause: self.cause.into(),
             epoch: sequence,
             occurred_at: self.commit.max_event_time,
         });

@@ -25,6 +25,7 @@
 
 mod backoff;
 mod batch;
+mod carry;
 mod check;
 #[cfg(test)]
 mod golden;
@@ -35,6 +36,7 @@ mod model;
 mod publish;
 mod query;
 mod registry;
+mod rematch;
 mod report;
 mod tables;
 #[cfg(test)]
@@ -45,5 +47,6 @@ mod tests;
 pub use check::check;
 pub use job::Job;
 pub use query::{Inspection, RecordView, Why, inspect};
+pub use rematch::{Rematched, preview, rematch};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use tables::{LookupKey, PublishedTables};

@@ -15,7 +15,8 @@ use crate::support::{folder, repository, text, wait_until};
 
 #[test]
 fn help_is_worth_reading() {
-    let commands = ["demo", "run", "backfill", "check", "evaluate", "lookup", "why"];
+    let commands =
+        ["demo", "run", "backfill", "check", "evaluate", "lookup", "why", "diff", "rematch"];
     let mut texts = onefold(&["--help"]).succeed().output;
     for command in commands {
         let help = onefold(&[command, "--help"]).succeed().output;

@@ -33,7 +33,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "clock config demo error evaluate normalise pipeline record score source state telemetry",
+        "clock cluster config demo error evaluate normalise pipeline record score source state \
+         telemetry",
     ),
 ];
 
