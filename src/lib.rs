@@ -31,6 +31,7 @@
 //! | [`score`] | how much does a pair speak for one person, in bits? |
 //! | [`cluster`] | which records are one person, and which identity do they keep? |
 //! | [`resolve`] | the three before, incremental: what does one change touch? |
+//! | [`train`] | what can be learnt of the records without labels? |
 //! | [`profile`] | what do the members of an identity say together? |
 //! | [`sink`] | how do rows become tables that any tool can read, each change exactly once? |
 //! | [`state`] | what must outlive a restart? |
@@ -44,7 +45,7 @@
 //! # Which way imports run
 //!
 //! Down, and never in a circle: `main` > `cli` > `pipeline` > `config`, `demo` > `source`, `sink`,
-//! `state` > `resolve` > `cluster` > `score`, `block` > `normalise`, `profile`, `evaluate`,
+//! `state` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
 //! `telemetry` > `record`, `clock`, `error`. The stages between `source` and `sink` name neither
 //! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
 //! counts, so they run anywhere. The table in `tests/it/tidy.rs` holds each module to what it may
@@ -117,3 +118,4 @@ pub mod sink;
 pub mod source;
 pub mod state;
 pub mod telemetry;
+pub mod train;

@@ -15,11 +15,6 @@ pub struct Components<'a> {
     pub values: [Option<&'a str>; Field::COUNT],
     /// How the surname sounds.
     pub surname_sound: Option<String>,
-    /// First three letters.
-    pub surname3: Option<&'a str>,
-    pub surname1: Option<&'a str>,
-    pub given3: Option<&'a str>,
-    pub given1: Option<&'a str>,
     pub year: Option<&'a str>,
     /// Month and day, the lesser first, so that swapped ones meet.
     pub month_day: Option<String>,
@@ -51,10 +46,6 @@ impl<'a> Components<'a> {
         Self {
             values,
             surname_sound: surname.map(sound),
-            surname3: surname.map(|name| beginning(name, 3)),
-            surname1: surname.map(|name| beginning(name, 1)),
-            given3: given.map(|name| beginning(name, 3)),
-            given1: given.map(|name| beginning(name, 1)),
             year: date.map(|date| &date[..4]),
             year_month_day: date
                 .zip(month_day.as_ref())
@@ -85,7 +76,8 @@ fn sound(name: &str) -> String {
     if coded.is_empty() { name.to_owned() } else { coded }
 }
 
-fn beginning(text: &str, length: usize) -> &str {
+/// The first `length` characters.
+pub(super) fn beginning(text: &str, length: usize) -> &str {
     text.char_indices().nth(length).map_or(text, |(at, _)| &text[..at])
 }
 

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::hash::Hasher;
 
 use rustc_hash::FxHashSet;
+use serde::{Deserialize, Serialize};
 
-use super::Components;
+use super::components::{Components, beginning};
+use super::part::Part;
 use crate::record::Field;
 
 /// A hashed blocking key.
@@ -17,7 +19,7 @@ pub const DEPTH: usize = 4;
 /// A key and its refinements, coarse to fine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// The rule's index in [`RULES`].
+    /// The rule's index among those that the chain was made under.
     pub rule: u8,
     keys: [Key; DEPTH],
     length: u8,
@@ -35,81 +37,101 @@ impl Chain {
     }
 }
 
-/// One part of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    Value(Field),
-    SurnameSound,
-    Surname1,
-    Surname3,
-    Given1,
-    Given3,
-    Year,
-    MonthDay,
-    YearMonthDay,
-    EmailLocal,
-    Street1,
-    Outward,
-    /// Each name token makes a key of its own.
-    AnyToken,
-    /// Each pair of name tokens makes a key of its own.
-    TokenPair,
-}
-
 /// A blocking rule: the parts of its key, and the parts that refine it when its block is over the cap.
-#[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the names are the parts' own")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rule {
-    pub name: &'static str,
-    pub key: &'static [Part],
-    pub refine: &'static [Part],
+    /// What explanations call it.
+    pub name: String,
+    /// A record that lacks one of these has no such key.
+    pub key: Vec<Part>,
+    /// At most three; what a record lacks of them is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refine: Vec<Part>,
 }
 
-macro_rules! rules {
-    ($($name:literal: [$($key:expr),+] / [$($refine:expr),*];)+) => {
-        /// Every blocking rule.
-        pub const RULES: &[Rule] = &{
-            use Part::*;
-            [$(Rule { name: $name, key: &[$($key),+], refine: &[$($refine),*] }),+]
-        };
+/// More rules would not fit a chain's number of its rule.
+pub const RULES_MAX: usize = 200;
+
+impl Rule {
+    /// What keeps it from being used, if anything does.
+    pub fn problem(&self) -> Option<String> {
+        let many = |part: &&Part| part.is_many();
+        if self.name.is_empty() {
+            return Some("it has no name".into());
+        }
+        if self.key.is_empty() {
+            return Some("its key has no part".into());
+        }
+        if let Some(part) = self.key[1..].iter().chain(&self.refine).find(many) {
+            return Some(format!("`{part}` can only be the first part of the key"));
+        }
+        (self.refine.len() >= DEPTH).then(|| format!("at most {} parts refine it", DEPTH - 1))
+    }
+
+    /// The fields that its key is made from, with repeats: what two records agree on that meet under it.
+    pub fn fields(&self) -> impl Iterator<Item = Field> + '_ {
+        self.key.iter().flat_map(|part| part.fields()).copied()
+    }
+}
+
+/// The built-in rules: name, key, refinements.
+const BUILT_IN: [(&str, &[Part], &[Part]); 23] = {
+    use Field as F;
+    use Part::*;
+    const GIVEN1: Part = Beginning(F::Given, 1);
+    const SURNAME1: Part = Beginning(F::Surname, 1);
+    const SURNAME3: Part = Beginning(F::Surname, 3);
+    [
+        ("email", &[Value(F::Email)], &[SurnameSound, GIVEN1]),
+        ("email local part", &[EmailLocal], &[SurnameSound, Year]),
+        ("phone", &[Value(F::Phone)], &[SurnameSound, GIVEN1]),
+        ("government id", &[Value(F::GovernmentId)], &[SurnameSound, GIVEN1]),
+        ("loyalty", &[Value(F::Loyalty)], &[SurnameSound, GIVEN1]),
+        ("cookie", &[Value(F::Cookie)], &[SurnameSound, GIVEN1]),
+        ("device", &[Value(F::Device)], &[SurnameSound, GIVEN1]),
+        ("card", &[Value(F::Card)], &[SurnameSound, GIVEN1]),
+        ("name and birth year", &[AnyToken, Year], &[MonthDay, SURNAME1, GIVEN1]),
+        ("name, month and day", &[AnyToken, MonthDay], &[Year, SURNAME1, GIVEN1]),
+        ("name and postcode", &[AnyToken, Value(F::Postcode)], &[GIVEN1, SURNAME1, Year]),
+        ("two names", &[TokenPair], &[Year, Outward, Value(F::City)]),
+        ("name and outward code", &[AnyToken, Outward], &[SURNAME1, GIVEN1, Year]),
+        ("name and city", &[AnyToken, Value(F::City)], &[GIVEN1, SURNAME1, Year]),
+        ("birth date", &[YearMonthDay], &[GIVEN1, SURNAME1, Outward]),
+        ("surname beginning, month and day", &[SURNAME3, MonthDay], &[GIVEN1, Year]),
+        (
+            "surname and given beginning",
+            &[SURNAME3, Beginning(F::Given, 3)],
+            &[Year, Outward, Value(F::City)],
+        ),
+        ("house and street", &[Value(F::House), Value(F::Street)], &[GIVEN1, SURNAME1]),
+        ("house and postcode", &[Value(F::House), Value(F::Postcode)], &[GIVEN1, SURNAME1]),
+        ("street and given initial", &[Street1, GIVEN1], &[Year, SURNAME1]),
+        ("street and surname initial", &[Street1, SURNAME1], &[Year, GIVEN1]),
+        ("postcode and birth year", &[Value(F::Postcode), Year], &[GIVEN1, SURNAME1]),
+        ("postcode, month and day", &[Value(F::Postcode), MonthDay], &[GIVEN1, SURNAME1]),
+    ]
+};
+
+/// The built-in rules.
+pub fn built_in() -> Vec<Rule> {
+    let rule = |(name, key, refine): (&str, &[Part], &[Part])| Rule {
+        name: name.into(),
+        key: key.into(),
+        refine: refine.into(),
     };
+    BUILT_IN.into_iter().map(rule).collect()
 }
 
-rules! {
-    "email": [Value(Field::Email)] / [SurnameSound, Given1];
-    "email local part": [EmailLocal] / [SurnameSound, Year];
-    "phone": [Value(Field::Phone)] / [SurnameSound, Given1];
-    "government id": [Value(Field::GovernmentId)] / [SurnameSound, Given1];
-    "loyalty": [Value(Field::Loyalty)] / [SurnameSound, Given1];
-    "cookie": [Value(Field::Cookie)] / [SurnameSound, Given1];
-    "device": [Value(Field::Device)] / [SurnameSound, Given1];
-    "card": [Value(Field::Card)] / [SurnameSound, Given1];
-    "name and birth year": [AnyToken, Year] / [MonthDay, Surname1, Given1];
-    "name, month and day": [AnyToken, MonthDay] / [Year, Surname1, Given1];
-    "name and postcode": [AnyToken, Value(Field::Postcode)] / [Given1, Surname1, Year];
-    "two names": [TokenPair] / [Year, Outward, Value(Field::City)];
-    "name and outward code": [AnyToken, Outward] / [Surname1, Given1, Year];
-    "name and city": [AnyToken, Value(Field::City)] / [Given1, Surname1, Year];
-    "birth date": [YearMonthDay] / [Given1, Surname1, Outward];
-    "surname beginning, month and day": [Surname3, MonthDay] / [Given1, Year];
-    "surname and given beginning": [Surname3, Given3] / [Year, Outward, Value(Field::City)];
-    "house and street": [Value(Field::House), Value(Field::Street)] / [Given1, Surname1];
-    "house and postcode": [Value(Field::House), Value(Field::Postcode)] / [Given1, Surname1];
-    "street and given initial": [Street1, Given1] / [Year, Surname1];
-    "street and surname initial": [Street1, Surname1] / [Year, Given1];
-    "postcode and birth year": [Value(Field::Postcode), Year] / [Given1, Surname1];
-    "postcode, month and day": [Value(Field::Postcode), MonthDay] / [Given1, Surname1];
-}
-
-/// The key chains of a record, without repeats. What a refinement lacks is an empty part.
-pub fn chains(components: &Components<'_>) -> Vec<Chain> {
+/// The key chains of a record under rules, without repeats. What a refinement lacks is an empty part.
+pub fn chains(components: &Components<'_>, rules: &[Rule]) -> Vec<Chain> {
     let mut chains = Vec::new();
     let mut seen = FxHashSet::default();
-    for (index, rule) in RULES.iter().enumerate() {
+    for (index, rule) in rules.iter().enumerate() {
         for base in bases(rule, components) {
             let mut hasher = Fingerprint::new(index, &base);
             let mut keys = [hasher.key(); DEPTH];
-            for (key, part) in keys[1..].iter_mut().zip(rule.refine) {
+            for (key, part) in keys[1..].iter_mut().zip(&rule.refine) {
                 hasher.add(single(*part, components).unwrap_or_default());
                 *key = hasher.key();
             }
@@ -142,10 +164,9 @@ fn single<'a>(part: Part, components: &'a Components<'_>) -> Option<&'a str> {
     match part {
         Part::Value(field) => components.values[field as usize],
         Part::SurnameSound => components.surname_sound.as_deref(),
-        Part::Surname1 => components.surname1,
-        Part::Surname3 => components.surname3,
-        Part::Given1 => components.given1,
-        Part::Given3 => components.given3,
+        Part::Beginning(field, length) => {
+            components.values[field as usize].map(|value| beginning(value, length.into()))
+        }
         Part::Year => components.year,
         Part::MonthDay => components.month_day.as_deref(),
         Part::YearMonthDay => components.year_month_day.as_deref(),

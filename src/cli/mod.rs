@@ -9,11 +9,14 @@ mod check;
 mod demo;
 mod diff;
 mod evaluate;
+mod judge;
 mod lookup;
 mod output;
 mod progress;
 mod rematch;
+mod review;
 mod run;
+mod train;
 mod why;
 
 use std::path::PathBuf;
@@ -53,6 +56,7 @@ enum LogFormat {
 enum Command {
     Demo(demo::Arguments),
     Run(run::Arguments),
+    Train(train::Arguments),
     Backfill(backfill::Arguments),
     Check(check::Arguments),
     Evaluate(evaluate::Arguments),
@@ -60,6 +64,8 @@ enum Command {
     Why(why::Arguments),
     Diff(diff::Arguments),
     Rematch(rematch::Arguments),
+    Review(review::Arguments),
+    Judge(judge::Arguments),
 }
 
 impl Command {
@@ -67,6 +73,7 @@ impl Command {
         match self {
             Self::Demo(arguments) => demo::run(arguments),
             Self::Run(arguments) => run::run(arguments),
+            Self::Train(arguments) => train::run(arguments),
             Self::Backfill(arguments) => backfill::run(arguments),
             Self::Check(arguments) => check::run(arguments),
             Self::Evaluate(arguments) => evaluate::run(arguments),
@@ -74,6 +81,8 @@ impl Command {
             Self::Why(arguments) => why::run(arguments),
             Self::Diff(arguments) => diff::run(arguments),
             Self::Rematch(arguments) => rematch::run(arguments),
+            Self::Review(arguments) => review::run(arguments),
+            Self::Judge(arguments) => judge::run(arguments),
         }
     }
 

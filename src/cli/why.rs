@@ -6,7 +6,7 @@ use super::{PipelineFile, output};
 use crate::error::Result;
 use crate::pipeline::{Why, inspect};
 use crate::record::Field;
-use crate::score::{Model, comparison};
+use crate::score::Model;
 
 /// Explain why two records belong together, or do not: the evidence in bits, field by field.
 ///
@@ -64,8 +64,11 @@ fn explanation(why: &Why, model: &Model) -> String {
         let bits = why.evidence.bits[field as usize];
         evidence_bits += bits;
         let (a, b) = (a.unwrap_or("–"), b.unwrap_or("–"));
-        let label = level_label(why, field);
-        lines.push(format!("{:<14} {a:<26} {b:<26} {bits:>+7.2}  {label}", field.name()));
+        let label = level_label(why, model, field);
+        lines.push(format!(
+            "{:<14} {a:<26} {b:<26} {bits:>+7.2}  {label}",
+            model.field(field).name()
+        ));
     }
     lines.push(String::new());
     lines.push(format!("{:>+8.2}  evidence of the fields", evidence_bits));
@@ -88,12 +91,14 @@ fn explanation(why: &Why, model: &Model) -> String {
     lines.join("\n")
 }
 
-fn level_label(why: &Why, field: Field) -> String {
-    let level = usize::from(why.evidence.levels[field as usize]);
-    let Some(index) = level.checked_sub(1) else { return "missing: says nothing".into() };
-    let mut label = comparison(field)[index].label();
+fn level_label(why: &Why, model: &Model, field: Field) -> String {
+    let level = why.evidence.levels[field as usize];
+    if level == 0 {
+        return "missing: says nothing".into();
+    }
+    let mut label = model.field(field).label(level);
     let people = why.people.iter().find(|(of, _)| *of == field).map(|(_, people)| *people);
-    if let Some(people @ 2.0..) = people.filter(|_| field.is_identifier()) {
+    if let Some(people @ 2.0..) = people.filter(|_| model.is_identifier(field)) {
         label += &format!(", used by about {people:.0} people");
     }
     if why.evidence.swapped && matches!(field, Field::Given | Field::Surname) {

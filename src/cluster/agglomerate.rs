@@ -1,5 +1,6 @@
 //! In which groups do the records of one component belong, by the evidence of their fields together?
 
+use super::constraint::Constraints;
 use crate::record::Field;
 use crate::score::{Evidence, Model};
 
@@ -10,8 +11,28 @@ pub struct Merge {
     pub kept: usize,
     /// The group that joins it, by its lowest node.
     pub joined: usize,
-    /// The match weight of the two groups in bits.
+    /// The match weight of the two groups in bits, whatever made them one.
     pub weight_bits: f64,
+    /// What made them one.
+    pub by: By,
+}
+
+/// What makes two groups one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// What their fields say.
+    Evidence,
+    /// A judgement, whatever their fields say.
+    Judgement,
+}
+
+/// What was made one, and what was not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Agglomeration {
+    /// The merges in the order they were made.
+    pub merges: Vec<Merge>,
+    /// The pairs of final groups that would have come next, the strongest first.
+    pub refused: Vec<Merge>,
 }
 
 /// Two weights closer than this are a tie, which goes to the lowest nodes.
@@ -22,22 +43,47 @@ const TIE_BITS: f64 = 1e-9;
 /// `evidence(i, j)`, `i < j`, is what a pair says; nodes must be in an order that depends on their content only.
 /// Two groups' field says `share·max + (1 − share)·mean` over the pairs that have a value; an identifier says its
 /// maximum; the prior is charged once a merge. Groups with a hard conflict between any two members never merge.
-/// Returns the merges in the order they were made.
+/// What was judged comes first: see [`Constraints`]. Returns the merges in the order they were made.
 pub fn agglomerate(
     nodes: usize,
     model: &Model,
+    constraints: &Constraints,
     evidence: impl Fn(usize, usize) -> Evidence,
 ) -> Vec<Merge> {
-    let mut groups = Groups::new(nodes, model, evidence);
-    let mut merges = Vec::new();
+    agglomerate_down_to(f64::INFINITY, nodes, model, constraints, evidence).merges
+}
+
+/// As [`agglomerate`], and also the pairs of final groups below the threshold that weigh `least_bits` or more.
+pub fn agglomerate_down_to(
+    least_bits: f64,
+    nodes: usize,
+    model: &Model,
+    constraints: &Constraints,
+    evidence: impl Fn(usize, usize) -> Evidence,
+) -> Agglomeration {
+    let mut groups = Groups::new(nodes, model, constraints, evidence);
+    let mut done = Agglomeration::default();
+    for (kept, joined) in constraints.joins(nodes) {
+        let weight_bits = groups.weight(kept, joined);
+        groups.merge(kept, joined);
+        done.merges.push(Merge { kept, joined, weight_bits, by: By::Judgement });
+    }
+    let mut is_refused = false;
     while let Some((kept, joined, weight_bits)) = groups.strongest() {
-        if weight_bits < model.parameters.threshold_bits {
+        // From the first pair below the threshold on, groups are final.
+        is_refused |= weight_bits < model.parameters.threshold_bits;
+        let merge = Merge { kept, joined, weight_bits, by: By::Evidence };
+        if !is_refused {
+            groups.merge(kept, joined);
+            done.merges.push(merge);
+        } else if weight_bits >= least_bits {
+            groups.keep_apart(kept, joined);
+            done.refused.push(merge);
+        } else {
             break;
         }
-        groups.merge(kept, joined);
-        merges.push(Merge { kept, joined, weight_bits });
     }
-    merges
+    done
 }
 
 /// The groups that merges make of `nodes` nodes, in the order of their lowest nodes.
@@ -86,7 +132,12 @@ struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    fn new(nodes: usize, model: &'a Model, evidence: impl Fn(usize, usize) -> Evidence) -> Self {
+    fn new(
+        nodes: usize,
+        model: &'a Model,
+        constraints: &Constraints,
+        evidence: impl Fn(usize, usize) -> Evidence,
+    ) -> Self {
         let pairs: Vec<(usize, usize, Evidence)> = (0..nodes)
             .flat_map(|i| (i + 1..nodes).map(move |j| (i, j)))
             .map(|(i, j)| (i, j, evidence(i, j)))
@@ -106,6 +157,9 @@ impl<'a> Groups<'a> {
         for (i, j, evidence) in pairs {
             groups.record(i, j, &evidence);
         }
+        for (i, j) in &constraints.apart {
+            groups.set_conflict(*i, *j, true);
+        }
         for node in 0..nodes {
             groups.best[node] = groups.best_partner(node);
         }
@@ -121,7 +175,7 @@ impl<'a> Groups<'a> {
                 said[j * self.nodes + i] = pair;
             }
         }
-        self.set_conflict(i, j, evidence.is_conflict());
+        self.set_conflict(i, j, evidence.is_conflict(self.model));
         self.set_weight(i, j, self.weight(i, j));
     }
 
@@ -135,6 +189,12 @@ impl<'a> Groups<'a> {
         self.conflicts[j * self.nodes + i] = conflict;
     }
 
+    /// Never merges these two groups, `kept` the lower.
+    fn keep_apart(&mut self, kept: usize, joined: usize) {
+        self.set_conflict(kept, joined, true);
+        self.best[kept] = self.best_partner(kept);
+    }
+
     /// The match weight of two groups from what their fields say.
     fn weight(&self, i: usize, j: usize) -> f64 {
         let mut stranger = self.model.parameters.prior_bits;
@@ -144,7 +204,8 @@ impl<'a> Groups<'a> {
             if said.pairs == 0 {
                 continue;
             }
-            let share = if field.is_identifier() && *field != Field::GovernmentId {
+            // Of an identifier that people share or exchange, one agreement says it all.
+            let share = if self.model.field(*field).sharing.is_some() {
                 1.0
             } else {
                 self.model.parameters.best_share

@@ -3,20 +3,22 @@
 /// Splits one connected component into parts of at most `cap` nodes, where raising the edge weight can.
 ///
 /// `edges` are (node, node, weight) with nodes below `nodes`; a part over the cap is split again without its edges
-/// below `least + ½`, then `+ 1` and so on. Parts come in order of their lowest node; nodes ascend within each.
+/// below `least + ½`, then `+ 1` and so on. An edge of [`JUDGED_BITS`] never falls, so a part that such edges alone hold
+/// together may stay over the cap. Parts come in order of their lowest node; nodes ascend within each.
 pub fn split(nodes: usize, edges: &[(u32, u32, f32)], cap: usize, least: f32) -> Vec<Vec<u32>> {
     let mut parts = Vec::new();
     let mut waiting = vec![((0..).take(nodes).collect::<Vec<u32>>(), edges.to_vec(), least)];
     while let Some((members, edges, least)) = waiting.pop() {
         for piece in connected(&members, &edges) {
-            if piece.len() <= cap {
+            let of_piece = |node: &u32| piece.binary_search(node).is_ok();
+            let can_fall =
+                || edges.iter().any(|(node, _, bits)| *bits < JUDGED_BITS && of_piece(node));
+            if piece.len() <= cap || !can_fall() {
                 parts.push(piece);
                 continue;
             }
             let raised = least + STEP_BITS;
-            let inside = |(node, _, weight): &&(u32, u32, f32)| {
-                *weight >= raised && piece.binary_search(node).is_ok()
-            };
+            let inside = |(node, _, weight): &&(u32, u32, f32)| *weight >= raised && of_piece(node);
             let kept = edges.iter().filter(inside).copied().collect();
             waiting.push((piece, kept, raised));
         }
@@ -24,6 +26,9 @@ pub fn split(nodes: usize, edges: &[(u32, u32, f32)], cap: usize, least: f32) ->
     parts.sort_unstable_by_key(|part| part.first().copied());
     parts
 }
+
+/// The weight of an edge that a judgement makes: more than any evidence.
+pub const JUDGED_BITS: f32 = f32::INFINITY;
 
 /// How far the edge weight is raised for a part over the cap, in bits: no further than it must be, for every edge that
 /// falls may part one customer.
@@ -73,6 +78,12 @@ mod tests {
         let edges = [(0, 1, -2.0), (1, 2, 5.0), (2, 3, 0.5)];
         assert_eq!(split(4, &edges, 3, -3.0), [vec![0], vec![1, 2, 3]]);
         assert_eq!(split(4, &edges, 2, -3.0), [vec![0], vec![1, 2], vec![3]]);
+    }
+
+    #[test]
+    fn what_was_judged_together_stays_so_over_any_cap() {
+        let edges = [(0, 1, JUDGED_BITS), (1, 2, JUDGED_BITS), (2, 3, 60.0), (0, 2, -2.0)];
+        assert_eq!(split(5, &edges, 2, -3.0), [vec![0, 1, 2], vec![3], vec![4]]);
     }
 
     #[test]

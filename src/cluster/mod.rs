@@ -5,17 +5,20 @@
 //! Inside a component all pairs are weighed, not only the candidates, and groups are compared by what their fields
 //! say together: the best pair counts a share, the mean of all pairs the rest. Without labels that beats connected
 //! components and average linkage alike. The partition is a function of the component's set of records alone:
-//! records are ordered by their keys, and ties go to the lowest.
+//! records are ordered by their keys, and ties go to the lowest. What people judged of its records comes before all
+//! evidence ([`Constraints`]).
 //!
 //! [`assign`] then gives clusters durable identities; [`Difference`] says what became of them.
 
 mod agglomerate;
 mod component;
+mod constraint;
 mod difference;
 mod identity;
 
-pub use agglomerate::{Merge, agglomerate, groups};
-pub use component::split;
+pub use agglomerate::{Agglomeration, By, Merge, agglomerate, agglomerate_down_to, groups};
+pub use component::{JUDGED_BITS, split};
+pub use constraint::Constraints;
 pub use difference::{
     Difference, Flow, IdentityCounts, Membership, Move, PairCounts, RecordCounts, carry,
 };

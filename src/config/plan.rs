@@ -27,6 +27,8 @@ pub struct Plan {
 pub struct MatchPlan {
     /// The model file; `None` for the built-in defaults.
     pub model: Option<PathBuf>,
+    /// The file of judgements; `None` where they are kept in the state alone.
+    pub judgements: Option<PathBuf>,
     /// About how many customers there are.
     pub expected_customers: Option<u64>,
     /// Log-odds in bits from which two clusters are merged.

@@ -207,6 +207,9 @@ pub struct LimitSettings {
 pub struct MatchSettings {
     /// The model file. Empty or absent: the built-in defaults, which need no training.
     pub model: Option<String>,
+    /// A file of judgements (`.jsonl`, `.json` or `.csv`) that is read at each start, and that `onefold judge` keeps.
+    /// Empty or absent: there is none.
+    pub judgements: Option<String>,
     /// About how many customers there are; without a model, names, dates and addresses must be the
     /// rarer the more there are.
     pub expected_customers: Option<u64>,

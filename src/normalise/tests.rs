@@ -166,6 +166,7 @@ fn raw_field(field: Field) -> RawField {
         Field::Cookie => RawField::Cookie,
         Field::Device => RawField::Device,
         Field::Card => RawField::Card,
+        custom => unreachable!("{custom:?} is not mapped here"),
     }
 }
 

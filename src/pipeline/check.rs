@@ -13,18 +13,20 @@ use crate::sink::{self, Table, tables};
 use crate::source::{self, Input, SourcePlan};
 use crate::state;
 
-use super::model;
+use super::{ledger, model};
 
 /// Everything that keeps a pipeline from running, each error beginning with the key it is about;
 /// empty where it could run.
 ///
-/// The model file is read, brokers are asked for their topics, files are listed, the state's folder
+/// The model file and the file of judgements are read, brokers are asked for their topics, files are listed, the state's folder
 /// is looked at where there is one, and the place to publish must take a file and keep two writers
 /// apart, which leaves one small file there ([`sink::check_store`]).
 pub fn check(plan: &Plan) -> Vec<Error> {
     let mut problems = Vec::new();
     // How many customers there are does not decide whether a model can be read.
     problems.extend(model::wanted(plan, 1.0).err());
+    let ledger = plan.matching.judgements.as_deref().map(ledger::judgements);
+    problems.extend(ledger.and_then(Result::err));
     problems.extend(thread::scope(|scope| {
         // A broker that is away takes its time to be so.
         let asked = plan.sources.iter().map(|source| scope.spawn(|| check_source(source)));

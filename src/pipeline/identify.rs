@@ -12,9 +12,9 @@ use super::registry::{Node, Registry};
 use crate::cluster::{self, Former, Origin};
 use crate::error::Result;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
-use crate::record::{DeadLetter, Event, Identity, IdentityId, RecordKey};
+use crate::record::{DeadLetter, Event, Identity, IdentityId, Judgement, RecordKey};
 use crate::resolve::{Insert, Outcome, Resolver, Work};
-use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, RecordRow, Status, Store};
+use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, RecordRow, Status, Store, View};
 
 /// A micro-batch on its way to a commit.
 pub(super) struct Draft {
@@ -31,6 +31,7 @@ pub(super) struct Draft {
 
 /// Why identities change, as `identity_changes` says.
 const RECORDS: &str = "records";
+const JUDGEMENT: &str = "judgement";
 const MODEL: &str = "model";
 
 /// Turns prepared messages into a commit, and brings registry and index up to date with it.
@@ -43,7 +44,7 @@ pub(super) fn draft(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Result<Draft> {
-    let mut draft = Draft::new(RECORDS, counters);
+    let mut draft = Draft::new(counters, RECORDS);
     draft.commit.counters.read += prepared.len() as u64;
     for prepared in draft.sift(prepared, store)? {
         draft.take(prepared, registry);
@@ -59,15 +60,32 @@ pub(super) fn draft(
 /// Turns the clusters of all records under another model into a commit, and brings the registry up to date with it.
 /// Every id that goes on says so.
 pub(super) fn redraft(outcome: Outcome, store: &Store, registry: &mut Registry) -> Draft {
-    let mut draft = Draft::new(MODEL, store.counters());
+    let mut draft = Draft::new(store.counters(), MODEL);
     draft.commit.max_event_time = store.view().max_event_time();
     draft.work = outcome.work;
     draft.identify(outcome, registry, store.sequence() + 1);
     draft
 }
 
+/// Turns judgements into a commit, and brings registry and index up to date with it.
+pub(super) fn draft_judged(
+    judgements: Vec<Judgement>,
+    view: &View,
+    registry: &mut Registry,
+    resolver: &mut Resolver,
+) -> Draft {
+    let mut draft = Draft::new(view.counters(), JUDGEMENT);
+    draft.commit.max_event_time = view.max_event_time();
+    let verdicts: Vec<_> = judgements.iter().map(|it| (it.pair, it.verdict)).collect();
+    let outcome = resolver.judge(&verdicts);
+    draft.commit.judgements = judgements;
+    draft.work = outcome.work;
+    draft.identify(outcome, registry, view.sequence() + 1);
+    draft
+}
+
 impl Draft {
-    fn new(cause: &'static str, counters: Counters) -> Self {
+    fn new(counters: Counters, cause: &'static str) -> Self {
         Self {
             commit: Commit { counters, ..Commit::default() },
             work: Work::default(),

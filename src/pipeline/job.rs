@@ -1,5 +1,7 @@
 //! What does one job do, from start to stop?
 
+mod judge;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +15,12 @@ use super::model;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
+pub use judge::{Given, Judged, Standing};
+
 use crate::clock::Stopwatch;
 use crate::config::{Plan, StatePlan};
 use crate::error::{Error, Kind, Result};
-use crate::record::{DeadLetter, Reason};
+use crate::record::{DeadLetter, Judgement, Reason};
 use crate::resolve::{Insert, Resolver};
 use crate::score::Model;
 use crate::source::{Message, Positions};
@@ -51,9 +55,10 @@ pub struct Job {
 }
 
 impl Job {
-    /// Opens state and tables, and finishes what a job that was cut short left unpublished.
+    /// Opens state and tables, takes what the pipeline's file of judgements holds and the state does not, and publishes
+    /// that and what a job that was cut short left unpublished.
     ///
-    /// **Errors:** `Invalid` for a model that is not the state's; `Fenced` where another job has
+    /// **Errors:** `Invalid` for a model that is not the state's, or a file of judgements that cannot be read; `Fenced` where another job has
     /// the state; `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
         let clock = Stopwatch::start();
@@ -89,9 +94,8 @@ impl Job {
             carrying,
             patience: Patience::BOUNDED,
         };
-        if !job.carrying {
-            job.publish()?;
-        }
+        job.take_ledger()?;
+        job.publish()?;
         job.report.time.open = clock.elapsed();
         Ok(job)
     }
@@ -275,10 +279,10 @@ impl Job {
         Ok(())
     }
 
-    /// Publishes what waits; returns how long that took.
+    /// Publishes what waits, unless ids are still to be carried over; returns how long that took.
     fn publish(&mut self) -> Result<Duration> {
         let clock = Stopwatch::start();
-        if self.store.published() < self.store.sequence() {
+        if !self.carrying && self.store.published() < self.store.sequence() {
             let written =
                 self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
             self.report.publishes += 1;
@@ -391,9 +395,26 @@ pub(super) fn open_state(plan: &StatePlan) -> Result<Store> {
     Store::open(&plan.path, &state::Options { cache_bytes, ..state::Options::default() })
 }
 
+/// Opens the state of a pipeline that has run.
+///
+/// **Errors:** `Invalid` where there is none yet.
+pub(super) fn open_existing_state(plan: &StatePlan) -> Result<Store> {
+    if !plan.path.exists() {
+        return Err(Error::invalid(format!(
+            "[state] path = {}: there is no state yet: run the pipeline first",
+            plan.path.display()
+        )));
+    }
+    open_state(plan)
+}
+
 /// Rebuilds registry and index from the state's rows.
 pub(super) fn load_index(model: Model, view: &View) -> Result<(Registry, Resolver)> {
-    Ok((Registry::load(view)?, load_resolver(model, view)?))
+    let mut resolver = load_resolver(model, view)?;
+    let judgement = |row: Result<Judgement>| row.map(|it| (it.pair, it.verdict));
+    // What follows from them is in the state already.
+    resolver.judge(&view.judgements().map(judgement).collect::<Result<Vec<_>>>()?);
+    Ok((Registry::load(view)?, resolver))
 }
 
 fn load_resolver(model: Model, view: &View) -> Result<Resolver> {

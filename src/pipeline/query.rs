@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::job::{load_index, open_state};
+use super::job::{load_index, open_existing_state};
 use super::model;
 use super::registry::Registry;
-use crate::block::RULES;
 use crate::config::Plan;
 use crate::error::{Error, Result};
 use crate::record::{EventKey, Field, Identity, IdentityId, RecordKey};
@@ -48,7 +47,7 @@ pub struct Why {
     /// shared.
     pub people: Vec<(Field, f64)>,
     /// The names of the blocking rules under which they meet.
-    pub rules: Vec<&'static str>,
+    pub rules: Vec<String>,
     /// The match weight of the pair in bits.
     pub weight_bits: f64,
 }
@@ -57,13 +56,7 @@ pub struct Why {
 ///
 /// **Errors:** `Fenced` while a job has it; `Invalid` where there is none yet.
 pub fn inspect(plan: &Plan) -> Result<Inspection> {
-    if !plan.state.path.exists() {
-        return Err(Error::invalid(format!(
-            "[state] path = {}: there is no state yet: run the pipeline first",
-            plan.state.path.display()
-        )));
-    }
-    let mut store = open_state(&plan.state)?;
+    let mut store = open_existing_state(&plan.state)?;
     let model = model::frozen(plan, &mut store)?;
     let view = store.view();
     let (registry, resolver) = load_index(model, &view)?;
@@ -125,6 +118,11 @@ impl Inspection {
         }
     }
 
+    /// The key of a record.
+    pub(super) fn key(&self, node: NodeId) -> Result<RecordKey> {
+        Ok(self.view(node)?.record)
+    }
+
     /// What two records say about being of one person.
     pub fn why(&self, left: NodeId, right: NodeId) -> Result<Why> {
         let absent = || Error::internal("a record of the registry is not in the index");
@@ -138,7 +136,7 @@ impl Inspection {
             records: [self.view(left)?, self.view(right)?],
             weight_bits: evidence.weight(self.model()),
             people: people.collect(),
-            rules: rules.into_iter().map(|rule| RULES[rule].name).collect(),
+            rules: rules.into_iter().map(|rule| self.model().rules[rule].name.clone()).collect(),
             evidence,
         })
     }

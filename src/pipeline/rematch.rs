@@ -9,7 +9,7 @@
 //! kill before it changes nothing; after it, the next start publishes what was committed. Asked for once more, the same
 //! model changes nothing.
 
-use super::job::open_state;
+use super::job::open_existing_state;
 use super::model;
 use super::publish::Publisher;
 use super::registry::Registry;
@@ -18,6 +18,7 @@ use crate::clock::Stopwatch;
 use crate::cluster::{self, Difference, Former, Membership};
 use crate::config::Plan;
 use crate::error::{Error, Result};
+use crate::record::Judgement;
 use crate::resolve::{Insert, Outcome, Resolver};
 use crate::score::Model;
 use crate::state::{NodeId, RecordRow, Store, View};
@@ -36,7 +37,7 @@ pub struct Rematched {
 ///
 /// **Errors:** `Invalid` where there is no state, or the model cannot be read; `Fenced` while a job has the state.
 pub fn preview(plan: &Plan) -> Result<Difference> {
-    let store = open(plan)?;
+    let store = open_existing_state(&plan.state)?;
     let registry = Registry::load(&store.view())?;
     let Some((model, _)) = model::other(plan, &store)? else {
         let membership = registry.membership();
@@ -60,7 +61,7 @@ pub fn preview(plan: &Plan) -> Result<Difference> {
 /// **Errors:** as [`preview`]; `Unavailable` where the tables' store is away: what was committed is published by the
 /// next start.
 pub fn rematch(plan: &Plan) -> Result<Rematched> {
-    let mut store = open(plan)?;
+    let mut store = open_existing_state(&plan.state)?;
     if carry::is_pending(plan, &store)? {
         return Err(Error::invalid(
             "publish.carry_ids_from: ids were not carried over yet: finish the backfill first, or take the key out",
@@ -109,12 +110,14 @@ fn commit(
     Ok((resolver, draft.work.component_pairs))
 }
 
-/// Matches all records of the state from scratch, under any model.
+/// Matches all records of the state from scratch, under any model and what was judged of them.
 fn resolve_all(model: Model, view: &View) -> Result<(Resolver, Outcome)> {
+    let judgement = |row: Result<Judgement>| row.map(|it| (it.pair, it.verdict));
     let insert =
         |(node, row): (NodeId, RecordRow)| Insert { node, key: row.key, identity: row.identity };
     let records: Result<Vec<Insert>> = view.records().map(|row| row.map(insert)).collect();
     let mut resolver = Resolver::new(model);
+    resolver.judge(&view.judgements().map(judgement).collect::<Result<Vec<_>>>()?);
     let outcome = resolver.apply(&[], records?);
     Ok((resolver, outcome))
 }
@@ -130,16 +133,6 @@ fn unlink(view: &View, outcome: &mut Outcome) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn open(plan: &Plan) -> Result<Store> {
-    if !plan.state.path.exists() {
-        return Err(Error::invalid(format!(
-            "[state] path = {}: there is no state yet: run the pipeline first",
-            plan.state.path.display()
-        )));
-    }
-    open_state(&plan.state)
 }
 
 #[cfg(test)]

@@ -26,11 +26,32 @@ pub enum Field {
     Cookie,
     Device,
     Card,
+    /// A field that the model names and gives its meaning; so are the ones after it.
+    Custom1,
+    Custom2,
+    Custom3,
+    Custom4,
+    Custom5,
+    Custom6,
+    Custom7,
+    Custom8,
 }
 
 impl Field {
     /// How many fields there are.
-    pub const COUNT: usize = 18;
+    pub const COUNT: usize = 26;
+
+    /// The fields that mean nothing until a model names them.
+    pub const CUSTOM: [Self; 8] = [
+        Self::Custom1,
+        Self::Custom2,
+        Self::Custom3,
+        Self::Custom4,
+        Self::Custom5,
+        Self::Custom6,
+        Self::Custom7,
+        Self::Custom8,
+    ];
 
     /// Every field, in the order of the model.
     pub const ALL: [Self; Self::COUNT] = [
@@ -52,9 +73,18 @@ impl Field {
         Self::Cookie,
         Self::Device,
         Self::Card,
+        Self::Custom1,
+        Self::Custom2,
+        Self::Custom3,
+        Self::Custom4,
+        Self::Custom5,
+        Self::Custom6,
+        Self::Custom7,
+        Self::Custom8,
     ];
 
-    /// The name in pipeline files, model files, tables and explanations.
+    /// The name in pipeline files, model files, tables and explanations. A custom field's own name is the model's to
+    /// know.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Given => "given",
@@ -75,10 +105,29 @@ impl Field {
             Self::Cookie => "cookie",
             Self::Device => "device",
             Self::Card => "card",
+            Self::Custom1 => "custom1",
+            Self::Custom2 => "custom2",
+            Self::Custom3 => "custom3",
+            Self::Custom4 => "custom4",
+            Self::Custom5 => "custom5",
+            Self::Custom6 => "custom6",
+            Self::Custom7 => "custom7",
+            Self::Custom8 => "custom8",
         }
     }
 
-    /// Whether one value of this field points at one customer, or a few who share it.
+    /// The field of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
+
+    /// Whether it means nothing until a model names it.
+    pub const fn is_custom(self) -> bool {
+        self as u8 >= Self::Custom1 as u8
+    }
+
+    /// Whether one value of this field points at one customer, or a few who share it. Of a custom field only the model
+    /// knows.
     pub const fn is_identifier(self) -> bool {
         matches!(
             self,

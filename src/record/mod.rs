@@ -7,6 +7,7 @@
 mod event;
 mod field;
 mod identity;
+mod judgement;
 mod key;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use event::{
 };
 pub use field::Field;
 pub use identity::{Address, Identity, Issue, Normalised, Presented};
+pub use judgement::{Judgement, Pair, Verdict};
 pub use key::{EventKey, IdentityId, RecordKey};
 
 /// A record node's number: dense, ascending in order of arrival, never reused.

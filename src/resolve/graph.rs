@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashMap;
+
 use crate::record::NodeId;
 
 /// The candidate graph's edges and its connected components.
@@ -9,6 +11,8 @@ use crate::record::NodeId;
 pub(super) struct Graph {
     /// By node: its neighbours and the weights, in no order.
     edges: Vec<Vec<(NodeId, f32)>>,
+    /// By node: those that it was judged to be together with, in no order. Few nodes have any.
+    judged: FxHashMap<NodeId, Vec<NodeId>>,
     component_of: Vec<u32>,
     components: Vec<Vec<NodeId>>,
     free: Vec<u32>,
@@ -35,6 +39,9 @@ impl Graph {
             self.changed.insert(node.max(other));
         }
         self.changed.insert(node);
+        for other in self.judged(node).to_vec() {
+            self.unjoin(node, other);
+        }
         let component = std::mem::replace(&mut self.component_of[node as usize], NOWHERE);
         if component == NOWHERE {
             return Vec::new();
@@ -86,8 +93,35 @@ impl Graph {
         changed
     }
 
+    /// Those that a node was judged to be together with.
+    pub(super) fn judged(&self, node: NodeId) -> &[NodeId] {
+        self.judged.get(&node).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Links two nodes by a judgement, beside what edge there may be.
+    pub(super) fn join(&mut self, node: NodeId, other: NodeId) {
+        for (from, to) in [(node, other), (other, node)] {
+            let judged = self.judged.entry(from).or_default();
+            if !judged.contains(&to) {
+                judged.push(to);
+            }
+        }
+    }
+
+    /// Takes the link of a judgement away, if there is one.
+    pub(super) fn unjoin(&mut self, node: NodeId, other: NodeId) {
+        for (from, to) in [(node, other), (other, node)] {
+            if let Some(judged) = self.judged.get_mut(&from) {
+                judged.retain(|neighbour| *neighbour != to);
+                if judged.is_empty() {
+                    self.judged.remove(&from);
+                }
+            }
+        }
+    }
+
     /// Forms the components around dirty nodes anew and returns them, each ascending, in the order of their lowest
-    /// nodes. `dirty` must hold both ends of every edge that changed, and every new node.
+    /// nodes. `dirty` must hold both ends of every edge and judged link that changed, and every new node.
     pub(super) fn regroup(&mut self, dirty: &BTreeSet<NodeId>) -> Vec<Vec<NodeId>> {
         let mut loose: BTreeSet<NodeId> = BTreeSet::new();
         for node in dirty {
@@ -121,7 +155,9 @@ impl Graph {
         let mut at = 0;
         while let Some(node) = members.get(at).copied() {
             at += 1;
-            for (other, _) in &self.edges[node as usize] {
+            let linked = self.edges[node as usize].iter().map(|(other, _)| other);
+            let judged = self.judged.get(&node).into_iter().flatten();
+            for other in linked.chain(judged) {
                 if self.component_of[*other as usize] != component {
                     self.component_of[*other as usize] = component;
                     loose.remove(other);
@@ -132,6 +168,11 @@ impl Graph {
         members.sort_unstable();
         self.components[component as usize].clone_from(&members);
         members
+    }
+
+    /// The components, in no order; some may be empty.
+    pub(super) fn components(&self) -> &[Vec<NodeId>] {
+        &self.components
     }
 
     /// The nodes whose edges to lower nodes changed since last asked, with all of those, ascending.

@@ -7,10 +7,16 @@
 //! [`oracle::partition`] computes from scratch from the same set of records. What depends on the set and not on a
 //! pair alone is followed exactly: blocks that cross their cap either way, identifiers whose number of users
 //! crosses a power of two, components over their cap.
+//!
+//! Clusters are a function of the set of records, the frozen model **and the set of judgements** ([`Resolver::judge`]).
+//! A judgement names records by their keys; one of which a record is not in the set sleeps until it comes.
 
 mod blocks;
+pub mod bulk;
 mod decided;
+mod doubt;
 mod graph;
+mod judged;
 pub mod oracle;
 mod usage;
 
@@ -25,14 +31,17 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::block::{Chain, Components, chains};
-use crate::cluster::{agglomerate, groups, split};
+use crate::cluster::{JUDGED_BITS, agglomerate, groups, split};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
+pub use doubt::{Decision, Doubt};
+
 use blocks::Blocks;
 use decided::Decided;
 use graph::Graph;
+use judged::Judged;
 use usage::Usages;
 
 /// A record that comes into the set.
@@ -98,6 +107,7 @@ pub struct Resolver {
     usages: Usages,
     graph: Graph,
     decided: Decided,
+    judged: Judged,
 }
 
 impl Resolver {
@@ -108,6 +118,7 @@ impl Resolver {
             usages: Usages::default(),
             graph: Graph::default(),
             decided: Decided::default(),
+            judged: Judged::default(),
             terms: Terms::default(),
             nodes: Vec::new(),
             model,
@@ -124,7 +135,7 @@ impl Resolver {
         let mut loaded = Vec::new();
         let records: Vec<Insert> = records.collect();
         let chains: Vec<Vec<Chain>> =
-            records.par_iter().map(|record| chains_of(&record.identity)).collect();
+            records.par_iter().map(|record| chains_of(&record.identity, &resolver.model)).collect();
         for (record, chains) in records.into_iter().zip(&chains) {
             loaded.push(record.node);
             resolver.enter(record, chains);
@@ -181,11 +192,13 @@ impl Resolver {
             dirty.extend(self.leave(*node));
         }
         let new: FxHashSet<NodeId> = inserted.iter().map(|insert| insert.node).collect();
-        let chains: Vec<(NodeId, Vec<Chain>)> =
-            inserted.par_iter().map(|insert| (insert.node, chains_of(&insert.identity))).collect();
+        let chains: Vec<(NodeId, Vec<Chain>)> = inserted
+            .par_iter()
+            .map(|insert| (insert.node, chains_of(&insert.identity, &self.model)))
+            .collect();
         for (insert, (node, chains)) in inserted.into_iter().zip(&chains) {
             dirty.insert(*node);
-            self.enter(insert, chains);
+            dirty.extend(self.enter(insert, chains));
         }
         dirty.extend(self.follow_caps(&new, &mut work));
         let weighed_anew = self.follow_usage(&new, &mut dirty, &mut work);
@@ -205,7 +218,8 @@ impl Resolver {
     }
 
     fn chains(&self, node: NodeId) -> Vec<Chain> {
-        self.node(node).map(|node| chains_again(&self.terms, &node.features)).unwrap_or_default()
+        let again = |node: &Node| chains_again(&self.terms, &node.features, &self.model);
+        self.node(node).map(again).unwrap_or_default()
     }
 
     fn compare(&self, left: &Node, right: &Node) -> Evidence {
@@ -221,8 +235,9 @@ impl Resolver {
         (f64::from(weight) >= self.model.parameters.edge_bits).then_some(weight)
     }
 
-    fn enter(&mut self, insert: Insert, chains: &[Chain]) {
-        let features = self.terms.features(&insert.identity, &self.model.email);
+    /// Puts a record in; returns those that it was judged to be together with.
+    fn enter(&mut self, insert: Insert, chains: &[Chain]) -> Vec<NodeId> {
+        let features = self.terms.features(&insert.identity, &self.model);
         let index = insert.node as usize;
         if self.nodes.len() <= index {
             self.nodes.resize_with(index + 1, || None);
@@ -230,14 +245,17 @@ impl Resolver {
         assert!(self.nodes[index].is_none(), "a node number is never reused");
         self.nodes[index] = Some(Node { key: insert.key, features });
         self.graph.add(insert.node);
-        let (nodes, terms) = (&self.nodes, &self.terms);
+        let (nodes, terms, model) = (&self.nodes, &self.terms, &self.model);
         let of_other = |node: NodeId| {
             let node = nodes[node as usize].as_ref().expect("blocks hold records of the set");
-            chains_again(terms, &node.features)
+            chains_again(terms, &node.features, model)
         };
         self.blocks.add(insert.node, chains, of_other);
         let features = |node: NodeId| nodes[node as usize].as_ref().map(|node| &node.features);
-        self.usages.add(insert.node, features, terms, &self.model);
+        self.usages.add(insert.node, features, terms, model);
+        let joined = self.judged.enter(&insert.key, insert.node);
+        joined.iter().for_each(|other| self.graph.join(insert.node, *other));
+        joined
     }
 
     /// Takes a record out; returns those that it was linked to.
@@ -246,6 +264,7 @@ impl Resolver {
         self.blocks.remove(node, &chains);
         let gone = self.nodes[node as usize].take().expect("only records of the set leave it");
         self.usages.remove(node, &gone.features, &self.terms, &self.model);
+        self.judged.leave(&gone.key);
         self.graph.remove(node)
     }
 
@@ -397,6 +416,8 @@ impl Resolver {
         for node in &ordered {
             let lower = self.graph.edges(*node).iter().filter(|(other, _)| other < node);
             edges.extend(lower.map(|(other, weight)| (place[node], place[other], *weight)));
+            let judged = self.graph.judged(*node).iter().filter(|other| *other < node);
+            edges.extend(judged.map(|other| (place[node], place[other], JUDGED_BITS)));
         }
         #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
         let least = parameters.edge_bits as f32;
@@ -407,7 +428,8 @@ impl Resolver {
 
     fn decide_part(&self, part: &[NodeId]) -> Vec<Vec<NodeId>> {
         let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
-        let merges = agglomerate(part.len(), &self.model, |i, j| self.compare(nodes[i], nodes[j]));
+        let evidence = |i: usize, j: usize| self.compare(nodes[i], nodes[j]);
+        let merges = agglomerate(part.len(), &self.model, &self.constraints(part), evidence);
         let named = |group: Vec<usize>| {
             let mut members: Vec<NodeId> = group.into_iter().map(|at| part[at]).collect();
             members.sort_unstable();
@@ -418,14 +440,15 @@ impl Resolver {
 }
 
 /// The key chains of a content.
-fn chains_of(identity: &Identity) -> Vec<Chain> {
-    let values = Field::ALL.map(|field| identity.value(field));
-    chains(&Components::of(values, identity.name_tokens.iter().map(|token| &**token)))
+fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
+    let value = |field| identity.value(field).filter(|value| model.hears(field, value));
+    let tokens = identity.name_tokens.iter().map(|token| &**token);
+    chains(&Components::of(Field::ALL.map(value), tokens), &model.rules)
 }
 
 /// The key chains of a content that is interned.
-fn chains_again(terms: &Terms, features: &Features) -> Vec<Chain> {
+fn chains_again(terms: &Terms, features: &Features, model: &Model) -> Vec<Chain> {
     let values = Field::ALL.map(|field| terms.value(features, field));
     let tokens = features.tokens.iter().map(|token| terms.text(*token));
-    chains(&Components::of(values, tokens))
+    chains(&Components::of(values, tokens), &model.rules)
 }

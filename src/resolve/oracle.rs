@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::usage::{Counts, shared_identifiers};
 use super::{Insert, chains_of};
 use crate::block::Chain;
-use crate::cluster::{agglomerate, groups, split};
-use crate::record::{Field, RecordKey};
+use crate::cluster::{Constraints, JUDGED_BITS, agglomerate, groups, split};
+use crate::record::{Field, Pair, RecordKey, Verdict};
 use crate::score::{Features, Model, Symbol, Terms, compare};
 
-/// What a set of records comes to under a model.
+/// What a set of records comes to under a model and judgements.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Whole {
     /// Who is one person.
     pub clusters: BTreeSet<BTreeSet<RecordKey>>,
     /// What hangs together by edges, before what is over the cap is split.
     pub components: BTreeSet<BTreeSet<RecordKey>>,
-    /// The edges of the candidate graph, the lower key first, and their weights in bits.
+    /// The edges of the candidate graph but for judgements, the lower key first, and their weights in bits.
     pub edges: BTreeMap<(RecordKey, RecordKey), f32>,
     /// By blocking key: how many records have it.
     pub blocks: BTreeMap<u64, usize>,
@@ -27,21 +27,30 @@ pub struct Whole {
     pub people: BTreeMap<(Field, Box<str>), f64>,
 }
 
-/// The partition of a set of records under a model.
+/// The partition of a set of records under a model, where nothing was judged.
 pub fn partition(model: &Model, records: &[Insert]) -> BTreeSet<BTreeSet<RecordKey>> {
-    whole(model, records).clusters
+    partition_judged(model, records, &BTreeMap::new())
 }
 
-/// The partition of a set of records under a model, and all that it follows from.
-pub fn whole(model: &Model, records: &[Insert]) -> Whole {
+/// The partition of a set of records under a model and judgements, of whatever records.
+pub fn partition_judged(
+    model: &Model,
+    records: &[Insert],
+    judgements: &BTreeMap<Pair, Verdict>,
+) -> BTreeSet<BTreeSet<RecordKey>> {
+    whole(model, records, judgements).clusters
+}
+
+/// The same, and all that the partition follows from.
+pub fn whole(model: &Model, records: &[Insert], judgements: &BTreeMap<Pair, Verdict>) -> Whole {
     let mut records: Vec<&Insert> = records.iter().collect();
     records.sort_unstable_by_key(|record| record.key);
     let mut terms = Terms::default();
     let features: Vec<Features> =
-        records.iter().map(|record| terms.features(&record.identity, &model.email)).collect();
+        records.iter().map(|record| terms.features(&record.identity, model)).collect();
     let people = people(model, &features, &terms);
     let chains: Vec<Vec<Chain>> =
-        records.iter().map(|record| chains_of(&record.identity)).collect();
+        records.iter().map(|record| chains_of(&record.identity, model)).collect();
     let mut whole = Whole::default();
     for key in chains.iter().flatten().flat_map(|chain| chain.keys()) {
         *whole.blocks.entry(*key).or_default() += 1;
@@ -51,6 +60,7 @@ pub fn whole(model: &Model, records: &[Insert]) -> Whole {
         compare(&features[i], &features[j], &terms, model, people)
     };
     let key = |at: u32| records[at as usize].key;
+    let narrow = |at: usize| u32::try_from(at).expect("few");
     let mut edges = Vec::new();
     for i in 0..records.len() {
         for j in i + 1..records.len() {
@@ -60,17 +70,18 @@ pub fn whole(model: &Model, records: &[Insert]) -> Whole {
             #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
             let weight = evidence(i, j).weight(model) as f32;
             if f64::from(weight) >= model.parameters.edge_bits {
-                let place = |at: usize| u32::try_from(at).expect("few");
-                edges.push((place(i), place(j), weight));
+                edges.push((narrow(i), narrow(j), weight));
             }
         }
     }
     whole.edges = edges.iter().map(|(i, j, weight)| ((key(*i), key(*j)), *weight)).collect();
+    let judged = constraints(&records, judgements);
+    edges.extend(judged.together.iter().map(|(i, j)| (narrow(*i), narrow(*j), JUDGED_BITS)));
     for component in components(records.len(), &edges, model) {
         whole.components.insert(component.iter().map(|at| key(*at)).collect());
         for part in parts(&component, &edges, model) {
             let pair = |i: usize, j: usize| evidence(part[i] as usize, part[j] as usize);
-            let merges = agglomerate(part.len(), model, pair);
+            let merges = agglomerate(part.len(), model, &within(&judged, &part), pair);
             let named = |group: Vec<usize>| group.into_iter().map(|at| key(part[at])).collect();
             whole.clusters.extend(groups(part.len(), &merges).into_iter().map(named));
         }
@@ -78,6 +89,31 @@ pub fn whole(model: &Model, records: &[Insert]) -> Whole {
     let shared = people.into_iter();
     whole.people = shared.map(|((f, symbol), n)| ((f, terms.text(symbol).into()), n)).collect();
     whole
+}
+
+/// The judgements of which both records are there.
+fn constraints(records: &[&Insert], judgements: &BTreeMap<Pair, Verdict>) -> Constraints {
+    let mut constraints = Constraints::NONE;
+    for (pair, verdict) in judgements {
+        let place = |key: &RecordKey| records.iter().position(|record| record.key == *key);
+        if let [Some(i), Some(j)] = pair.keys().each_ref().map(place) {
+            match verdict {
+                Verdict::Together => constraints.together.push((i, j)),
+                Verdict::Apart => constraints.apart.push((i, j)),
+                Verdict::Withdrawn => {}
+            }
+        }
+    }
+    constraints
+}
+
+/// The judgements within one part.
+fn within(judged: &Constraints, part: &[u32]) -> Constraints {
+    let place = |at: usize| part.iter().position(|node| *node as usize == at);
+    let inside = |pairs: &[(usize, usize)]| {
+        pairs.iter().filter_map(|(i, j)| Some((place(*i)?, place(*j)?))).collect()
+    };
+    Constraints { together: inside(&judged.together), apart: inside(&judged.apart) }
 }
 
 /// The connected components of all records.

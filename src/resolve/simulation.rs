@@ -3,7 +3,8 @@
 //! `seed → caps, words, steps → after every step: the incremental matcher against the oracle → what was crossed`
 //!
 //! A history is drawn from a seed and nothing else: rows that come, change, go and come again, contents without a row
-//! key, in batches of several, with the index rebuilt from what a state keeps now and then. Words are few and caps low,
+//! key, judgements and their withdrawal, in batches of several, with the index rebuilt from what a state keeps now and
+//! then. Words are few and caps low,
 //! so that blocks go over their cap and back, identifiers gain and lose users, and components grow too large; that all
 //! of this happened is counted, and a run in which something did not happen fails.
 //!
@@ -20,7 +21,7 @@ use rayon::prelude::*;
 use super::oracle::{self, Whole};
 use super::*;
 use crate::clock::Stopwatch;
-use crate::record::EventKey;
+use crate::record::{EventKey, Pair, Verdict};
 
 /// How many histories there are where nobody asks for more.
 const HISTORIES: u64 = 250;
@@ -45,13 +46,23 @@ struct Step {
 }
 
 /// One thing that happens. Every act makes sense in any set, so that acts may be left out to find those that matter.
-/// What else may happen to a set (a judgement, say) is one more act, and one more arm of [`World::change`].
 #[derive(Clone, Debug, PartialEq)]
 enum Act {
     /// A record comes, or its content changes.
     Put(RecordKey, Identity),
     /// A record goes.
     Drop(RecordKey),
+    /// Something is judged of two records, there or not.
+    Judge(Pair, Verdict),
+}
+
+impl Act {
+    fn judgement(&self) -> Option<(Pair, Verdict)> {
+        match self {
+            Self::Judge(pair, verdict) => Some((*pair, *verdict)),
+            Self::Put(..) | Self::Drop(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Act {
@@ -66,6 +77,10 @@ impl fmt::Display for Act {
                 identity.name_tokens.iter().try_for_each(|token| write!(f, " token={token}"))
             }
             Self::Drop(key) => write!(f, "drop {}", &key.to_string()[..6]),
+            Self::Judge(pair, verdict) => {
+                let [left, right] = pair.keys().map(|key| key.to_string()[..6].to_owned());
+                write!(f, "judge {left} {right} {}", verdict.name())
+            }
         }
     }
 }
@@ -86,6 +101,7 @@ impl fmt::Display for History {
 struct World {
     resolver: Resolver,
     set: BTreeMap<RecordKey, Insert>,
+    judgements: BTreeMap<Pair, Verdict>,
     cluster_of: BTreeMap<NodeId, BTreeSet<NodeId>>,
     edges: BTreeMap<NodeId, Vec<(NodeId, f32)>>,
     next: NodeId,
@@ -101,6 +117,7 @@ impl World {
         Self {
             resolver: Resolver::new(model),
             set: BTreeMap::new(),
+            judgements: BTreeMap::new(),
             cluster_of: BTreeMap::new(),
             edges: BTreeMap::new(),
             next: 0,
@@ -111,6 +128,8 @@ impl World {
         let model = self.resolver.model().clone();
         let records = self.set.values().cloned();
         self.resolver = Resolver::load(model, records, self.edges.clone().into_iter());
+        let judgements: Vec<_> = self.judgements.clone().into_iter().collect();
+        self.resolver.judge(&judgements);
     }
 
     /// Makes one change of the set, as the pipeline makes it: of a record that comes twice in it, the last counts.
@@ -121,6 +140,7 @@ impl World {
             let (key, identity) = match act {
                 Act::Put(key, identity) => (key, Some(identity)),
                 Act::Drop(key) => (key, None),
+                Act::Judge(..) => continue,
             };
             let former = self.set.remove(key);
             tally.count(match (&former, identity) {
@@ -148,17 +168,36 @@ impl World {
             self.edges.remove(node);
         }
         let outcome = self.resolver.apply(&removed, inserted.into_values().collect());
+        self.keep(outcome);
+        let judged: Vec<(Pair, Verdict)> = acts.iter().filter_map(Act::judgement).collect();
+        if !judged.is_empty() {
+            self.judgements.extend(judged.iter().copied());
+            for (_, verdict) in &judged {
+                tally.count(match verdict {
+                    Verdict::Together => "judgements together",
+                    Verdict::Apart => "judgements apart",
+                    Verdict::Withdrawn => "judgements withdrawn",
+                });
+            }
+            let outcome = self.resolver.judge(&judged);
+            self.keep(outcome);
+        }
+    }
+
+    /// Keeps what a change did, as a state would.
+    fn keep(&mut self, outcome: Outcome) {
         for cluster in outcome.clusters {
             let members: BTreeSet<NodeId> = cluster.iter().copied().collect();
             self.cluster_of.extend(cluster.into_iter().map(|node| (node, members.clone())));
         }
-        let gone = |node: &NodeId| removed.contains(node);
-        self.edges.extend(outcome.edges.into_iter().filter(|(node, _)| !gone(node)));
+        let there: BTreeSet<NodeId> = self.set.values().map(|insert| insert.node).collect();
+        let edges = outcome.edges.into_iter();
+        self.edges.extend(edges.filter(|(node, _)| there.contains(node)));
     }
 
     fn whole(&self) -> Whole {
         let records: Vec<Insert> = self.set.values().cloned().collect();
-        oracle::whole(self.resolver.model(), &records)
+        oracle::whole(self.resolver.model(), &records, &self.judgements)
     }
 
     fn keys(&self) -> BTreeMap<NodeId, RecordKey> {
@@ -205,11 +244,14 @@ struct Tally {
 }
 
 /// What must have happened in a run that is worth anything.
-const MUST_HAPPEN: [&str; 16] = [
+const MUST_HAPPEN: [&str; 20] = [
     "inserts",
     "re-inserts",
     "updates",
     "deletes",
+    "judgements together",
+    "judgements apart",
+    "judgements withdrawn",
     "rebuilds",
     "blocks over their cap",
     "blocks within their cap again",
@@ -221,6 +263,7 @@ const MUST_HAPPEN: [&str; 16] = [
     "components within their cap again",
     "clusters that grew",
     "clusters that fell apart",
+    "sets in bulk",
     "steps",
 ];
 
@@ -298,7 +341,8 @@ fn live(history: &History) -> Result<Tally, String> {
         }
         world.change(&step.acts, &mut tally);
         let after = world.whole();
-        let chains = world.set.values().flat_map(|insert| chains_of(&insert.identity));
+        let model = world.resolver.model();
+        let chains = world.set.values().flat_map(|insert| chains_of(&insert.identity, model));
         bases.extend(chains.map(|chain| chain.base()));
         tally.cross(world.resolver.model(), &bases, &before, &after);
         tally.count("steps");
@@ -306,11 +350,29 @@ fn live(history: &History) -> Result<Tally, String> {
         before = after;
     }
     // All at once, the set is the same.
-    let all: Vec<Act> = world.set.values().map(|r| Act::Put(r.key, r.identity.clone())).collect();
+    let put = world.set.values().map(|r| Act::Put(r.key, r.identity.clone()));
+    let judged = world.judgements.iter().map(|(pair, verdict)| Act::Judge(*pair, *verdict));
+    let all: Vec<Act> = put.chain(judged).collect();
     let mut once = World::new(history);
     once.change(&all, &mut Tally::default());
     once.check(&before).map_err(|fault| format!("all at once: {fault}"))?;
+    if world.judgements.values().all(|verdict| *verdict == Verdict::Withdrawn) {
+        let bulk = in_bulk(world.resolver.model(), &world.set);
+        if bulk != before.clusters {
+            return Err("in bulk: other clusters".to_owned());
+        }
+        tally.count("sets in bulk");
+    }
     Ok(tally)
+}
+
+/// The clusters of a set on all cores at once, which knows no judgements.
+fn in_bulk(model: &Model, set: &BTreeMap<RecordKey, Insert>) -> BTreeSet<BTreeSet<RecordKey>> {
+    let records = set.values().map(|record| (record.key, record.identity.clone())).collect();
+    let bulk = bulk::Bulk::new(model, records);
+    let partition = bulk.partition(model, &bulk.weights(model));
+    let key = |place: &u32| bulk.keys()[*place as usize];
+    partition.clusters.iter().map(|cluster| cluster.iter().map(key).collect()).collect()
 }
 
 /// As [`live`]; a panic is a fault too.
@@ -406,6 +468,7 @@ fn draw(seed: u64) -> History {
         .collect();
     let rows: Vec<RecordKey> =
         (0..8 + chance.below(16)).map(|row| RecordKey::of_row("rows", &row.to_string())).collect();
+    let judged = chance.pick(&[0, 0, 10, 25]);
     let mut history = History {
         block_cap: 3 + chance.below(4),
         component_cap: 3 + chance.below(6),
@@ -421,10 +484,14 @@ fn draw(seed: u64) -> History {
         }
         let mut step = Step { rebuilt: number > 0 && chance.percent(15), acts: Vec::new() };
         for _ in 0..1 + chance.below(8) {
-            let act = draw_act(&mut chance, &words, &rows, &present, coming);
+            let act = match chance.percent(judged) {
+                true => draw_judgement(&mut chance, &rows, &present),
+                false => draw_act(&mut chance, &words, &rows, &present, coming),
+            };
             match &act {
                 Act::Put(key, identity) => drop(present.insert(*key, identity.clone())),
                 Act::Drop(key) => drop(present.remove(key)),
+                Act::Judge(..) => {}
             }
             step.acts.push(act);
         }
@@ -459,6 +526,24 @@ fn draw_act(
     let (field, _, words) = chance.pick(words);
     identity.set(field, if chance.percent(30) { "" } else { chance.pick(&words) });
     Act::Put(row, identity)
+}
+
+/// Something is judged, mostly of records that are there.
+fn draw_judgement(
+    chance: &mut Chance,
+    rows: &[RecordKey],
+    present: &BTreeMap<RecordKey, Identity>,
+) -> Act {
+    let mut keys: Vec<RecordKey> = present.keys().copied().collect();
+    if keys.len() < 2 || chance.percent(20) {
+        keys.extend(rows);
+    }
+    loop {
+        if let Some(pair) = Pair::of(chance.pick(&keys), chance.pick(&keys)) {
+            let verdicts = [Verdict::Together, Verdict::Apart, Verdict::Withdrawn];
+            return Act::Judge(pair, chance.pick(&verdicts));
+        }
+    }
 }
 
 fn draw_identity(chance: &mut Chance, words: &[(Field, usize, Vec<&str>)]) -> Identity {

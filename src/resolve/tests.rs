@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::EventKey;
+use crate::record::{EventKey, Pair, Verdict};
 
 /// A resolver together with the set of records that it should hold.
 struct Bench {
@@ -11,6 +11,7 @@ struct Bench {
     set: BTreeMap<NodeId, Insert>,
     clusters: BTreeMap<NodeId, BTreeSet<NodeId>>,
     edges: BTreeMap<NodeId, Vec<(NodeId, f32)>>,
+    judgements: BTreeMap<Pair, Verdict>,
     next: NodeId,
 }
 
@@ -21,6 +22,7 @@ impl Bench {
             set: BTreeMap::new(),
             clusters: BTreeMap::new(),
             edges: BTreeMap::new(),
+            judgements: BTreeMap::new(),
             next: 0,
         }
     }
@@ -44,6 +46,18 @@ impl Bench {
             }
         }
         let outcome = self.resolver.apply(removed, inserted);
+        self.take(outcome);
+    }
+
+    /// Gives judgements, and withdraws others.
+    fn judge(&mut self, judgements: &[(Pair, Verdict)]) {
+        self.judgements.extend(judgements.iter().copied());
+        let outcome = self.resolver.judge(judgements);
+        assert!(outcome.edges.is_empty(), "a judgement is no evidence");
+        self.take(outcome);
+    }
+
+    fn take(&mut self, outcome: Outcome) {
         for cluster in outcome.clusters {
             let members: BTreeSet<NodeId> = cluster.iter().copied().collect();
             cluster.into_iter().for_each(|node| {
@@ -61,6 +75,11 @@ impl Bench {
 
     fn records(&self) -> Vec<Insert> {
         self.set.values().cloned().collect()
+    }
+
+    /// What there would be, had all come at once.
+    fn expected(&self) -> BTreeSet<BTreeSet<RecordKey>> {
+        oracle::partition_judged(self.resolver.model(), &self.records(), &self.judgements)
     }
 }
 
@@ -123,6 +142,39 @@ fn step() -> impl Strategy<Value = (Vec<prop::sample::Index>, Vec<Identity>)> {
     )
 }
 
+/// A judgement of two records by rank; records that were, are or are about to be there.
+type Ranked = (prop::sample::Index, prop::sample::Index, Verdict);
+
+fn judgements() -> impl Strategy<Value = Vec<Ranked>> {
+    let verdict = prop::sample::select(vec![Verdict::Together, Verdict::Apart, Verdict::Withdrawn]);
+    prop::collection::vec(
+        (any::<prop::sample::Index>(), any::<prop::sample::Index>(), verdict),
+        0..5,
+    )
+}
+
+/// Which of the present records these ranks mean.
+fn ranked(bench: &Bench, ranks: &[prop::sample::Index]) -> Vec<NodeId> {
+    let present: Vec<NodeId> = bench.set.keys().copied().collect();
+    if present.is_empty() {
+        return Vec::new();
+    }
+    let nodes: BTreeSet<NodeId> = ranks.iter().map(|rank| *rank.get(&present)).collect();
+    nodes.into_iter().collect()
+}
+
+/// The judgements that these ranks mean among `keys`.
+fn judged(keys: &BTreeSet<RecordKey>, ranks: &[Ranked]) -> Vec<(Pair, Verdict)> {
+    let keys: Vec<RecordKey> = keys.iter().copied().collect();
+    if keys.is_empty() {
+        return Vec::new();
+    }
+    let pair = |(left, right, verdict): &Ranked| {
+        Some((Pair::of(*left.get(&keys), *right.get(&keys))?, *verdict))
+    };
+    ranks.iter().filter_map(pair).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -131,16 +183,28 @@ proptest! {
     fn any_history_gives_the_clusters_of_the_set(steps in prop::collection::vec(step(), 1..8)) {
         let mut bench = Bench::new(low_caps());
         for (going, coming) in steps {
-            let present: Vec<NodeId> = bench.set.keys().copied().collect();
-            let going: BTreeSet<NodeId> = if present.is_empty() {
-                BTreeSet::new()
-            } else {
-                going.iter().map(|index| *index.get(&present)).collect()
-            };
-            let going: Vec<NodeId> = going.into_iter().collect();
+            let going = ranked(&bench, &going);
             bench.change(&going, coming);
-            let expected = oracle::partition(bench.resolver.model(), &bench.records());
-            prop_assert_eq!(bench.partition(), expected);
+            prop_assert_eq!(bench.partition(), bench.expected());
+        }
+    }
+
+    /// The same with judgements given and withdrawn at any time: of records that are there, were there, or come later.
+    #[test]
+    fn any_history_with_judgements_gives_the_clusters_of_the_set(
+        steps in prop::collection::vec((judgements(), step()), 1..8)
+    ) {
+        let mut bench = Bench::new(low_caps());
+        let mut keys: BTreeSet<RecordKey> = BTreeSet::new();
+        for (judgements, (going, coming)) in steps {
+            let strong = coming.iter().filter(|identity| identity.is_strong());
+            keys.extend(strong.map(|identity| identity.record_key(EventKey([0; 16]))));
+            bench.judge(&judged(&keys, &judgements));
+            prop_assert_eq!(bench.partition(), bench.expected());
+            let going = ranked(&bench, &going);
+            bench.change(&going, coming);
+            prop_assert_eq!(bench.partition(), bench.expected());
+            keys.extend(bench.set.values().map(|insert| insert.key));
         }
     }
 
@@ -169,16 +233,67 @@ proptest! {
 
     /// An index rebuilt from records and edges goes on as the one that was never closed.
     #[test]
-    fn a_rebuilt_index_goes_on(before in prop::collection::vec(identity(), 1..20), after in step()) {
+    fn a_rebuilt_index_goes_on(
+        before in prop::collection::vec(identity(), 1..20),
+        judgements in judgements(),
+        after in step(),
+    ) {
         let mut bench = Bench::new(low_caps());
         bench.change(&[], before);
+        let keys = bench.set.values().map(|insert| insert.key).collect();
+        bench.judge(&judged(&keys, &judgements));
         let edges = bench.edges.clone().into_iter();
         bench.resolver = Resolver::load(low_caps(), bench.records().into_iter(), edges);
-        let present: Vec<NodeId> = bench.set.keys().copied().collect();
-        let going: BTreeSet<NodeId> = after.0.iter().map(|index| *index.get(&present)).collect();
-        bench.change(&going.into_iter().collect::<Vec<_>>(), after.1);
-        let expected = oracle::partition(bench.resolver.model(), &bench.records());
-        prop_assert_eq!(bench.partition(), expected);
+        let judgements: Vec<(Pair, Verdict)> = bench.judgements.clone().into_iter().collect();
+        bench.judge(&judgements);
+        prop_assert_eq!(bench.partition(), bench.expected());
+        let going = ranked(&bench, &after.0);
+        bench.change(&going, after.1);
+        prop_assert_eq!(bench.partition(), bench.expected());
+    }
+
+    /// What a review lists is as it says, and a person who says the opposite of its two records gets that.
+    #[test]
+    fn a_doubt_can_be_decided_the_other_way(
+        identities in prop::collection::vec(identity(), 2..30),
+        judgements in judgements(),
+        rank in any::<prop::sample::Index>(),
+    ) {
+        let mut bench = Bench::new(low_caps());
+        bench.change(&[], identities);
+        let keys = bench.set.values().map(|insert| insert.key).collect();
+        bench.judge(&judged(&keys, &judgements));
+        let doubts = bench.resolver.doubts(10.0);
+        prop_assume!(!doubts.is_empty());
+        let doubt = rank.get(&doubts);
+        let [left, right] = bench.resolver.strongest_pair(doubt);
+        prop_assert!(doubt.groups[0].contains(&left) && doubt.groups[1].contains(&right));
+        let together = |bench: &Bench| bench.clusters[&left].contains(&right);
+        prop_assert_eq!(together(&bench), doubt.decision == Decision::Merged);
+        let pair = Pair::of(bench.set[&left].key, bench.set[&right].key).expect("two records");
+        prop_assert!(bench.resolver.verdict(pair) != Verdict::Apart);
+        let opposite = if together(&bench) { Verdict::Apart } else { Verdict::Together };
+        let was_free = !bench.judgements.values().any(|verdict| *verdict == Verdict::Apart);
+        bench.judge(&[(pair, opposite)]);
+        // Other judgements may hold groups apart, or together through others.
+        if opposite == Verdict::Apart || was_free {
+            prop_assert_eq!(together(&bench), opposite == Verdict::Together);
+        }
+    }
+
+    /// All at once on all cores gives the clusters of the plain oracle.
+    #[test]
+    fn bulk_gives_the_clusters_of_the_set(identities in prop::collection::vec(identity(), 1..30)) {
+        let mut bench = Bench::new(low_caps());
+        bench.change(&[], identities);
+        let records = bench.records();
+        let whole = records.iter().map(|record| (record.key, record.identity.clone())).collect();
+        let bulk = bulk::Bulk::new(&low_caps(), whole);
+        let partition = bulk.partition(&low_caps(), &bulk.weights(&low_caps()));
+        let key = |place: &u32| bulk.keys()[*place as usize];
+        let named = |cluster: &Vec<u32>| cluster.iter().map(key).collect::<BTreeSet<_>>();
+        let clusters: BTreeSet<_> = partition.clusters.iter().map(named).collect();
+        prop_assert_eq!(clusters, oracle::partition(&low_caps(), &records));
     }
 
     /// What two records say does not depend on which is named first.
@@ -186,10 +301,53 @@ proptest! {
     fn evidence_is_symmetric(left in identity(), right in identity()) {
         let model = Model::default_with(1000.0);
         let mut terms = Terms::default();
-        let (a, b) = (terms.features(&left, &model.email), terms.features(&right, &model.email));
+        let (a, b) = (terms.features(&left, &model), terms.features(&right, &model));
         let there = compare(&a, &b, &terms, &model, |_, _| 1.0);
         let back = compare(&b, &a, &terms, &model, |_, _| 1.0);
         prop_assert_eq!(&there, &back);
         prop_assert_eq!(there.weight(&model).to_bits(), back.weight(&model).to_bits());
+    }
+}
+
+/// Judgements of three records named `x`, `y` and `z` in the order of their keys, and the groups that they make.
+#[test]
+fn judgements_come_before_evidence_and_apart_before_together() {
+    let person = |given: &str, email: &str| {
+        let mut identity = Identity::default();
+        identity.set(Field::Given, given);
+        identity.set(Field::Email, email);
+        identity
+    };
+    let mut people =
+        vec![person("anna", "a@x.com"), person("bob", "b@y.org"), person("zoe", "z@z.net")];
+    people.sort_by_key(|identity| identity.record_key(EventKey([0; 16])));
+    let [x, y, z] = [0, 1, 2].map(|at| people[at].record_key(EventKey([0; 16])));
+    let pair = |left, right| Pair::of(left, right).expect("they differ");
+    let (together, apart) = (Verdict::Together, Verdict::Apart);
+    for (judgements, groups) in [
+        (vec![], "x y z"),
+        (vec![(pair(z, x), together)], "xz y"),
+        (vec![(pair(x, y), together), (pair(y, z), together)], "xyz"),
+        (vec![(pair(x, y), together), (pair(y, z), together), (pair(x, z), apart)], "xy z"),
+        (vec![(pair(x, y), together), (pair(x, y), apart)], "x y z"),
+        (vec![(pair(x, y), together), (pair(x, y), Verdict::Withdrawn)], "x y z"),
+    ] {
+        let mut bench = Bench::new(low_caps());
+        bench.change(&[], people.clone());
+        bench.judge(&judgements);
+        let name = |key: &RecordKey| {
+            if *key == x {
+                'x'
+            } else if *key == y {
+                'y'
+            } else {
+                'z'
+            }
+        };
+        let mut named: Vec<String> =
+            bench.partition().iter().map(|group| group.iter().map(name).collect()).collect();
+        named.sort();
+        assert_eq!(named.join(" "), groups, "{judgements:?}");
+        assert_eq!(bench.partition(), bench.expected());
     }
 }

@@ -73,6 +73,24 @@ impl EmailParts {
         }
     }
 
+    /// What stands behind the `@`.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// What neither names nor digits explain of the local part.
+    pub fn rest(&self) -> &str {
+        &self.rest
+    }
+
+    /// Names and rest, as [`EmailModel::patterns`] lists them; empty without a name.
+    pub fn pattern(&self) -> String {
+        if self.names.is_empty() {
+            return String::new();
+        }
+        format!("{}|{}", self.names.join(" "), self.rest)
+    }
+
     /// The initials of the two names that the local part spells, ascending; `None` where it spells another number.
     pub(super) fn initials(&self) -> Option<[u8; 2]> {
         let [left, right] = self.names.as_slice() else { return None };
@@ -96,7 +114,12 @@ impl EmailParts {
             self.names.iter().map(|n| model.name_share(n).unwrap_or(model.floor())).product();
         let initials = 0.1_f64.powi(i32::try_from(self.initials).unwrap_or(i32::MAX));
         let pairing = if self.names.len() >= 2 { PAIRING } else { 1.0 };
-        (product * initials * pairing).min(1.0)
+        let seen = if model.patterns.is_empty() || self.names.is_empty() {
+            0.0
+        } else {
+            model.patterns.get(&self.pattern()).copied().unwrap_or_default()
+        };
+        (product * initials * pairing).max(seen).min(1.0)
     }
 
     /// What an order between two addresses is taken by, so that weighing is symmetric.

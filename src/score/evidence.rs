@@ -1,9 +1,10 @@
 //! How much do two records say, field by field?
 
-use super::comparison::{SWAPPABLE, comparison, level};
 use super::email;
 use super::features::{Features, Symbol, Terms};
-use super::model::{FieldModel, Model};
+use super::field::{Exclusive, FieldModel};
+use super::level::level;
+use super::model::Model;
 use crate::record::Field;
 
 /// What two records say about being of one person, field by field.
@@ -32,12 +33,27 @@ impl Evidence {
         Model::posterior(stranger, household)
     }
 
-    /// Whether birth date, gender and given name all disagree: no other evidence makes these one person.
-    pub fn is_conflict(&self) -> bool {
-        self.levels[Field::BirthDate as usize] >= 5
-            && self.levels[Field::Gender as usize] == 2
-            && self.levels[Field::Given as usize] >= 5
+    /// Whether no other evidence makes these one person: exclusive values clash, or every field of a group that is never
+    /// all different for one person disagrees.
+    pub fn is_conflict(&self, model: &Model) -> bool {
+        let poor = |field: &Field| model.field(*field).is_poor(self.levels[*field as usize]);
+        let clash = |(field, level): (&FieldModel, &u8)| match field.exclusive {
+            Some(Exclusive::Different) => *level > 1,
+            Some(Exclusive::Equal) => *level == 1,
+            None => false,
+        };
+        model.conflicts.iter().any(|group| group.iter().all(poor))
+            || model.fields.iter().zip(&self.levels).any(clash)
     }
+}
+
+/// The grades of agreement of two records, before anything is weighed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Levels {
+    /// The level of each field, 1 the best; 0 where a value is missing.
+    pub of_field: [u8; Field::COUNT],
+    /// Whether names or address lines were compared crosswise.
+    pub swapped: bool,
 }
 
 /// Compares two records. `people(field, value)` says how many people seem to use an identifier value.
@@ -48,19 +64,40 @@ pub fn compare(
     model: &Model,
     people: impl Fn(Field, Symbol) -> f64,
 ) -> Evidence {
+    weigh(levels(left, right, terms, model), left, right, terms, model, people)
+}
+
+/// The levels that two records reach; of the model, only its comparisons matter.
+pub fn levels(left: &Features, right: &Features, terms: &Terms, model: &Model) -> Levels {
     let mut levels = [0; Field::COUNT];
     for field in Field::ALL {
         let (a, b) = (left.symbol(field), right.symbol(field));
         if a != 0 && b != 0 {
-            levels[field as usize] =
-                if a == b { 1 } else { level(field, terms.text(a), terms.text(b)) };
+            levels[field as usize] = if a == b {
+                1
+            } else {
+                level(&model.field(field).levels, terms.text(a), terms.text(b))
+            };
         }
     }
     let mut swapped = false;
-    for (first, second) in SWAPPABLE {
-        swapped |= swap(left, right, terms, first, second, &mut levels);
+    for (first, second) in &model.swaps {
+        let fields = [model.field(*first), model.field(*second)];
+        swapped |= swap(left, right, terms, fields, &mut levels);
     }
-    borrow_tokens(left, right, &mut levels);
+    borrow_tokens(left, right, model, &mut levels);
+    Levels { of_field: levels, swapped }
+}
+
+/// What levels that are known say, in bits.
+pub fn weigh(
+    Levels { of_field: levels, swapped }: Levels,
+    left: &Features,
+    right: &Features,
+    terms: &Terms,
+    model: &Model,
+    people: impl Fn(Field, Symbol) -> f64,
+) -> Evidence {
     let mut bits = [0.0; Field::COUNT];
     for field in Field::ALL {
         let level = levels[field as usize];
@@ -89,7 +126,7 @@ fn field_bits(
         return model.shared_bits(sharing, people(field, a));
     }
     let bits = of_field.level_bits(level);
-    if field == Field::Email && (2..=4).contains(&level) {
+    if of_field.beyond_names && (2..=4).contains(&level) {
         let named = |features: &Features| {
             features.symbol(Field::Given) != 0 && features.symbol(Field::Surname) != 0
         };
@@ -102,23 +139,20 @@ fn field_bits(
 /// The term-frequency adjustment: an exact agreement on a rare value says more, on a common one less; a fuzzy one
 /// only ever loses.
 fn frequency_bits(of_field: &FieldModel, model: &Model, level: u8, a: &str, b: &str) -> f64 {
-    if of_field.frequencies.is_empty() {
+    if of_field.frequencies.is_empty() && of_field.unlisted_share.is_none() {
         return 0.0;
     }
     let floor = 0.5 / model.parameters.entities.max(50.0);
     let unlisted = of_field.unlisted_share.unwrap_or(floor);
     let share = |value: &str| of_field.frequencies.get(value).copied().unwrap_or(unlisted);
+    let weight = of_field.frequency_weight(level);
     match level {
-        1 if a == b => (of_field.u[0] / share(a).max(floor)).log2(),
-        2 | 3 if is_fuzzily_adjusted(of_field.field) => {
-            (0.5 * (of_field.u[0] / share(a).max(share(b)).max(floor)).log2()).min(0.0)
+        1 if a == b => weight * (of_field.u[0] / share(a).max(floor)).log2(),
+        2.. if weight > 0.0 => {
+            (weight * (of_field.u[0] / share(a).max(share(b)).max(floor)).log2()).min(0.0)
         }
         _ => 0.0,
     }
-}
-
-const fn is_fuzzily_adjusted(field: Field) -> bool {
-    matches!(field, Field::Given | Field::Surname | Field::City | Field::Postcode | Field::Street)
 }
 
 /// Where both fields disagree, compares them crosswise; keeps that where it is good. Symmetric: the better of the
@@ -127,13 +161,12 @@ fn swap(
     left: &Features,
     right: &Features,
     terms: &Terms,
-    first: Field,
-    second: Field,
+    [first, second]: [&FieldModel; 2],
     levels: &mut [u8; Field::COUNT],
 ) -> bool {
-    let poor = |field: Field| {
-        let level = usize::from(levels[field as usize]);
-        level == 0 || level >= comparison(field).len() - 1
+    let poor = |model: &FieldModel| {
+        let level = levels[model.field as usize];
+        level == 0 || model.is_poor(level)
     };
     if !poor(first) || !poor(second) {
         return false;
@@ -141,32 +174,39 @@ fn swap(
     let cross = |a: Symbol, b: Symbol| match (a, b) {
         (0, _) | (_, 0) => 0,
         (a, b) if a == b => 1,
-        (a, b) => level(first, terms.text(a), terms.text(b)),
+        (a, b) => level(&first.levels, terms.text(a), terms.text(b)),
     };
-    let there = cross(left.symbol(first), right.symbol(second));
-    let back = cross(right.symbol(first), left.symbol(second));
-    let good = |level: u8| (1..=3).contains(&level);
+    let there = cross(left.symbol(first.field), right.symbol(second.field));
+    let back = cross(right.symbol(first.field), left.symbol(second.field));
+    let good = |level: u8| (1..=3).contains(&level) && !first.is_poor(level);
     let swapped = (good(there) && (good(back) || back == 0)) || (good(back) && there == 0);
     if swapped {
-        let most = |field: Field| u8::try_from(comparison(field).len()).expect("few levels");
-        levels[first as usize] = there.min(back).min(most(first));
-        levels[second as usize] = there.max(back).min(most(second));
+        let most = |model: &FieldModel| u8::try_from(model.levels.len()).expect("few levels");
+        levels[first.field as usize] = there.min(back).min(most(first));
+        levels[second.field as usize] = there.max(back).min(most(second));
     }
     swapped
 }
 
 /// A name that disagrees may stand among the other record's further names: a married name, a second given name.
-fn borrow_tokens(left: &Features, right: &Features, levels: &mut [u8; Field::COUNT]) {
+fn borrow_tokens(
+    left: &Features,
+    right: &Features,
+    model: &Model,
+    levels: &mut [u8; Field::COUNT],
+) {
     if left.tokens.is_empty() && right.tokens.is_empty() {
         return;
     }
     // Not among the other's own given name and surname: measured, that costs .013 F1 on fake_1000.
     let among = |symbol: Symbol, other: &Features| other.tokens.contains(&symbol);
     for field in [Field::Surname, Field::Given] {
-        let otherwise = comparison(field).len();
+        let of_field = model.field(field);
+        let Some(borrowed) = of_field.borrowed_level else { continue };
+        let otherwise = of_field.levels.len();
         let (a, b) = (left.symbol(field), right.symbol(field));
         if usize::from(levels[field as usize]) == otherwise && (among(a, right) || among(b, left)) {
-            levels[field as usize] = 4;
+            levels[field as usize] = borrowed;
         }
     }
 }

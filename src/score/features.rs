@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::email::EmailParts;
-use super::model::EmailModel;
+use super::model::Model;
 use crate::record::{Field, Identity};
 
 /// An interned text; 0 stands for "no value". Equal symbols of one [`Terms`] are equal texts.
@@ -43,14 +43,14 @@ impl Default for Terms {
 }
 
 impl Terms {
-    /// Interns a record's texts.
-    pub fn features(&mut self, identity: &Identity, email: &EmailModel) -> Features {
+    /// Interns a record's texts, but for the values that say nothing under the model.
+    pub fn features(&mut self, identity: &Identity, model: &Model) -> Features {
         let mut values = [0; Field::COUNT];
-        for (field, value) in &identity.values {
+        for (field, value) in identity.values.iter().filter(|(f, value)| model.hears(*f, value)) {
             let symbol = self.intern(value);
             values[*field as usize] = symbol;
             if *field == Field::Email {
-                self.emails.entry(symbol).or_insert_with(|| EmailParts::of(value, email));
+                self.emails.entry(symbol).or_insert_with(|| EmailParts::of(value, &model.email));
             }
         }
         let tokens = identity.name_tokens.iter().map(|token| self.intern(token)).collect();

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::comparison::comparison;
+use super::built_in;
+use super::field::FieldModel;
+use crate::block::{self, RULES_MAX, Rule};
 use crate::error::{Error, Result};
 use crate::normalise::lexicon;
 use crate::record::Field;
@@ -22,10 +24,25 @@ pub struct Model {
     pub provenance: String,
     /// Numbers that are not of one field.
     pub parameters: Parameters,
-    /// One entry a field, in the order of [`Field::ALL`].
+    /// One entry a field, in the order of [`Field::ALL`]; a file leaves out the custom fields that are not used.
+    #[serde(with = "super::field::list")]
     pub fields: Vec<FieldModel>,
+    /// Pairs of fields whose values people exchange: a pair of records is also compared crosswise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub swaps: Vec<(Field, Field)>,
+    /// Groups of fields that are never all different for one person: no other evidence joins two records that disagree
+    /// on every field of a group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Vec<Field>>,
+    /// Under which keys records meet; two that share none are never compared.
+    pub rules: Vec<Rule>,
     /// What is common in e-mail addresses.
     pub email: EmailModel,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
 }
 
 /// Numbers of the model that are not of one field.
@@ -52,37 +69,6 @@ pub struct Parameters {
     pub swap_bits: f64,
 }
 
-/// What the model knows of one field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldModel {
-    /// The field.
-    pub field: Field,
-    /// The levels' labels, for readers; what they mean is fixed by the field.
-    pub levels: Vec<String>,
-    /// P(level | one person), a level each.
-    pub m: Vec<f64>,
-    /// P(level | two people), a level each.
-    pub u: Vec<f64>,
-    /// P(household mates agree as one person would).
-    pub household_share: f64,
-    /// The least weight of a level; identifiers differ for many reasons.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub floor_bits: Option<f64>,
-    /// For shared identifiers: the chance that an agreement is not of one person though one person seems to use it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sharing: Option<f64>,
-    /// How many distinct values of this field one person typically has beside one identifier value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub typical_values: Option<f64>,
-    /// Share of people with a value; empty for fields without term-frequency adjustment.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub frequencies: BTreeMap<String, f64>,
-    /// The share of a value that `frequencies` does not list; half of one person where this is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unlisted_share: Option<f64>,
-}
-
 /// What is common in e-mail addresses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,106 +83,12 @@ pub struct EmailModel {
     pub rests: BTreeMap<String, f64>,
     /// Share of people per name token, beyond the built-in frequencies.
     pub names: BTreeMap<String, f64>,
+    /// Share of addresses, beyond two, whose local part is of these names and this rest (`anna smith|rest`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub patterns: BTreeMap<String, f64>,
     /// Whether the built-in name frequencies count too.
     pub built_in_names: bool,
 }
-
-/// One row of the default table: field, m, u, household share, floor, sharing, typical values.
-type Row = (Field, &'static [f64], &'static [f64], f64, Option<f64>, Option<f64>, Option<f64>);
-
-/// Usable untrained; measured: .002–.003 F1 below trained values.
-const DEFAULTS: [Row; Field::COUNT] = [
-    (
-        Field::Given,
-        &[0.66, 0.08, 0.10, 0.05, 0.03, 0.08],
-        &[0.005, 0.004, 0.003, 0.010, 0.012, 0.966],
-        0.02,
-        None,
-        None,
-        None,
-    ),
-    (
-        Field::Surname,
-        &[0.74, 0.11, 0.05, 0.02, 0.08],
-        &[0.002, 0.001, 0.006, 0.004, 0.987],
-        0.85,
-        None,
-        None,
-        None,
-    ),
-    (
-        Field::BirthDate,
-        &[0.78, 0.09, 0.05, 0.03, 0.02, 0.03],
-        &[0.0001, 0.0006, 0.004, 0.015, 0.02, 0.9603],
-        0.01,
-        None,
-        None,
-        Some(2.0),
-    ),
-    (
-        Field::Email,
-        &[0.72, 0.06, 0.10, 0.02, 0.10],
-        &[0.0001, 0.0005, 0.002, 0.01, 0.9874],
-        0.1,
-        Some(-1.0),
-        Some(0.05),
-        Some(5.0),
-    ),
-    (
-        Field::Phone,
-        &[0.75, 0.07, 0.18],
-        &[0.0001, 0.0002, 0.9997],
-        0.35,
-        Some(-1.0),
-        Some(0.15),
-        Some(5.0),
-    ),
-    (
-        Field::GovernmentId,
-        &[0.90, 0.07, 0.03],
-        &[0.00001, 0.0001, 0.99989],
-        0.0,
-        Some(-9.0),
-        None,
-        None,
-    ),
-    (Field::House, &[0.78, 0.08, 0.14], &[0.015, 0.07, 0.915], 0.95, None, None, None),
-    (
-        Field::Street,
-        &[0.66, 0.12, 0.07, 0.03, 0.12],
-        &[0.001, 0.002, 0.006, 0.03, 0.961],
-        0.95,
-        None,
-        None,
-        None,
-    ),
-    (
-        Field::Street2,
-        &[0.62, 0.12, 0.07, 0.04, 0.15],
-        &[0.001, 0.002, 0.006, 0.03, 0.961],
-        0.95,
-        None,
-        None,
-        None,
-    ),
-    (Field::City, &[0.72, 0.10, 0.05, 0.13], &[0.01, 0.01, 0.01, 0.97], 0.95, None, None, None),
-    (Field::Region, &[0.93, 0.07], &[0.25, 0.75], 0.95, None, None, None),
-    (
-        Field::Postcode,
-        &[0.68, 0.10, 0.05, 0.05, 0.12],
-        &[0.001, 0.004, 0.01, 0.03, 0.955],
-        0.95,
-        None,
-        None,
-        Some(4.0),
-    ),
-    (Field::Gender, &[0.97, 0.03], &[0.5, 0.5], 0.3, None, None, None),
-    (Field::Occupation, &[0.85, 0.15], &[0.05, 0.95], 0.1, None, None, None),
-    (Field::Loyalty, &[0.9, 0.1], &[0.00001, 0.99999], 0.1, Some(-3.0), Some(0.03), Some(2.0)),
-    (Field::Cookie, &[0.35, 0.65], &[0.00001, 0.99999], 0.15, Some(0.0), Some(0.10), Some(20.0)),
-    (Field::Device, &[0.4, 0.6], &[0.00001, 0.99999], 0.15, Some(0.0), Some(0.10), Some(8.0)),
-    (Field::Card, &[0.5, 0.5], &[0.00001, 0.99999], 0.2, Some(0.0), Some(0.15), Some(6.0)),
-];
 
 /// Shares of addresses at the largest free mail providers, for untrained use; rounded, from public usage figures.
 const DOMAINS: [(&str, f64); 10] = [
@@ -214,31 +106,13 @@ const DOMAINS: [(&str, f64); 10] = [
 
 impl Model {
     /// The format this program writes.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// The built-in model for about so many customers.
     ///
     /// Only names, dates and addresses feel the number: the weights of shared identifiers contain −prior.
     pub fn default_with(expected_customers: f64) -> Self {
         let customers = expected_customers.max(2.0);
-        let fields = DEFAULTS
-            .iter()
-            .map(|(field, m, u, household_share, floor_bits, sharing, typical_values)| {
-                let frequencies = common_names(*field, u[0]);
-                FieldModel {
-                    field: *field,
-                    levels: comparison(*field).iter().map(|level| level.label()).collect(),
-                    m: m.to_vec(),
-                    u: u.to_vec(),
-                    household_share: *household_share,
-                    floor_bits: *floor_bits,
-                    sharing: *sharing,
-                    typical_values: *typical_values,
-                    unlisted_share: (!frequencies.is_empty()).then_some(u[0]),
-                    frequencies,
-                }
-            })
-            .collect();
         Self {
             version: Self::VERSION,
             provenance: "built in".into(),
@@ -253,7 +127,10 @@ impl Model {
                 entities: customers,
                 swap_bits: 0.0,
             },
-            fields,
+            fields: built_in::fields(),
+            swaps: vec![(Field::Given, Field::Surname), (Field::Street, Field::Street2)],
+            conflicts: vec![vec![Field::BirthDate, Field::Gender, Field::Given]],
+            rules: block::built_in(),
             email: EmailModel::built_in(customers),
         }
     }
@@ -262,8 +139,17 @@ impl Model {
     ///
     /// **Errors:** `Invalid` when it is not a model, of another version, or its tables do not fit the fields.
     pub fn from_json(text: &str) -> Result<Self> {
-        let model: Self = serde_json::from_str(text)
-            .map_err(|error| Error::invalid("model file is not a model").caused_by(error))?;
+        let not_a_model =
+            |error| Error::invalid("model file is not a model of this program").caused_by(error);
+        // What a model of another version holds is not ours to complain about.
+        let Versioned { version } = serde_json::from_str(text).map_err(not_a_model)?;
+        if version != Self::VERSION {
+            return Err(Error::invalid(format!(
+                "model version {version} is not {}: train or import it again with this program",
+                Self::VERSION
+            )));
+        }
+        let model: Self = serde_json::from_str(text).map_err(not_a_model)?;
         model.validate()?;
         Ok(model)
     }
@@ -274,29 +160,31 @@ impl Model {
     }
 
     fn validate(&self) -> Result<()> {
-        if self.version != Self::VERSION {
-            return Err(Error::invalid(format!(
-                "model version {} is not {}: train it again with this program",
-                self.version,
-                Self::VERSION
-            )));
-        }
-        if self.fields.iter().map(|model| model.field).ne(Field::ALL) {
-            return Err(Error::invalid("model must have every field once, in order"));
-        }
-        for model in &self.fields {
-            let levels = comparison(model.field).len();
-            let probable = |p: &f64| *p > 0.0 && *p < 1.0;
-            if model.m.len() != levels || model.u.len() != levels {
-                let name = model.field.name();
+        for (index, model) in self.fields.iter().enumerate() {
+            if let Some(problem) = model.problem() {
+                return Err(Error::invalid(format!("model field {}: {problem}", model.name())));
+            }
+            let same = |other: &FieldModel| other.name() == model.name();
+            if self.fields[..index].iter().any(same) {
                 return Err(Error::invalid(format!(
-                    "model field {name} must have {levels} levels"
+                    "model field {}: the name is given twice",
+                    model.name()
                 )));
             }
-            if !model.m.iter().chain(&model.u).all(probable) {
-                let name = model.field.name();
+        }
+        if self.rules.is_empty() || self.rules.len() > RULES_MAX {
+            return Err(Error::invalid(format!("model rules: give 1 to {RULES_MAX}")));
+        }
+        for rule in &self.rules {
+            if let Some(problem) = rule.problem() {
+                return Err(Error::invalid(format!("model rule \"{}\": {problem}", rule.name)));
+            }
+            let is_used = |field: &Field| self.field(*field).is_used();
+            if let Some(field) = rule.fields().find(|field| !is_used(field)) {
                 return Err(Error::invalid(format!(
-                    "model field {name}: m and u must lie between 0 and 1"
+                    "model rule \"{}\": the model has no field {}",
+                    rule.name,
+                    field.name()
                 )));
             }
         }
@@ -306,6 +194,22 @@ impl Model {
     /// What the model knows of a field.
     pub fn field(&self, field: Field) -> &FieldModel {
         &self.fields[field as usize]
+    }
+
+    /// The fields that a record may have a value in.
+    pub fn used(&self) -> impl Iterator<Item = &FieldModel> {
+        self.fields.iter().filter(|field| field.is_used())
+    }
+
+    /// Whether one value of a field points at one customer, or a few who share it.
+    pub fn is_identifier(&self, field: Field) -> bool {
+        self.field(field).identifier
+    }
+
+    /// Whether a value says anything: its field is used, and the value is not blocked.
+    pub fn hears(&self, field: Field, value: &str) -> bool {
+        let of_field = self.field(field);
+        of_field.is_used() && !of_field.blocked.contains_key(value)
     }
 
     /// The weight in bits of an exact agreement on an identifier value that `people` people seem to use.
@@ -320,32 +224,6 @@ impl Model {
     }
 }
 
-/// The names that are commoner than the average agreement by chance: to agree on one of them says less. What the
-/// built-in lists say of rare names holds for one country only, so those get no more than the average.
-fn common_names(field: Field, above: f64) -> BTreeMap<String, f64> {
-    let common = match field {
-        Field::Given => lexicon::common_given(above),
-        Field::Surname => lexicon::common_surnames(above),
-        _ => Vec::new(),
-    };
-    common.into_iter().map(|(name, share)| (name.to_owned(), share)).collect()
-}
-
-impl FieldModel {
-    /// The weight in bits of a level (1 is the best): `log2(m / u)`, not below the floor. Level 0 says nothing.
-    pub fn level_bits(&self, level: u8) -> f64 {
-        let Some(index) = usize::from(level).checked_sub(1) else { return 0.0 };
-        let bits = (self.m[index] / self.u[index]).log2();
-        self.floor_bits.map_or(bits, |floor| bits.max(floor))
-    }
-
-    /// How much an agreement of `bits` says against a household mate, in bits.
-    pub fn household_evidence(&self, bits: f64) -> f64 {
-        let share = self.household_share;
-        bits - (share * bits.min(60.0).exp2() + 1.0 - share).log2()
-    }
-}
-
 impl EmailModel {
     fn built_in(customers: f64) -> Self {
         Self {
@@ -354,6 +232,7 @@ impl EmailModel {
             other_domain: 0.002,
             rests: BTreeMap::new(),
             names: BTreeMap::new(),
+            patterns: BTreeMap::new(),
             built_in_names: true,
         }
     }
@@ -381,5 +260,64 @@ impl EmailModel {
     /// Half of one address: the share of what was never seen.
     pub fn floor(&self) -> f64 {
         0.5 / self.addresses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::score::Level;
+
+    fn changed(change: impl Fn(&mut Model)) -> Result<Model> {
+        let mut model = Model::default_with(1000.0);
+        change(&mut model);
+        Model::from_json(&model.to_json())
+    }
+
+    /// A custom field that is whole.
+    fn passport() -> FieldModel {
+        FieldModel {
+            name: Some("passport".into()),
+            levels: vec![Level::Exact, Level::Otherwise],
+            m: vec![0.9, 0.1],
+            u: vec![0.001, 0.999],
+            ..FieldModel::unused(Field::Custom3)
+        }
+    }
+
+    #[test]
+    fn a_model_is_read_as_it_is_written() {
+        let model = Model::default_with(1000.0);
+        assert_eq!(Model::from_json(&model.to_json()).unwrap(), model);
+        assert!(!model.to_json().contains("custom"), "what nobody uses is not written");
+        let read = changed(|model| model.fields[Field::Custom3 as usize] = passport()).unwrap();
+        assert_eq!(read.field(Field::Custom3), &passport());
+        assert_eq!(read.used().count(), Field::COUNT - Field::CUSTOM.len() + 1);
+        assert!(read.hears(Field::Custom3, "x") && !read.hears(Field::Custom2, "x"));
+    }
+
+    #[test]
+    fn a_model_that_cannot_be_used_is_refused() {
+        type Change = fn(&mut Model);
+        let cases: [(&str, Change); 10] = [
+            ("version 1 is not 2: train", |model| model.version = 1),
+            ("not a model", |model| model.fields.swap(0, 1)),
+            ("not a model", |model| drop(model.fields.remove(3))),
+            ("given: m and u must have 6", |model| model.fields[0].m.truncate(5)),
+            ("given: m and u must lie", |model| model.fields[0].u[2] = 0.0),
+            ("given: the last level", |model| model.fields[0].levels[5] = Level::Exact),
+            ("tel: has no other name", |model| model.fields[4].name = Some("tel".into())),
+            ("custom3: give a `name`", |model| {
+                model.fields[20] = FieldModel { name: None, ..passport() };
+            }),
+            ("rules: give 1 to 200", |model| model.rules.clear()),
+            ("has no field custom3", |model| {
+                model.rules[0].key = vec!["custom3".parse().unwrap()];
+            }),
+        ];
+        for (words, change) in cases {
+            let error = changed(change).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}: {words}");
+        }
     }
 }

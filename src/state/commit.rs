@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::keyspace::{
-    CARRIED_KEY, MODEL_KEY, Outbox, Space, Writes, fact_key, outbox_key, position_key,
+    CARRIED_KEY, MODEL_KEY, Outbox, Space, Writes, fact_key, judgement_key, outbox_key,
+    position_key,
 };
 use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, encode,
@@ -14,7 +15,7 @@ use super::row::{
 };
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
-use crate::record::{DeadLetter, EventKey, IdentityId, Micros, RecordKey};
+use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, RecordKey};
 
 /// The facts of one micro-batch, written as one atomic batch.
 ///
@@ -37,6 +38,8 @@ pub struct Commit {
     pub facts: Vec<(NodeId, Facts)>,
     /// Events that are known from now on, with their node.
     pub events: Vec<(EventKey, NodeId)>,
+    /// What was judged, withdrawals too; each takes the place of what was judged of its pair before.
+    pub judgements: Vec<Judgement>,
     /// Outbox: rows for `interactions`.
     pub interactions: Vec<Interaction>,
     /// Outbox: messages that could not be used.
@@ -99,6 +102,10 @@ impl Commit {
         }
         if let Some(from) = &self.carried_from {
             writes.put(Space::Meta, CARRIED_KEY, encode(from)?);
+        }
+        for judgement in &self.judgements {
+            let key = judgement_key(&judgement.pair);
+            writes.put(Space::Judgements, key, encode(judgement)?);
         }
         for (node, facts) in self.facts_by_node(&removed) {
             writes.put(Space::Facts, fact_key(node, sequence), encode(&facts)?);

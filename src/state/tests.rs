@@ -12,8 +12,8 @@ use bytes::Bytes;
 use super::*;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
 use crate::record::{
-    Consent, ConsentState, DeadLetter, Details, EventKey, Field, Identity, IdentityId, Money,
-    MoneyKind, Origin, Presented, Reason, RecordKey,
+    Consent, ConsentState, DeadLetter, Details, EventKey, Field, Identity, IdentityId, Judgement,
+    Money, MoneyKind, Origin, Pair, Presented, Reason, RecordKey, Verdict,
 };
 
 fn open(path: &Path) -> Store {
@@ -137,6 +137,7 @@ fn nth_commit(sequence: u64) -> Commit {
         changes: vec![change(sequence, identity_id(node))],
         touched: nodes.map(identity_id).to_vec(),
         mappings: vec![node],
+        judgements: nth_judgement(sequence).into_iter().collect(),
         positions: [position("web/0", 3 * sequence)].into(),
         counters: Counters {
             read: 3 * sequence,
@@ -149,6 +150,18 @@ fn nth_commit(sequence: u64) -> Commit {
     }
 }
 
+/// What commit number `sequence` of the run judges of its record and the one before.
+fn nth_judgement(sequence: u64) -> Option<Judgement> {
+    let node = sequence as NodeId - 1;
+    Some(Judgement {
+        pair: Pair::of(record_key(node), record_key(node.checked_sub(1)?))?,
+        verdict: if sequence.is_multiple_of(2) { Verdict::Together } else { Verdict::Apart },
+        reason: format!("reason {sequence}"),
+        author: "ada".to_owned(),
+        at: sequence as i64,
+    })
+}
+
 /// Checks that a state holds the run of [`nth_commit`] up to some commit, and returns that.
 #[track_caller]
 fn check_run(store: &Store) -> u64 {
@@ -157,7 +170,11 @@ fn check_run(store: &Store) -> u64 {
     let last = view.sequence();
     assert_eq!((report.records, report.identities_live), (last, last));
     assert_eq!((report.facts_events, report.events), (2 * last, 2 * last));
-    assert_eq!(report.edges, last.saturating_sub(1));
+    assert_eq!((report.edges, report.judgements), (last.saturating_sub(1), last.saturating_sub(1)));
+    for judgement in (1..=last).filter_map(nth_judgement) {
+        let row = view.judgement(&judgement.pair).expect("judgement");
+        assert_eq!(row, Some(judgement));
+    }
     assert_eq!(view.counters().read, 3 * last);
     assert!(view.counters().reconciles());
     assert_eq!(u64::from(view.next_node()), last);

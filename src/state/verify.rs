@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::keyspace::{Space, key_bytes};
+use super::keyspace::{Space, judgement_key, key_bytes};
 use super::row::{NodeId, Status, decode};
 use super::view::View;
 use crate::error::{Error, Result};
-use crate::record::IdentityId;
+use crate::record::{IdentityId, Judgement};
 
 /// What a state holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,12 +25,15 @@ pub struct Report {
     pub facts_events: u64,
     /// Events that would be recognised.
     pub events: u64,
+    /// Pairs of records of which something was judged, withdrawals too.
+    pub judgements: u64,
     /// Disk space. **Units:** bytes.
     pub disk_bytes: u64,
 }
 
 /// Checks that every record belongs to one live identity and every live identity has a member, that
-/// edges and facts are those of records, and that the counts are those that the head names.
+/// edges and facts are those of records, that each judgement stands at its pair, and that the counts are those that
+/// the head names.
 pub(super) fn verify(view: &View, disk_bytes: u64) -> Result<Report> {
     let mut report = Report { sequence: view.sequence(), disk_bytes, ..Report::default() };
     let nodes = record_nodes(view)?;
@@ -62,6 +65,7 @@ pub(super) fn verify(view: &View, disk_bytes: u64) -> Result<Report> {
         }
         report.events += 1;
     }
+    report.judgements = verify_judgements(view)?;
     verify_outbox(view)?;
     Ok(report)
 }
@@ -108,6 +112,19 @@ fn verify_identities(view: &View, nodes: &[bool], report: &mut Report) -> Result
     } else {
         Err(contradiction("a member belongs to an identity that is not there"))
     }
+}
+
+fn verify_judgements(view: &View) -> Result<u64> {
+    let mut count = 0;
+    for row in view.scan(Space::Judgements, &[]) {
+        let (key, value) = row?;
+        let judgement: Judgement = decode("judgements", &value)?;
+        if !judgement.pair.is_ordered() || *key != judgement_key(&judgement.pair) {
+            return Err(contradiction("a judgement does not stand at its pair"));
+        }
+        count += 1;
+    }
+    Ok(count)
 }
 
 fn verify_outbox(view: &View) -> Result<()> {

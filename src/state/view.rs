@@ -6,7 +6,9 @@ use std::sync::PoisonError;
 use fjall::{Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
-use super::keyspace::{Keyspaces, Outbox, POSITION_PREFIX, Space, failed, key_bytes, outbox_key};
+use super::keyspace::{
+    Keyspaces, Outbox, POSITION_PREFIX, Space, failed, judgement_key, key_bytes, outbox_key,
+};
 use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, decode,
     decode_chunk,
@@ -14,7 +16,7 @@ use super::row::{
 use super::store::Scattered;
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
-use crate::record::{DeadLetter, EventKey, IdentityId, Micros};
+use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, Pair};
 
 /// The state after one commit, whatever was committed since; other threads may read it.
 ///
@@ -108,6 +110,16 @@ impl View {
     /// One identity.
     pub fn identity(&self, id: &IdentityId) -> Result<Option<IdentityRow>> {
         self.row(Space::Identities, &id.0)
+    }
+
+    /// What was judged last of every pair, withdrawals too, ascending by pair.
+    pub fn judgements(&self) -> impl Iterator<Item = Result<Judgement>> + use<> {
+        self.scan(Space::Judgements, &[]).map(|row| decode("judgements", &row?.1))
+    }
+
+    /// What was judged last of a pair.
+    pub fn judgement(&self, pair: &Pair) -> Result<Option<Judgement>> {
+        self.row(Space::Judgements, &judgement_key(pair))
     }
 
     /// Every partition's position.

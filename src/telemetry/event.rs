@@ -166,6 +166,28 @@ impl IndexBuilt {
     }
 }
 
+/// Judgements were taken into the state.
+#[derive(Clone, Copy, Debug)]
+pub struct JudgementsTaken {
+    /// The commit that holds them.
+    pub sequence: u64,
+    /// How many.
+    pub judgements: u64,
+    /// Identities that were created, merged or split by them.
+    pub changes: u64,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl JudgementsTaken {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { sequence, judgements, changes, duration } = self;
+        let duration_ms = milliseconds(duration);
+        info!(sequence, judgements, changes, duration_ms, "judgements taken");
+    }
+}
+
 /// Reading of a partition continues where the state says.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceResumed<'a> {

@@ -103,6 +103,12 @@ fn the_state() {
         || IndexBuilt { records: 3, duration: SECOND }.emit(),
         json!({"level": "INFO", "message": "index built", "records": 3, "duration_ms": 1000}),
     );
+    let taken = JudgementsTaken { sequence: 7, judgements: 3, changes: 1, duration: SECOND };
+    check(
+        || taken.emit(),
+        json!({"level": "INFO", "message": "judgements taken", "sequence": 7, "judgements": 3,
+            "changes": 1, "duration_ms": 1000}),
+    );
     let batch = BatchCommitted {
         sequence: 7,
         read: 6,

@@ -15,11 +15,16 @@ use crate::support::{folder, repository, text, wait_until};
 
 #[test]
 fn help_is_worth_reading() {
-    let commands =
-        ["demo", "run", "backfill", "check", "evaluate", "lookup", "why", "diff", "rematch"];
+    let commands = [
+        "demo", "run", "backfill", "check", "evaluate", "lookup", "why", "diff", "rematch",
+        "review", "judge",
+    ];
+    let judge =
+        ["together", "withdraw", "list", "import"].map(|act| format!("judge PIPELINE {act}"));
     let mut texts = onefold(&["--help"]).succeed().output;
-    for command in commands {
-        let help = onefold(&[command, "--help"]).succeed().output;
+    for command in commands.into_iter().map(str::to_owned).chain(judge) {
+        let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = onefold(&arguments).succeed().output;
         write!(texts, "\n\n$ onefold {command} --help\n{help}").expect("a text grows");
     }
     insta::assert_snapshot!("help", texts);
@@ -88,6 +93,51 @@ fn two_events_are_explained() {
     );
 }
 
+#[test]
+fn judgements_are_given_listed_and_taken_back() {
+    let folder = folder();
+    family(folder.path(), &["backfill", EVENTS]).succeed();
+    let mut texts = String::new();
+    for arguments in [
+        &["review", "--limit", "2"][..],
+        &["judge", "list"],
+        &["judge", "apart", "signup-1", "mail-1", "--reason", "asked by phone"],
+        &["judge", "together", "order-1", "order-2", "--reason", "one card"],
+        &["judge", "apart", "order-2", "signup-1", "--reason", "father and daughter"],
+        &["judge", "together", "signup-1", "order-1", "--reason", "one login"],
+        &[
+            "judge",
+            "apart",
+            "order-1",
+            "order-2",
+            "--reason",
+            "old",
+            "--at",
+            "2020-01-01T00:00:00Z",
+        ],
+        &["judge", "together", "00000000000000000000000000000000", "order-1", "--reason", "later"],
+        &["judge", "list"],
+        &["judge", "withdraw", "signup-1", "mail-1"],
+        &["judge", "apart", "signup-1", "web:signup-1", "--reason", "nonsense"],
+    ] {
+        let mut whole = vec![arguments[0], EVENTS];
+        whole.extend(&arguments[1..]);
+        if arguments.len() > 3 && !arguments.contains(&"--at") && arguments[0] == "judge" {
+            whole.extend(["--at", "2026-03-01T09:00:00Z"]);
+        }
+        if arguments.contains(&"withdraw") {
+            whole.extend(["--at", "2026-03-02T09:00:00Z"]);
+        }
+        let ran = family(folder.path(), &whole).env("USER", "ada").run();
+        let errors: Vec<&str> =
+            ran.log.lines().filter(|line| line.starts_with("error: ")).collect();
+        let said = format!("{}{}", ran.output, errors.join("\n"));
+        writeln!(texts, "$ onefold {}\n{said}", arguments.join(" ")).expect("a text grows");
+        assert!(!ran.log.contains("phone") && !ran.log.contains("daughter"), "{}", ran.log);
+    }
+    insta::assert_snapshot!("judge", texts);
+}
+
 /// Mistakes in a pipeline file: what is written in place of what.
 const MISTAKES: &[(&str, &str)] = &[
     ("name = \"retail\"", "name = \"a b\""),
@@ -110,6 +160,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[match]\n", "[match]\nthreshold_bits = 1\noperating_point = \"broad\"\n"),
     ("[match]\n", "[match]\noperating_point = \"wide\"\n"),
     ("[match]\n", "[match]\nblock_cap = 1\n"),
+    ("[match]\n", "[match]\njudgements = \"nowhere.jsonl\"\n"),
+    ("[match]\n", "[match]\njudgements = \"pipeline.toml\"\n"),
 ];
 
 #[test]
@@ -140,6 +192,14 @@ fn mistakes_are_named_with_file_key_value_and_remedy() {
         &["backfill", "pipeline.toml", "--input", "x.jsonl"],
         &["lookup", "pipeline.toml", "--id", "x"],
         &["why", "pipeline.toml", "a", "b"],
+        &["review", "pipeline.toml"],
+        &["judge", "pipeline.toml", "list"],
+        &["judge", "pipeline.toml", "export", "judgements.txt"],
+        &["judge", "pipeline.toml", "import", "nowhere.csv"],
+        &["judge", "pipeline.toml", "apart", "a", "b", "--reason", "r"],
+        &["judge", "pipeline.toml", "apart", "a", "b", "--reason", " "],
+        &["judge", "pipeline.toml", "apart", "a", "b", "--reason", "r", "--author", "ada"],
+        &["judge", "pipeline.toml", "withdraw", "a", "b", "--author", "ada", "--at", "noon"],
     ] {
         let said = check(arguments);
         writeln!(texts, "$ onefold {}\n  {said}", arguments.join(" ")).expect("a text grows");

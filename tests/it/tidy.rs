@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("error", ""),
     ("normalise", "record"),
     ("block", "normalise record"),
-    ("score", "error normalise record"),
+    ("score", "block error normalise record"),
     ("cluster", "record score"),
     ("resolve", "block cluster normalise record score"),
     ("profile", "record"),

@@ -75,8 +75,12 @@ fn matching(settings: &MatchSettings, at: &At) -> Result<MatchPlan> {
         Some(cap) if cap < 2 => Err(at.under(name).wrong(cap, "give at least 2")),
         given => Ok(given.unwrap_or(default)),
     };
+    let path = |given: &Option<String>| {
+        given.as_deref().filter(|path| !path.trim().is_empty()).map(Into::into)
+    };
     Ok(MatchPlan {
-        model: settings.model.as_deref().filter(|m| !m.trim().is_empty()).map(Into::into),
+        model: path(&settings.model),
+        judgements: path(&settings.judgements),
         expected_customers: settings.expected_customers,
         threshold_bits: settings.threshold_bits,
         operating_point: point.transpose()?,

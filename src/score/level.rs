@@ -1,16 +1,18 @@
-//! Which grade of agreement do two values of a field reach?
+//! Which grade of agreement do two values reach?
 //!
-//! A comparison is data: ordered levels, the first that holds wins, the last always holds. Model files, charts and
-//! explanations name a level by its label.
+//! A comparison is data: ordered levels, the first that holds wins, the last always holds. Model files hold them as
+//! they are written here (`"exact"`, `{"jaro_winkler": 0.92}`); charts and explanations name a level by its label.
 
 use std::cell::OnceCell;
 
+use serde::{Deserialize, Serialize};
+
 use super::similarity::{jaro_winkler, osa_within};
 use crate::normalise::lexicon;
-use crate::record::Field;
 
 /// One grade of agreement between two different values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Level {
     /// The same text.
@@ -19,8 +21,9 @@ pub enum Level {
     Nickname,
     /// Jaro–Winkler at least this.
     JaroWinkler(f64),
-    /// Jaro–Winkler at least the first, or at most that many edits between texts of at least the last length.
-    JaroWinklerOrEdits(f64, usize, usize),
+    /// Jaro–Winkler at least so much, or at most so many edits between texts of at least that length.
+    #[expect(missing_docs, reason = "the names say it")]
+    JaroWinklerOrEdits { jaro_winkler: f64, edits: usize, length: usize },
     /// At most so many edits.
     Edits(usize),
     /// An initial or a beginning of the other, or Jaro–Winkler at least this.
@@ -34,7 +37,8 @@ pub enum Level {
     /// The same part before the `@`.
     SameLocalPart,
     /// Jaro–Winkler of the whole at least the first, or of the part before the `@` at least the second.
-    EmailAlike(f64, f64),
+    #[expect(missing_docs, reason = "the names say it")]
+    EmailAlike { whole: f64, local: f64 },
     /// The same outward postcode, or the same first two digits.
     SameOutward,
     /// A word in common.
@@ -62,14 +66,14 @@ impl Pair<'_> {
 
 impl Level {
     /// Whether two texts reach this level. Symmetric.
-    fn holds(self, pair: &Pair<'_>) -> bool {
+    fn holds(&self, pair: &Pair<'_>) -> bool {
         let (left, right) = (pair.left, pair.right);
-        match self {
+        match *self {
             Self::Exact => left == right,
             Self::Nickname => lexicon::is_nickname_pair(left, right),
             Self::JaroWinkler(least) => pair.alike(least),
-            Self::JaroWinklerOrEdits(least, edits, length) => {
-                pair.alike(least)
+            Self::JaroWinklerOrEdits { jaro_winkler, edits, length } => {
+                pair.alike(jaro_winkler)
                     || (left.len().min(right.len()) >= length && pair.edits_within(edits))
             }
             Self::Edits(limit) => pair.edits_within(limit),
@@ -87,7 +91,7 @@ impl Level {
                 parts(left).zip(parts(right)).is_some_and(|(left, right)| left[0] == right[0])
             }
             Self::SameLocalPart => local_part(left) == local_part(right),
-            Self::EmailAlike(whole, local) => {
+            Self::EmailAlike { whole, local } => {
                 pair.alike(whole) || jaro_winkler(local_part(left), local_part(right)) >= local
             }
             Self::SameOutward => same_outward(left, right),
@@ -99,13 +103,13 @@ impl Level {
     }
 
     /// The label in model files, charts and explanations.
-    pub fn label(self) -> String {
+    pub fn label(&self) -> String {
         match self {
             Self::Exact => "exact".into(),
             Self::Nickname => "nickname".into(),
             Self::JaroWinkler(least) => format!("jaro-winkler ≥ {least:.2}"),
-            Self::JaroWinklerOrEdits(least, edits, _) => {
-                format!("jaro-winkler ≥ {least:.2} or ≤ {edits} edits")
+            Self::JaroWinklerOrEdits { jaro_winkler, edits, .. } => {
+                format!("jaro-winkler ≥ {jaro_winkler:.2} or ≤ {edits} edits")
             }
             Self::Edits(limit) => format!("≤ {limit} edits"),
             Self::InitialOrJaroWinkler(least) => format!("initial or jaro-winkler ≥ {least:.2}"),
@@ -113,7 +117,7 @@ impl Level {
             Self::DateTwoParts => "two of year, month, day".into(),
             Self::SameYear => "same year".into(),
             Self::SameLocalPart => "same before the @".into(),
-            Self::EmailAlike(..) => "alike".into(),
+            Self::EmailAlike { .. } => "alike".into(),
             Self::SameOutward => "same outward code".into(),
             Self::SharedToken => "a word in common".into(),
             Self::Otherwise => "different".into(),
@@ -121,57 +125,8 @@ impl Level {
     }
 }
 
-/// The levels of a field, best first. A level's number is its index plus one; 0 stands for "a value is missing".
-pub const fn comparison(field: Field) -> &'static [Level] {
-    use Level::{
-        DateEditOrSwap, DateTwoParts, Edits, EmailAlike, Exact, InitialOrJaroWinkler, JaroWinkler,
-        JaroWinklerOrEdits, Nickname, Otherwise, SameLocalPart, SameOutward, SameYear, SharedToken,
-    };
-    match field {
-        Field::Given => &[
-            Exact,
-            Nickname,
-            JaroWinklerOrEdits(0.92, 1, 4),
-            InitialOrJaroWinkler(0.88),
-            JaroWinkler(0.80),
-            Otherwise,
-        ],
-        Field::Surname => &[
-            Exact,
-            JaroWinklerOrEdits(0.94, 1, 4),
-            JaroWinkler(0.88),
-            JaroWinkler(0.82),
-            Otherwise,
-        ],
-        Field::BirthDate => &[Exact, DateEditOrSwap, DateTwoParts, Edits(2), SameYear, Otherwise],
-        Field::Email => &[Exact, SameLocalPart, Edits(2), EmailAlike(0.88, 0.92), Otherwise],
-        Field::Phone | Field::GovernmentId | Field::House => &[Exact, Edits(1), Otherwise],
-        Field::Street | Field::Street2 => &[
-            Exact,
-            JaroWinklerOrEdits(0.94, 2, 0),
-            JaroWinkler(0.88),
-            JaroWinkler(0.80),
-            Otherwise,
-        ],
-        Field::City => &[Exact, JaroWinkler(0.90), SharedToken, Otherwise],
-        Field::Postcode => &[Exact, Edits(1), SameOutward, Edits(2), Otherwise],
-        Field::Region
-        | Field::Gender
-        | Field::Occupation
-        | Field::Loyalty
-        | Field::Cookie
-        | Field::Device
-        | Field::Card => &[Exact, Otherwise],
-    }
-}
-
-/// Pairs of fields whose values people exchange: a pair of records is also compared crosswise.
-pub const SWAPPABLE: [(Field, Field); 2] =
-    [(Field::Given, Field::Surname), (Field::Street, Field::Street2)];
-
-/// The number of the first level that holds.
-pub(super) fn level(field: Field, left: &str, right: &str) -> u8 {
-    let levels = comparison(field);
+/// The number of the first of `levels` that holds, 1 the best. Of two different texts.
+pub(super) fn level(levels: &[Level], left: &str, right: &str) -> u8 {
     let pair = Pair { left, right, similarity: OnceCell::new() };
     let index = levels.iter().position(|level| level.holds(&pair));
     u8::try_from(index.unwrap_or(levels.len() - 1) + 1).expect("a comparison has few levels")

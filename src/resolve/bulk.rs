@@ -1,0 +1,260 @@
+//! What are the clusters of a whole set of records that is there at once?
+//!
+//! `records by key → blocks per rule → pairs → edges → components → merges`
+//!
+//! The same partition as the incremental matcher's and the oracle's, computed in one go on all cores: each
+//! component is decided once. Training asks for provisional clusters this way, and so does whoever wants to know what
+//! another model would make of the records.
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::chains_of;
+use super::usage::{Counts, shared_identifiers};
+use crate::block::{Chain, DEPTH, Key};
+use crate::cluster::{Constraints, Merge, agglomerate, groups, split};
+use crate::record::{Field, Identity, RecordKey};
+use crate::score::{Evidence, Features, Levels, Model, Symbol, Terms, levels, weigh};
+
+/// Two records by their places, the lower first.
+pub type Pair = (u32, u32);
+
+/// A set of records in the order of their keys, with what depends on the set alone.
+pub struct Bulk {
+    keys: Vec<RecordKey>,
+    terms: Terms,
+    features: Vec<Features>,
+    people: FxHashMap<(Field, Symbol), f64>,
+    /// The candidate pairs of each blocking rule, ascending.
+    by_rule: Vec<Vec<Pair>>,
+}
+
+/// The clusters of a set, and how they came to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Partition {
+    /// Places of records, ascending, in the order of their lowest.
+    pub clusters: Vec<Vec<u32>>,
+    /// The merges of each component that had any, in the order they were made; places are those of the set.
+    pub merges: Vec<Vec<Merge>>,
+}
+
+impl Bulk {
+    /// Takes records in; of those with one key the first counts.
+    pub fn new(model: &Model, mut records: Vec<(RecordKey, Identity)>) -> Self {
+        records.sort_by_key(|(key, _)| *key);
+        records.dedup_by_key(|(key, _)| *key);
+        let mut terms = Terms::default();
+        let features: Vec<Features> =
+            records.iter().map(|(_, identity)| terms.features(identity, model)).collect();
+        let chains: Vec<Vec<Chain>> =
+            records.par_iter().map(|(_, identity)| chains_of(identity, model)).collect();
+        let cap = model.parameters.block_cap;
+        let by_rule =
+            (0..model.rules.len()).into_par_iter().map(|rule| pairs_of(rule, &chains, cap));
+        let by_rule = by_rule.collect();
+        let keys = records.into_iter().map(|(key, _)| key).collect();
+        let mut bulk = Self { keys, terms, features, people: FxHashMap::default(), by_rule };
+        bulk.count_people(model);
+        bulk
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The records' keys, ascending; a record's place is its index.
+    pub fn keys(&self) -> &[RecordKey] {
+        &self.keys
+    }
+
+    /// The text of a record's field.
+    pub fn value(&self, place: u32, field: Field) -> Option<&str> {
+        self.terms.value(&self.features[place as usize], field)
+    }
+
+    /// The candidate pairs of each blocking rule, ascending.
+    pub fn pairs_by_rule(&self) -> &[Vec<Pair>] {
+        &self.by_rule
+    }
+
+    /// Every candidate pair once, ascending.
+    pub fn pairs(&self) -> Vec<Pair> {
+        let mut pairs = self.by_rule.concat();
+        pairs.par_sort_unstable();
+        pairs.dedup();
+        pairs
+    }
+
+    /// The levels that a pair reaches.
+    pub fn levels(&self, model: &Model, (left, right): Pair) -> Levels {
+        let (left, right) = (&self.features[left as usize], &self.features[right as usize]);
+        levels(left, right, &self.terms, model)
+    }
+
+    /// What a pair says, its levels known.
+    pub fn weigh(&self, model: &Model, (left, right): Pair, levels: Levels) -> Evidence {
+        let (left, right) = (&self.features[left as usize], &self.features[right as usize]);
+        weigh(levels, left, right, &self.terms, model, |field, symbol| self.people(field, symbol))
+    }
+
+    /// The partition, where the candidate pairs and their weights are known.
+    pub fn partition(&self, model: &Model, weighed: &[(Pair, f32)]) -> Partition {
+        #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
+        let least = model.parameters.edge_bits as f32;
+        let edges: Vec<(u32, u32, f32)> = weighed
+            .iter()
+            .filter(|(_, weight)| *weight >= least)
+            .map(|((left, right), weight)| (*left, *right, *weight))
+            .collect();
+        let parts: Vec<Vec<u32>> = self
+            .components(&edges)
+            .into_par_iter()
+            .flat_map_iter(|(component, edges)| parts(component, &edges, model))
+            .collect();
+        let decided: Vec<(Vec<Vec<u32>>, Vec<Merge>)> =
+            parts.par_iter().map(|part| self.decide(model, part)).collect();
+        let mut partition = Partition::default();
+        for (clusters, merges) in decided {
+            partition.clusters.extend(clusters);
+            partition.merges.extend((!merges.is_empty()).then_some(merges));
+        }
+        partition.clusters.sort_unstable_by_key(|cluster| cluster.first().copied());
+        partition
+    }
+
+    /// The match weight of every candidate pair.
+    pub fn weights(&self, model: &Model) -> Vec<(Pair, f32)> {
+        let weight = |pair: Pair| self.weigh(model, pair, self.levels(model, pair)).weight(model);
+        #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
+        self.pairs().into_par_iter().map(|pair| (pair, weight(pair) as f32)).collect()
+    }
+
+    fn people(&self, field: Field, symbol: Symbol) -> f64 {
+        self.people.get(&(field, symbol)).copied().unwrap_or(1.0)
+    }
+
+    fn count_people(&mut self, model: &Model) {
+        let mut carriers: FxHashMap<(Field, Symbol), Vec<u32>> = FxHashMap::default();
+        for (features, place) in self.features.iter().zip(0..) {
+            for value in shared_identifiers(features, model) {
+                carriers.entry(value).or_default().push(place);
+            }
+        }
+        let several = carriers.into_iter().filter(|(_, places)| places.len() >= 3);
+        let estimates = several.map(|((field, symbol), places)| {
+            let mut counts = Counts::default();
+            for place in places {
+                counts.count(field, &self.features[place as usize], &self.terms, model);
+            }
+            ((field, symbol), counts.estimate(model))
+        });
+        self.people = estimates.collect();
+    }
+
+    /// The connected components of more than one record, with their edges, and all others alone.
+    fn components(&self, edges: &[(u32, u32, f32)]) -> Vec<(Vec<u32>, Vec<(u32, u32, f32)>)> {
+        let mut parent: Vec<u32> = (0..).take(self.len()).collect();
+        for (left, right, _) in edges {
+            let (left, right) = (root(&mut parent, *left), root(&mut parent, *right));
+            parent[left.max(right) as usize] = left.min(right);
+        }
+        let mut components: Vec<(Vec<u32>, Vec<(u32, u32, f32)>)> = Vec::new();
+        let mut of_root: FxHashMap<u32, usize> = FxHashMap::default();
+        for place in (0..).take(self.len()) {
+            let root = root(&mut parent, place);
+            let number = *of_root.entry(root).or_insert(components.len());
+            if number == components.len() {
+                components.push(Default::default());
+            }
+            components[number].0.push(place);
+        }
+        for edge in edges {
+            let number = of_root[&root(&mut parent, edge.0)];
+            components[number].1.push(*edge);
+        }
+        components
+    }
+
+    fn decide(&self, model: &Model, part: &[u32]) -> (Vec<Vec<u32>>, Vec<Merge>) {
+        let evidence = |i: usize, j: usize| {
+            let pair = (part[i], part[j]);
+            self.weigh(model, pair, self.levels(model, pair))
+        };
+        let mut merges = agglomerate(part.len(), model, &Constraints::NONE, evidence);
+        let named = |group: Vec<usize>| {
+            let mut places: Vec<u32> = group.into_iter().map(|at| part[at]).collect();
+            places.sort_unstable();
+            places
+        };
+        let clusters = groups(part.len(), &merges).into_iter().map(named).collect();
+        for merge in &mut merges {
+            merge.kept = part[merge.kept] as usize;
+            merge.joined = part[merge.joined] as usize;
+        }
+        (clusters, merges)
+    }
+}
+
+/// A component's parts within the cap, as places.
+fn parts(component: Vec<u32>, edges: &[(u32, u32, f32)], model: &Model) -> Vec<Vec<u32>> {
+    let parameters = &model.parameters;
+    if component.len() <= parameters.component_cap {
+        return vec![component];
+    }
+    let at = |place: u32| {
+        let at = component.binary_search(&place).expect("an edge joins records of its component");
+        u32::try_from(at).expect("places are 32 bits")
+    };
+    let inside: Vec<(u32, u32, f32)> =
+        edges.iter().map(|(left, right, weight)| (at(*left), at(*right), *weight)).collect();
+    #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
+    let least = parameters.edge_bits as f32;
+    let pieces = split(component.len(), &inside, parameters.component_cap, least);
+    let named = |piece: Vec<u32>| piece.into_iter().map(|at| component[at as usize]).collect();
+    pieces.into_iter().map(named).collect()
+}
+
+/// The pairs that meet under a rule: those of each block within the cap whose coarser blocks are all over it.
+fn pairs_of(rule: usize, chains: &[Vec<Chain>], cap: usize) -> Vec<Pair> {
+    let of_rule = |chain: &&Chain| usize::from(chain.rule) == rule;
+    let mut entries: Vec<([Key; DEPTH], usize, u32)> = Vec::new();
+    for (chains, place) in chains.iter().zip(0..) {
+        for chain in chains.iter().filter(of_rule) {
+            let mut keys = [0; DEPTH];
+            keys[..chain.keys().len()].copy_from_slice(chain.keys());
+            entries.push((keys, chain.keys().len(), place));
+        }
+    }
+    entries.sort_unstable();
+    let mut pairs = Vec::new();
+    let mut waiting: Vec<(&[([Key; DEPTH], usize, u32)], usize)> = vec![(&entries, 0)];
+    while let Some((entries, depth)) = waiting.pop() {
+        for block in entries.chunk_by(|a, b| a.0[depth] == b.0[depth]) {
+            if block.len() <= cap {
+                for (at, (_, _, left)) in block.iter().enumerate() {
+                    let others = block[at + 1..].iter().map(|(_, _, right)| *right);
+                    pairs.extend(others.map(|right| (*left.min(&right), *left.max(&right))));
+                }
+            } else if depth + 1 < block[0].1 {
+                waiting.push((block, depth + 1));
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
+fn root(parent: &mut [u32], mut node: u32) -> u32 {
+    while parent[node as usize] != node {
+        parent[node as usize] = parent[parent[node as usize] as usize];
+        node = parent[node as usize];
+    }
+    node
+}
