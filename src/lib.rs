@@ -38,6 +38,7 @@
 //! | [`pipeline`] | the loop that joins them; the one module that knows every stage |
 //! | [`config`] | what shall run, and is it written so that it can? |
 //! | [`evaluate`] | how right is the result, against a known truth? |
+//! | [`report`] | how do people see a model, or what a result got wrong? |
 //! | [`telemetry`] | what does the program tell those who run it? |
 //! | [`demo`] | made-up customers and a broker in this process |
 //! | [`cli`] | one file a subcommand |
@@ -56,9 +57,10 @@
 //! Each names the tests that would fail without it.
 //!
 //! 1. **Order does not matter.** Which records are one identity is a function of the set of records
-//!    and the frozen model, whatever the order, the batches and the restarts; a record that is taken
-//!    out leaves what there would be had it never come.
+//!    the frozen model and the judgements, whatever the order, the batches and the restarts; a record that is taken
+//!    out, or a judgement that is withdrawn, leaves what there would be had it never come.
 //!    `resolve::tests::any_history_gives_the_clusters_of_the_set`,
+//!    `resolve::tests::any_history_with_judgements_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::order_and_batching_do_not_matter`,
 //!    `resolve::tests::a_rebuilt_index_goes_on`,
 //!    `resolve::simulation::any_seed_gives_the_clusters_of_the_set`,
@@ -112,6 +114,7 @@ pub mod normalise;
 pub mod pipeline;
 pub mod profile;
 pub mod record;
+pub mod report;
 pub mod resolve;
 pub mod score;
 pub mod sink;

@@ -122,7 +122,7 @@ const NAMES: [(&str, &str); 96] = [
     ("PY", "paraguay"),
     ("RO", "romania|rou"),
     ("RS", "serbia|srbija|srb"),
-    ("RU", "russia|russian federation|rossiya|rossiia|rossiiskaia federatsiia|rus"),
+    ("RU", "russia|russian federation|rossia|rossiya|rossiia|rossiyskaya federatsia|rus"),
     ("SA", "saudi arabia|sau"),
     ("SE", "sweden|sverige|swe|schweden"),
     ("SG", "singapore|sgp"),

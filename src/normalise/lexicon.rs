@@ -13,9 +13,10 @@ pub fn formal_names(token: &str) -> &'static [&'static str] {
     tables().formal.get(token).map_or(&[], Vec::as_slice)
 }
 
-/// One name for all nicknames: the first of the formal names, else the token itself.
+/// One name for all nicknames and spellings: the commonest of the token and its formal names, so that `bob`, `rob` and
+/// `robert` meet; the token itself where none is listed.
 pub fn canonical_given(token: &str) -> &str {
-    formal_names(token).first().copied().unwrap_or(token)
+    tables().canonical.get(token).copied().unwrap_or(token)
 }
 
 /// Whether two given names may be one: equal, nickname and formal name, or nicknames of one formal
@@ -34,6 +35,15 @@ pub fn nicknames() -> impl Iterator<Item = (&'static str, &'static str)> {
         let mut names = line.split(' ');
         let formal = names.next().unwrap_or_default();
         names.map(move |nickname| (formal, nickname))
+    })
+}
+
+/// Every (name, spelling of it in other countries) pair, ascending: `julia` and `yulia`.
+pub fn variants() -> impl Iterator<Item = (&'static str, &'static str)> {
+    include_str!("data/variants.txt").lines().flat_map(|line| {
+        let mut names = line.split(' ');
+        let name = names.next().unwrap_or_default();
+        names.map(move |variant| (name, variant))
     })
 }
 
@@ -85,6 +95,8 @@ pub fn free_mail_domains() -> impl Iterator<Item = &'static str> {
 
 struct Tables {
     formal: FxHashMap<&'static str, Vec<&'static str>>,
+    /// Only of names that have a formal one.
+    canonical: FxHashMap<&'static str, &'static str>,
     given: FxHashMap<&'static str, f64>,
     surname: FxHashMap<&'static str, f64>,
     free_mail: FxHashSet<&'static str>,
@@ -93,12 +105,17 @@ struct Tables {
 
 fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
-    TABLES.get_or_init(|| Tables {
-        formal: formal_by_nickname(),
-        given: shares(include_str!("data/given.txt")),
-        surname: shares(include_str!("data/surnames.txt")),
-        free_mail: free_mail_domains().collect(),
-        disposable: include_str!("data/disposable.txt").lines().collect(),
+    TABLES.get_or_init(|| {
+        let formal = formal_by_nickname();
+        let given = shares(include_str!("data/given.txt"));
+        Tables {
+            canonical: canonical(&formal, &given),
+            formal,
+            given,
+            surname: shares(include_str!("data/surnames.txt")),
+            free_mail: free_mail_domains().collect(),
+            disposable: include_str!("data/disposable.txt").lines().collect(),
+        }
     })
 }
 
@@ -109,13 +126,36 @@ fn common(shares: &FxHashMap<&'static str, f64>, above: f64) -> Vec<(&'static st
     common
 }
 
-/// `nicknames` ascends by formal name, so each list does too.
+/// The formal names of each nickname and variant, ascending.
 fn formal_by_nickname() -> FxHashMap<&'static str, Vec<&'static str>> {
     let mut formal: FxHashMap<_, Vec<_>> = FxHashMap::default();
-    for (name, nickname) in nicknames() {
+    for (name, nickname) in nicknames().chain(variants()) {
         formal.entry(nickname).or_default().push(name);
     }
+    for names in formal.values_mut() {
+        names.sort_unstable();
+        names.dedup();
+    }
     formal
+}
+
+/// The commonest of each name and its formal names; of equally common ones the first.
+fn canonical(
+    formal: &FxHashMap<&'static str, Vec<&'static str>>,
+    given: &FxHashMap<&'static str, f64>,
+) -> FxHashMap<&'static str, &'static str> {
+    let share = |name: &str| given.get(name).copied().unwrap_or_default();
+    let canonical = |nickname: &'static str, names: &[&'static str]| {
+        let mut best = nickname;
+        for name in names {
+            // A name that is not listed yields to its formal name.
+            if share(name) > share(best) || (best == nickname && share(nickname) == 0.0) {
+                best = name;
+            }
+        }
+        best
+    };
+    formal.iter().map(|(nickname, names)| (*nickname, canonical(nickname, names))).collect()
 }
 
 /// Reads lines of a name and its percentages; the share is their mean.
@@ -137,7 +177,7 @@ mod tests {
     fn lists_are_whole_and_in_order() {
         let pairs: Vec<_> = nicknames().collect();
         assert_eq!(pairs.len(), 2691);
-        assert!(pairs.is_sorted());
+        assert!(pairs.is_sorted() && variants().is_sorted() && variants().count() > 200);
         assert_eq!(free_mail_domains().count(), 4778);
         assert!(free_mail_domains().is_sorted());
         assert_eq!(tables().surname.len(), 20_000);
@@ -149,7 +189,11 @@ mod tests {
         assert!(formal_names("bob").contains(&"robert"));
         assert!(formal_names("xyz").is_empty());
         assert!(formal_names("alex").is_sorted());
-        assert_eq!(canonical_given("bob"), "bert");
+        for (token, canonical) in
+            [("bob", "robert"), ("rob", "robert"), ("robert", "robert"), ("yuliia", "julia")]
+        {
+            assert_eq!(canonical_given(token), canonical, "{token}");
+        }
         assert_eq!(canonical_given("horatio"), "horatio");
         for (left, right) in [("bob", "robert"), ("bob", "rob"), ("liz", "beth"), ("zz", "zz")] {
             assert!(

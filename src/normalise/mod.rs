@@ -2,7 +2,8 @@
 //!
 //! `identity` reads the fields of one raw identity, each by the module of its kind: [`name`],
 //! [`email`], [`phone`], [`address`], [`date`], [`code`]. Each gives a value to compare, a form to
-//! show, and issues. [`lexicon`] holds what is known of names and mail domains beforehand.
+//! show, and issues. [`lexicon`] holds what is known of names and mail domains beforehand. Fields that a
+//! pipeline adds may be of a kind without a field of its own: [`organisation`].
 //!
 //! Invariants: normalising never fails and never panics; what cannot be used becomes an [`Issue`]
 //! and the rest goes on. A value is never empty, and normalising it again changes nothing. The
@@ -16,7 +17,10 @@ pub mod date;
 pub mod email;
 pub mod lexicon;
 pub mod name;
+pub mod organisation;
 pub mod phone;
+mod postcode;
+mod script;
 mod syntax;
 mod text;
 

@@ -66,7 +66,7 @@ fn a_whole_record_is_normalised() {
     ];
     let got: Vec<(Field, &str)> = out.identity.values.iter().map(|(f, v)| (*f, &**v)).collect();
     assert_eq!(got, want);
-    assert_eq!(out.identity.name_tokens, ["heide".into()]);
+    assert_eq!(out.identity.name_tokens, ["heide".into(), "vonderheide".into()]);
     assert_eq!(out.issues, [Issue::Placeholder(Field::Cookie), Issue::Repaired(Field::Email)]);
     let shown = out.presented;
     assert_eq!(shown.given.as_deref(), Some("JÜRGEN"));

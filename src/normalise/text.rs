@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use deunicode::deunicode_char;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
+use super::script;
+
 /// Longer values are no names or addresses, and would make comparing them slow.
 pub(super) const VALUE_BYTES_MAX: usize = 512;
 
@@ -113,8 +115,16 @@ pub(super) fn latin(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    let mut out = String::with_capacity(text.len());
-    for c in text.nfkc() {
+    let composed: String = text.nfkc().collect();
+    let mut out = String::with_capacity(composed.len());
+    let mut rest = composed.as_str();
+    while let Some(c) = rest.chars().next() {
+        if let Some((spelt, after)) = script::spell_beginning(rest) {
+            out.push_str(&spelt);
+            rest = after;
+            continue;
+        }
+        rest = &rest[c.len_utf8()..];
         if c.is_ascii() {
             out.push(c.to_ascii_lowercase());
         } else if !is_picture(c)

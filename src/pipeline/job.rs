@@ -58,8 +58,8 @@ impl Job {
     /// Opens state and tables, takes what the pipeline's file of judgements holds and the state does not, and publishes
     /// that and what a job that was cut short left unpublished.
     ///
-    /// **Errors:** `Invalid` for a model that is not the state's, or a file of judgements that cannot be read; `Fenced` where another job has
-    /// the state; `Data`, `Unavailable`.
+    /// **Errors:** `Invalid` for a model that is not the state's, or a file of judgements that cannot be read; `Fenced`
+    /// where another job has the state; `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
         let clock = Stopwatch::start();
         let mut store = open_state(&plan.state)?;

@@ -19,6 +19,7 @@ mod graph;
 mod judged;
 pub mod oracle;
 mod usage;
+mod work;
 
 #[cfg(test)]
 mod simulation;
@@ -37,6 +38,7 @@ use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
 pub use doubt::{Decision, Doubt};
+pub use work::Work;
 
 use blocks::Blocks;
 use decided::Decided;
@@ -65,32 +67,6 @@ pub struct Outcome {
     pub edges: Vec<(NodeId, Vec<(NodeId, f32)>)>,
     /// How much work it was.
     pub work: Work,
-}
-
-/// How much work a change was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Work {
-    /// Candidate pairs that were scored.
-    pub candidates: u64,
-    /// Components that were decided anew.
-    pub components: u64,
-    /// Pairs inside them.
-    pub component_pairs: u64,
-    /// Records in the largest of them.
-    pub largest_component: u64,
-}
-
-impl Work {
-    /// Two changes' work together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            candidates: self.candidates + other.candidates,
-            components: self.components + other.components,
-            component_pairs: self.component_pairs + other.component_pairs,
-            largest_component: self.largest_component.max(other.largest_component),
-        }
-    }
 }
 
 struct Node {
@@ -441,6 +417,7 @@ impl Resolver {
 
 /// The key chains of a content.
 fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
+    let identity = model.completed(identity);
     let value = |field| identity.value(field).filter(|value| model.hears(field, value));
     let tokens = identity.name_tokens.iter().map(|token| &**token);
     chains(&Components::of(Field::ALL.map(value), tokens), &model.rules)

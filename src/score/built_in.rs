@@ -10,8 +10,9 @@ use crate::record::Field;
 /// The built-in levels of a field, best first; none for a custom field.
 pub fn comparison(field: Field) -> Vec<Level> {
     use Level::{
-        DateEditOrSwap, DateTwoParts, Edits, EmailAlike, Exact, InitialOrJaroWinkler, JaroWinkler,
-        Nickname, Otherwise, SameLocalPart, SameOutward, SameYear, SharedToken,
+        DateEditOrSwap, DateTwoParts, Edits, EmailAlike, Exact, Initial, InitialOrJaroWinkler,
+        JaroWinkler, Nickname, Otherwise, SameEnding, SameLocalPart, SameOutward, SameYear,
+        SharedToken,
     };
     let alike_or_edits =
         |jaro_winkler, edits, length| Level::JaroWinklerOrEdits { jaro_winkler, edits, length };
@@ -25,7 +26,14 @@ pub fn comparison(field: Field) -> Vec<Level> {
             Otherwise,
         ],
         Field::Surname => {
-            vec![Exact, alike_or_edits(0.94, 1, 4), JaroWinkler(0.88), JaroWinkler(0.82), Otherwise]
+            vec![
+                Exact,
+                alike_or_edits(0.94, 1, 4),
+                JaroWinkler(0.88),
+                JaroWinkler(0.82),
+                Initial,
+                Otherwise,
+            ]
         }
         Field::BirthDate => {
             vec![Exact, DateEditOrSwap, DateTwoParts, Edits(2), SameYear, Otherwise]
@@ -33,7 +41,8 @@ pub fn comparison(field: Field) -> Vec<Level> {
         Field::Email => {
             vec![Exact, SameLocalPart, Edits(2), EmailAlike { whole: 0.88, local: 0.92 }, Otherwise]
         }
-        Field::Phone | Field::GovernmentId | Field::House => vec![Exact, Edits(1), Otherwise],
+        Field::Phone => vec![Exact, Edits(1), SameEnding(7), Otherwise],
+        Field::GovernmentId | Field::House => vec![Exact, Edits(1), Otherwise],
         Field::Street | Field::Street2 => {
             vec![Exact, alike_or_edits(0.94, 2, 0), JaroWinkler(0.88), JaroWinkler(0.80), Otherwise]
         }
@@ -69,8 +78,8 @@ const ROWS: [Row; 18] = [
     ),
     (
         Field::Surname,
-        &[0.74, 0.11, 0.05, 0.02, 0.08],
-        &[0.002, 0.001, 0.006, 0.004, 0.987],
+        &[0.72, 0.11, 0.05, 0.02, 0.02, 0.08],
+        &[0.002, 0.001, 0.006, 0.004, 0.003, 0.984],
         0.85,
         None,
         None,
@@ -96,8 +105,8 @@ const ROWS: [Row; 18] = [
     ),
     (
         Field::Phone,
-        &[0.75, 0.07, 0.18],
-        &[0.0001, 0.0002, 0.9997],
+        &[0.74, 0.07, 0.02, 0.17],
+        &[0.0001, 0.0002, 0.00002, 0.99968],
         0.35,
         Some(-1.0),
         Some(0.15),

@@ -100,6 +100,12 @@ impl EmailParts {
         Some(pair)
     }
 
+    /// The two names that the local part spells and nothing else, in either order; digits do not count.
+    pub(super) fn spelt(&self) -> Option<[&str; 2]> {
+        let [left, right] = self.names.as_slice() else { return None };
+        (self.initials == 0 && self.rest.is_empty() && left != right).then_some([left, right])
+    }
+
     fn rest_share(&self, model: &EmailModel) -> f64 {
         if self.rest.is_empty() {
             PATTERN

@@ -73,10 +73,11 @@ pub fn levels(left: &Features, right: &Features, terms: &Terms, model: &Model) -
     for field in Field::ALL {
         let (a, b) = (left.symbol(field), right.symbol(field));
         if a != 0 && b != 0 {
+            let of_field = model.field(field);
             levels[field as usize] = if a == b {
-                1
+                of_field.level_of_equals(terms.text(a))
             } else {
-                level(&model.field(field).levels, terms.text(a), terms.text(b))
+                level(&of_field.levels, terms.text(a), terms.text(b))
             };
         }
     }
@@ -173,7 +174,7 @@ fn swap(
     }
     let cross = |a: Symbol, b: Symbol| match (a, b) {
         (0, _) | (_, 0) => 0,
-        (a, b) if a == b => 1,
+        (a, b) if a == b => first.level_of_equals(terms.text(a)),
         (a, b) => level(&first.levels, terms.text(a), terms.text(b)),
     };
     let there = cross(left.symbol(first.field), right.symbol(second.field));

@@ -45,6 +45,7 @@ impl Default for Terms {
 impl Terms {
     /// Interns a record's texts, but for the values that say nothing under the model.
     pub fn features(&mut self, identity: &Identity, model: &Model) -> Features {
+        let identity = model.completed(identity);
         let mut values = [0; Field::COUNT];
         for (field, value) in identity.values.iter().filter(|(f, value)| model.hears(*f, value)) {
             let symbol = self.intern(value);

@@ -109,6 +109,15 @@ impl FieldModel {
         self.name.as_deref().unwrap_or(self.field.name())
     }
 
+    /// The level of two equal values: of two equal initials of a name, that of an initial.
+    pub(super) fn level_of_equals(&self, value: &str) -> u8 {
+        let is_initial = self.borrowed_level.is_some() && value.len() == 1;
+        let of_initials =
+            |level: &Level| matches!(level, Level::Initial | Level::InitialOrJaroWinkler(_));
+        let level = self.levels.iter().position(of_initials).filter(|_| is_initial);
+        u8::try_from(level.unwrap_or(0) + 1).expect("a comparison has few levels")
+    }
+
     /// The label of a level, 1 the best.
     pub fn label(&self, level: u8) -> String {
         let index = usize::from(level).checked_sub(1);

@@ -28,6 +28,10 @@ pub enum Level {
     Edits(usize),
     /// An initial or a beginning of the other, or Jaro–Winkler at least this.
     InitialOrJaroWinkler(f64),
+    /// One is the other's initial.
+    Initial,
+    /// One ends with the other, which has at least so many characters: a number without its area code.
+    SameEnding(usize),
     /// One edit, or day and month swapped.
     DateEditOrSwap,
     /// Two of year, month and day.
@@ -77,6 +81,11 @@ impl Level {
                     || (left.len().min(right.len()) >= length && pair.edits_within(edits))
             }
             Self::Edits(limit) => pair.edits_within(limit),
+            Self::Initial => is_initial(left, right),
+            Self::SameEnding(least) => {
+                left.len().min(right.len()) >= least
+                    && (left.ends_with(right) || right.ends_with(left))
+            }
             Self::InitialOrJaroWinkler(least) => is_beginning(left, right) || pair.alike(least),
             Self::DateEditOrSwap => {
                 pair.edits_within(1)
@@ -112,6 +121,8 @@ impl Level {
                 format!("jaro-winkler ≥ {jaro_winkler:.2} or ≤ {edits} edits")
             }
             Self::Edits(limit) => format!("≤ {limit} edits"),
+            Self::Initial => "initial".into(),
+            Self::SameEnding(_) => "same ending".into(),
             Self::InitialOrJaroWinkler(least) => format!("initial or jaro-winkler ≥ {least:.2}"),
             Self::DateEditOrSwap => "one edit, or day and month swapped".into(),
             Self::DateTwoParts => "two of year, month, day".into(),
@@ -130,6 +141,11 @@ pub(super) fn level(levels: &[Level], left: &str, right: &str) -> u8 {
     let pair = Pair { left, right, similarity: OnceCell::new() };
     let index = levels.iter().position(|level| level.holds(&pair));
     u8::try_from(index.unwrap_or(levels.len() - 1) + 1).expect("a comparison has few levels")
+}
+
+fn is_initial(left: &str, right: &str) -> bool {
+    let (short, long) = if left.len() <= right.len() { (left, right) } else { (right, left) };
+    short.len() == 1 && long.starts_with(short)
 }
 
 fn is_beginning(left: &str, right: &str) -> bool {

@@ -3,16 +3,18 @@
 //! A model is data: m and u per level, term frequencies, the priors, what is common in e-mail addresses. It is
 //! written as JSON and never changes under a state. [`Model::default_with`] is usable untrained.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::built_in;
+use super::email::EmailParts;
 use super::field::FieldModel;
 use crate::block::{self, RULES_MAX, Rule};
 use crate::error::{Error, Result};
 use crate::normalise::lexicon;
-use crate::record::Field;
+use crate::record::{Field, Identity};
 
 /// A frozen model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,9 @@ pub struct Parameters {
     pub entities: f64,
     /// The weight of exchanged names or address lines, beside that of their levels.
     pub swap_bits: f64,
+    /// A record with an e-mail address and no name bears the two names that the address spells.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_from_email: bool,
 }
 
 /// What is common in e-mail addresses.
@@ -126,6 +131,7 @@ impl Model {
                 best_share: 0.25,
                 entities: customers,
                 swap_bits: 0.0,
+                names_from_email: false,
             },
             fields: built_in::fields(),
             swaps: vec![(Field::Given, Field::Surname), (Field::Street, Field::Street2)],
@@ -204,6 +210,37 @@ impl Model {
     /// Whether one value of a field points at one customer, or a few who share it.
     pub fn is_identifier(&self, field: Field) -> bool {
         self.field(field).identifier
+    }
+
+    /// The content that is compared: a record without a name bears the one that its e-mail address spells, where the
+    /// model says so.
+    pub fn completed<'a>(&self, identity: &'a Identity) -> Cow<'a, Identity> {
+        let nameless = [Field::Given, Field::Surname].iter().all(|f| identity.value(*f).is_none());
+        let email = identity.value(Field::Email).filter(|email| self.hears(Field::Email, email));
+        let Some(email) = email.filter(|_| self.parameters.names_from_email && nameless) else {
+            return Cow::Borrowed(identity);
+        };
+        let parts = EmailParts::of(email, &self.email);
+        let Some([left, right]) = parts.spelt() else { return Cow::Borrowed(identity) };
+        let (straight, crossed) = (self.name_odds(left, right), self.name_odds(right, left));
+        if straight.max(crossed) <= 0.0 {
+            return Cow::Borrowed(identity);
+        }
+        let (given, surname) = if straight >= crossed { (left, right) } else { (right, left) };
+        let mut completed = identity.clone();
+        completed.set(Field::Given, given);
+        completed.set(Field::Surname, surname);
+        Cow::Owned(completed)
+    }
+
+    /// How common the first as a given name and the second as a surname are, together.
+    fn name_odds(&self, given: &str, surname: &str) -> f64 {
+        let share = |field: Field, name: &str, built_in: Option<f64>| {
+            let listed = self.field(field).frequencies.get(name).copied();
+            listed.or(built_in).unwrap_or_default()
+        };
+        share(Field::Given, given, lexicon::given_share(given))
+            * share(Field::Surname, surname, lexicon::surname_share(surname))
     }
 
     /// Whether a value says anything: its field is used, and the value is not blocked.

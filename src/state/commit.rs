@@ -105,7 +105,7 @@ impl Commit {
         }
         for judgement in &self.judgements {
             let key = judgement_key(&judgement.pair);
-            writes.put(Space::Judgements, key, encode(judgement)?);
+            writes.put(Space::Meta, key, encode(judgement)?);
         }
         for (node, facts) in self.facts_by_node(&removed) {
             writes.put(Space::Facts, fact_key(node, sequence), encode(&facts)?);

@@ -18,7 +18,7 @@ use crate::record::Pair;
 /// The keyspaces, by what their rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Space {
-    /// The head, the model, and the position of each partition.
+    /// The head, the model, the position of each partition, and what was judged last of each pair of records.
     Meta,
     /// Node → record.
     Records,
@@ -34,12 +34,10 @@ pub(super) enum Space {
     Events,
     /// Kind, commit and ordinal → rows to be published.
     Outbox,
-    /// Pair of records → what was judged of it last.
-    Judgements,
 }
 
 impl Space {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Meta,
         Self::Records,
         Self::Edges,
@@ -48,13 +46,7 @@ impl Space {
         Self::Facts,
         Self::Events,
         Self::Outbox,
-        Self::Judgements,
     ];
-
-    /// Whether states were made without it, so that one may be opened that has none yet.
-    const fn came_later(self) -> bool {
-        matches!(self, Self::Judgements)
-    }
 
     /// The name on disk and in errors.
     pub(super) const fn name(self) -> &'static str {
@@ -67,7 +59,6 @@ impl Space {
             Self::Facts => "facts",
             Self::Events => "events",
             Self::Outbox => "outbox",
-            Self::Judgements => "judgements",
         }
     }
 
@@ -81,7 +72,7 @@ impl Space {
             Self::Events => options
                 .filter_policy(bloom(14.0))
                 .filter_block_pinning_policy(PinningPolicy::all(true)),
-            Self::Facts | Self::Meta | Self::Judgements => options,
+            Self::Facts | Self::Meta => options,
             Self::Records | Self::Edges | Self::Members | Self::Identities | Self::Outbox => {
                 options
                     .expect_point_read_hits(true)
@@ -94,7 +85,6 @@ impl Space {
         match self {
             Self::Records | Self::Facts | Self::Events | Self::Outbox => 16 << 20,
             Self::Edges | Self::Members | Self::Identities | Self::Meta => 8 << 20,
-            Self::Judgements => 1 << 20,
         }
     }
 }
@@ -129,6 +119,17 @@ pub(super) const CARRIED_KEY: &[u8] = b"onefold/carried";
 /// What the keys of positions begin with.
 pub(super) const POSITION_PREFIX: u8 = b'p';
 
+/// What the keys of judgements begin with.
+pub(super) const JUDGEMENT_PREFIX: u8 = b'j';
+
+pub(super) fn judgement_key(pair: &Pair) -> [u8; 33] {
+    let mut key = [JUDGEMENT_PREFIX; 33];
+    let [lower, upper] = pair.keys();
+    key[1..17].copy_from_slice(&lower.0);
+    key[17..].copy_from_slice(&upper.0);
+    key
+}
+
 pub(super) fn position_key(source: &str, partition: &str) -> [u8; 17] {
     // A path may be longer than a key can be, so its hash stands for it; the row holds both names.
     let mut hasher = blake3::Hasher::new();
@@ -154,14 +155,6 @@ pub(super) fn outbox_key(kind: Outbox, sequence: u64, ordinal: u32) -> [u8; 13] 
     key
 }
 
-pub(super) fn judgement_key(pair: &Pair) -> [u8; 32] {
-    let mut key = [0; 32];
-    let [lower, upper] = pair.keys();
-    key[..16].copy_from_slice(&lower.0);
-    key[16..].copy_from_slice(&upper.0);
-    key
-}
-
 /// Reads a key of `N` bytes, such as a node or an identity.
 pub(super) fn key_bytes<const N: usize>(space: Space, key: &[u8]) -> Result<[u8; N]> {
     key.try_into().map_err(|_| Error::data(format!("state: a key of {} is damaged", space.name())))
@@ -175,8 +168,7 @@ impl Keyspaces {
     /// Opens all keyspaces, creating them in a new state.
     pub(super) fn open(database: &Database, is_new: bool) -> Result<Self> {
         let open = |space: Space| {
-            let must_be_there = !is_new && !space.came_later();
-            if must_be_there && !database.keyspace_exists(space.name()) {
+            if !is_new && !database.keyspace_exists(space.name()) {
                 return Err(Error::data(format!("state: keyspace {} is missing", space.name())));
             }
             database.keyspace(space.name(), || space.options()).map_err(failed("open keyspace"))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::keyspace::{Space, judgement_key, key_bytes};
+use super::keyspace::{JUDGEMENT_PREFIX, Space, judgement_key, key_bytes};
 use super::row::{NodeId, Status, decode};
 use super::view::View;
 use crate::error::{Error, Result};
@@ -116,7 +116,7 @@ fn verify_identities(view: &View, nodes: &[bool], report: &mut Report) -> Result
 
 fn verify_judgements(view: &View) -> Result<u64> {
     let mut count = 0;
-    for row in view.scan(Space::Judgements, &[]) {
+    for row in view.scan(Space::Meta, &[JUDGEMENT_PREFIX]) {
         let (key, value) = row?;
         let judgement: Judgement = decode("judgements", &value)?;
         if !judgement.pair.is_ordered() || *key != judgement_key(&judgement.pair) {

@@ -7,7 +7,8 @@ use fjall::{Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
 use super::keyspace::{
-    Keyspaces, Outbox, POSITION_PREFIX, Space, failed, judgement_key, key_bytes, outbox_key,
+    JUDGEMENT_PREFIX, Keyspaces, Outbox, POSITION_PREFIX, Space, failed, judgement_key, key_bytes,
+    outbox_key,
 };
 use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, decode,
@@ -114,12 +115,12 @@ impl View {
 
     /// What was judged last of every pair, withdrawals too, ascending by pair.
     pub fn judgements(&self) -> impl Iterator<Item = Result<Judgement>> + use<> {
-        self.scan(Space::Judgements, &[]).map(|row| decode("judgements", &row?.1))
+        self.scan(Space::Meta, &[JUDGEMENT_PREFIX]).map(|row| decode("judgements", &row?.1))
     }
 
     /// What was judged last of a pair.
     pub fn judgement(&self, pair: &Pair) -> Result<Option<Judgement>> {
-        self.row(Space::Judgements, &judgement_key(pair))
+        self.row(Space::Meta, &judgement_key(pair))
     }
 
     /// Every partition's position.

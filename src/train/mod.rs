@@ -138,6 +138,7 @@ pub fn train(
     }
     let mut model = base.clone();
     model.email = email::learn(&records);
+    model.parameters.names_from_email = true;
     let bulk = Bulk::new(&model, records);
     Trainer::new(&bulk, settings, model).run()
 }

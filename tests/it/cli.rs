@@ -117,16 +117,13 @@ fn judgements_are_given_listed_and_taken_back() {
         ],
         &["judge", "together", "00000000000000000000000000000000", "order-1", "--reason", "later"],
         &["judge", "list"],
-        &["judge", "withdraw", "signup-1", "mail-1"],
+        &["judge", "withdraw", "order-2", "signup-1", "--at", "2026-03-02T09:00:00Z"],
         &["judge", "apart", "signup-1", "web:signup-1", "--reason", "nonsense"],
     ] {
         let mut whole = vec![arguments[0], EVENTS];
         whole.extend(&arguments[1..]);
-        if arguments.len() > 3 && !arguments.contains(&"--at") && arguments[0] == "judge" {
+        if arguments.len() > 3 && !arguments.contains(&"--at") {
             whole.extend(["--at", "2026-03-01T09:00:00Z"]);
-        }
-        if arguments.contains(&"withdraw") {
-            whole.extend(["--at", "2026-03-02T09:00:00Z"]);
         }
         let ran = family(folder.path(), &whole).env("USER", "ada").run();
         let errors: Vec<&str> =

@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("resolve", "block cluster normalise record score"),
     ("profile", "record"),
     ("evaluate", "error"),
+    ("report", "evaluate score"),
     ("telemetry", "error record"),
     ("source", "clock error normalise record telemetry"),
     ("sink", "error profile record telemetry"),
@@ -33,14 +34,25 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "clock cluster config demo error evaluate normalise pipeline record score source state \
+        "clock cluster config demo error evaluate normalise pipeline record report score source state \
          telemetry",
     ),
 ];
 
 /// The stages that are pure: batches in, batches out.
-const CORE: [&str; 7] =
-    ["normalise", "block", "score", "cluster", "resolve", "profile", "evaluate/table.rs"];
+const CORE: [&str; 11] = [
+    "normalise",
+    "block",
+    "score",
+    "cluster",
+    "resolve",
+    "profile",
+    "evaluate/assess.rs",
+    "evaluate/mistake.rs",
+    "evaluate/size.rs",
+    "evaluate/table.rs",
+    "report",
+];
 
 /// What a pure stage has no business with.
 const NOT_IN_THE_CORE: [&str; 9] = [

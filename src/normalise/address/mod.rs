@@ -13,7 +13,8 @@ mod street;
 
 use crate::record::{Address, Field, Issue, Normalised, RawField, RawIdentity};
 
-use super::text::{Lines, clean, code, latin, says_nothing, words};
+use super::postcode::postcode;
+use super::text::{Lines, clean, code, says_nothing, words};
 use super::{country, value_of};
 
 pub use parse::location;
@@ -99,7 +100,8 @@ pub(super) fn read(raw: &RawIdentity, default_region: Option<&str>, out: &mut No
         shown.region = Some(clean(value, Lines::Join).text.into_owned());
     }
     if let Some(value) = value_of(raw, RawField::Postcode, Field::Postcode, out) {
-        put(Field::Postcode, value, &postcode(value), out);
+        let country = raw.get(&RawField::Country).and_then(|country| country::code(country));
+        put(Field::Postcode, value, &postcode(&clean(value, Lines::Join).text, country), out);
         shown.postcode = Some(clean(value, Lines::Join).text.to_uppercase());
     }
     if let Some(value) = raw.get(&RawField::Country) {
@@ -192,11 +194,6 @@ fn city(raw: &str) -> String {
 fn region(raw: &str) -> String {
     let name = words(raw);
     place::region_code(&name).map_or_else(|| code(raw), str::to_owned)
-}
-
-/// A postcode's letters and digits.
-fn postcode(raw: &str) -> String {
-    place::postcode_code(&latin(&clean(raw, Lines::Join).text))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub fn location(text: &str) -> Location {
     cut_postcode(&mut words, &mut found, &mut tail);
     cut_country(&mut words, &mut found, &mut tail);
     cut_region(&mut words, &mut found, &mut tail);
+    cut_care_of(&mut words);
     let post_box = cut_box(&mut words);
     cut_units(&mut words);
     attach_lone_houses(&mut words);
@@ -54,6 +55,7 @@ pub fn location(text: &str) -> Location {
 pub(super) fn line(text: &str) -> (String, String) {
     let text = clean(text, Lines::Part).text;
     let mut words = split(&text);
+    cut_care_of(&mut words);
     let post_box = cut_box(&mut words);
     cut_units(&mut words);
     attach_lone_houses(&mut words);
@@ -190,20 +192,55 @@ fn cut_region(words: &mut Vec<Word<'_>>, found: &mut Location, tail: &mut usize)
 
 /// Cuts a post box; gives its number.
 fn cut_box(words: &mut Vec<Word<'_>>) -> Option<String> {
-    let at = words.iter().position(|word| matches!(word.key.as_str(), "box" | "pobox"))?;
-    let skip = usize::from(words.get(at + 1).is_some_and(|word| word.key == "#"));
+    let at = words.iter().position(|word| is_box(&word.key))?;
+    let sign = |word: &Word<'_>| matches!(word.key.as_str(), "#" | "no" | "nr" | "number");
+    let skip = usize::from(words.get(at + 1).is_some_and(sign));
     let number = words.get(at + 1 + skip).filter(|word| word.has_digit())?;
+    let marked = skip > 0 || number.key.starts_with('#') || words[at].key != "box";
     let number = code(&number.key);
-    let start = match words[..at] {
-        _ if words[at].key == "pobox" => at,
-        [] => at,
-        [.., ref one, ref two] if one.key == "post" && two.key == "office" => at - 2,
-        [.., ref one] if one.key == "po" => at - 1,
-        [.., ref one, ref two] if one.key == "p" && two.key == "o" => at - 2,
-        _ => return None,
-    };
+    let start = box_start(&words[..at]);
+    if start == at && at > 0 && !marked {
+        return None;
+    }
     remove(words, start..at + 2 + skip);
     Some(number)
+}
+
+fn is_box(key: &str) -> bool {
+    matches!(key, "apartado" | "apdo" | "bp" | "box" | "casilla" | "pobox" | "postbus" | "postfach")
+}
+
+/// Where a post box begins whose `Box` stands behind `before`: `PO`, `Post Office`, `Lock`, `RR 1`, `Star Rte 102`.
+fn box_start(before: &[Word<'_>]) -> usize {
+    let is_route = |key: &str| matches!(key, "hc" | "hcr" | "route" | "rr" | "rt" | "rte");
+    let is_prefix = |key: &str| {
+        is_route(key)
+            || matches!(key, "lock" | "o" | "office" | "p" | "po" | "post" | "rural" | "star")
+    };
+    let mut start = before.len();
+    if let [.., route, number] = before
+        && is_route(&route.key)
+        && number.has_digit()
+    {
+        start -= 2;
+    }
+    while start > 0 && is_prefix(&before[start - 1].key) {
+        start -= 1;
+    }
+    start
+}
+
+/// Cuts who takes the post in: `c/o Smith`, to the end of its comma part.
+fn cut_care_of(words: &mut Vec<Word<'_>>) {
+    let names = |at: &usize| matches!(words[*at].key.as_str(), "attn" | "c/o") && opens(words, *at);
+    let Some(at) = (0..words.len()).find(names) else { return };
+    let end = words[at..]
+        .iter()
+        .position(|word| word.part != words[at].part)
+        .map_or(words.len(), |count| at + count);
+    // What a house number opens is the address itself.
+    let end = words[at..end].iter().position(Word::is_house).map_or(end, |count| at + count);
+    remove(words, at..end);
 }
 
 /// Cuts flats, floors and suites.
@@ -238,8 +275,9 @@ fn unit(words: &[Word<'_>], at: usize) -> usize {
                 _ => 0,
             }
         }
-        "ap" | "et" | "fl" | "floor" | "kv" | "level" | "lot" | "lvl" | "ph" | "piso" | "sc"
-        | "space" | "spc"
+        "ap" | "app" | "appt" | "bloque" | "blq" | "bus" | "et" | "etage" | "fl" | "floor"
+        | "kv" | "level" | "lgh" | "lok" | "lokal" | "lot" | "lvl" | "ph" | "piso" | "planta"
+        | "pta" | "puerta" | "sala" | "sc" | "scala" | "space" | "spc" | "stiege" | "top"
             if at > 0 && next.is_some_and(Word::has_digit) =>
         {
             2

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::Word;
 use super::cut::is_road_word;
 use super::street::{direction, kind};
+use crate::normalise::postcode::postcode;
 
 /// A postcode among the words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,24 +14,6 @@ pub(super) struct Postcode {
     pub at: Range<usize>,
     /// As it is compared.
     pub code: String,
-}
-
-/// A postcode as it is compared: letters and digits, the American `+4` cut, a country's prefix
-/// (`D-10115`) cut.
-pub(super) fn postcode_code(raw: &str) -> String {
-    let text = raw.trim().strip_suffix(".0").unwrap_or(raw.trim());
-    if let Some((first, second)) = text.split_once('-') {
-        let (first, second) = (first.trim(), second.trim());
-        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        let letters = |text: &str| text.bytes().all(|b| b.is_ascii_alphabetic());
-        if first.len() == 5 && second.len() == 4 && digits(first) && digits(second) {
-            return first.to_owned();
-        }
-        if matches!(first.len(), 1..=2) && letters(first) && second.len() >= 4 && digits(second) {
-            return second.to_owned();
-        }
-    }
-    crate::normalise::text::code(text)
 }
 
 /// Finds the postcode, from the end.
@@ -48,7 +31,7 @@ pub(super) fn find_postcode(words: &[Word<'_>]) -> Option<Postcode> {
         let before = words[..at].last().map_or("", |word| word.key.as_str());
         let whole = !is_numbered(before, one.len())
             && (is_marked(one) || (is_number(one) && number_fits(words, at)));
-        whole.then(|| Postcode { at: at..at + 1, code: postcode_code(one) })
+        whole.then(|| Postcode { at: at..at + 1, code: postcode(one, None) })
     })
 }
 

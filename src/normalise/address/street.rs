@@ -11,6 +11,12 @@ use crate::normalise::text;
 pub fn street(raw: &str) -> String {
     let folded = spelt(raw);
     let mut words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
+    // Poles and Russians write it or leave it out.
+    if let [start, _, ..] = words[..]
+        && lead(start) == Some("ulica")
+    {
+        words.remove(0);
+    }
     let mut last = words.len();
     if let [_, _, .., end] = words[..]
         && let Some(direction) = direction(end)
@@ -32,17 +38,21 @@ pub fn street(raw: &str) -> String {
     {
         *start = written;
     }
-    let glued = if let [_, .., end] = name {
-        written_end(end)
-    } else {
-        name.last_mut().and_then(|w| glued(w))
-    };
+    if let [_, .., end] = name {
+        written_end(end);
+    }
     for word in name.iter_mut() {
         *word = ordinal(word).unwrap_or(word);
     }
-    let mut joined = words[..last].join(" ");
-    if let Some(written) = glued {
-        joined.push_str(written);
+    let mut joined = String::with_capacity(folded.len() + 8);
+    for (index, word) in words[..last].iter().enumerate() {
+        if index > 0 {
+            joined.push(' ');
+        }
+        match compound(word) {
+            Some((stem, end)) => joined.extend([stem, end]),
+            None => joined.push_str(word),
+        }
     }
     for word in &words[last..] {
         joined.push(' ');
@@ -75,26 +85,56 @@ fn spelt(raw: &str) -> String {
     spelt
 }
 
-/// A word's letters and digits; initials with dots are one word (`N.W.`, `U.S.`).
+/// A word's letters and digits. Initials with dots are one word (`N.W.`, `U.S.`), and so is what dots shorten in its
+/// middle (`V.le`, `P.zza`); an apostrophe before a last `s` parts nothing (`John's`). A saint is `st` everywhere.
 fn word_or_initials(word: &str) -> String {
     let initials = word.len() > 3 && word.split('.').all(|piece| piece.chars().count() <= 1);
-    if initials { text::code(word) } else { text::words(word) }
+    let shortened = word.split_once('.').is_some_and(|(first, rest)| {
+        let tail = rest.trim_end_matches(',');
+        first.chars().count() == 1
+            && (2..=4).contains(&tail.len())
+            && tail.bytes().all(|b| b.is_ascii_lowercase())
+    });
+    if initials || shortened {
+        return text::code(word);
+    }
+    let genitive = ['\'', '\u{2019}'].into_iter().find_map(|mark| {
+        let (stem, end) = word.trim_end_matches([',', '.']).rsplit_once(mark)?;
+        matches!(end, "s" | "S").then(|| format!("{stem}s"))
+    });
+    let words = text::words(genitive.as_deref().unwrap_or(word));
+    let is_saint = |word: &str| matches!(word, "saint" | "sainte");
+    if !words.split(' ').any(is_saint) {
+        return words;
+    }
+    let short = |word: &str| match word {
+        "saint" => "st".to_owned(),
+        "sainte" => "ste".to_owned(),
+        other => other.to_owned(),
+    };
+    words.split(' ').map(short).collect::<Vec<_>>().join(" ")
 }
 
-/// Writes the last word's type out in place; gives what is missing of a glued one.
-fn written_end(end: &mut &str) -> Option<&'static str> {
-    match kind(end) {
-        Some(written) => {
-            *end = written;
-            None
-        }
-        None => glued(end),
+/// Writes the last word's type out in place.
+fn written_end(end: &mut &str) {
+    if let Some(written) = kind(end).or_else(|| ending(end)) {
+        *end = written;
     }
 }
 
-/// `hauptstr` lacks `asse`.
-fn glued(word: &str) -> Option<&'static str> {
-    (word.len() > 5 && word.ends_with("str")).then_some("asse")
+/// A compound with its type in one spelling: `hauptstr` and `kerkstraat` end in `strasse`.
+fn compound(word: &str) -> Option<(&str, &'static str)> {
+    const SAME: [(&str, &str); 7] = [
+        ("straat", "strasse"),
+        ("straße", "strasse"),
+        ("strasse", "strasse"),
+        ("str", "strasse"),
+        ("vagen", "vagen"),
+        ("vaegen", "vagen"),
+        ("gatan", "gatan"),
+    ];
+    let (stem, end) = SAME.iter().find_map(|(end, one)| Some((word.strip_suffix(end)?, *one)))?;
+    (stem.len() > 2).then_some((stem, end))
 }
 
 /// A street's type at its end, written out.
@@ -137,8 +177,14 @@ pub(super) fn kind(word: &str) -> Option<&'static str> {
         "tce" | "ter" | "terr" | "terrace" => "terrace",
         "tpke" | "turnpike" => "turnpike",
         "trail" | "trl" => "trail",
-        "ul" | "ulica" => "ulica",
+        "ul" | "ulica" | "ulitsa" => "ulica",
         "utca" => "utca",
+        "bulvar" | "bulvari" => "bulvar",
+        "cad" | "caddesi" => "caddesi",
+        "pereulok" => "pereulok",
+        "prospect" | "prospekt" => "prospekt",
+        "shosse" => "shosse",
+        "sok" | "sokagi" | "sokak" => "sokak",
         "walk" => "walk",
         "way" | "wy" => "way",
         "weg" => "weg",
@@ -146,30 +192,105 @@ pub(super) fn kind(word: &str) -> Option<&'static str> {
     })
 }
 
+/// The end of a street's name that is a type in some addresses and a word in others, written out; it parts no street
+/// from its city.
+fn ending(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "bch" => "beach",
+        "bnd" => "bend",
+        "br" | "brg" => "bridge",
+        "brk" => "brook",
+        "byp" | "bypa" => "bypass",
+        "cswy" | "causwa" => "causeway",
+        "cmn" => "common",
+        "cntr" | "ctr" | "centre" => "center",
+        "crk" => "creek",
+        "crn" | "cor" => "corner",
+        "cts" => "courts",
+        "dl" => "dale",
+        "esp" | "espl" => "esplanade",
+        "est" | "ests" => "estate",
+        "ext" => "extension",
+        "fld" | "flds" => "fields",
+        "gld" | "gln" => "glen",
+        "gn" | "grn" => "green",
+        "hbr" => "harbor",
+        "hl" => "hill",
+        "hls" => "hills",
+        "hse" => "house",
+        "hts" => "heights",
+        "jct" => "junction",
+        "lk" => "lake",
+        "lndg" => "landing",
+        "mdw" | "mdws" => "meadows",
+        "mnr" => "manor",
+        "mt" => "mount",
+        "pk" | "prk" => "park",
+        "pln" => "plein",
+        "prom" => "promenade",
+        "pt" => "point",
+        "qy" => "quay",
+        "rdg" => "ridge",
+        "ri" => "rise",
+        "rw" => "row",
+        "shr" => "shore",
+        "spg" | "spgs" => "springs",
+        "tr" => "trail",
+        "vale" | "vl" => "vale",
+        "vlg" | "vill" => "village",
+        "vly" => "valley",
+        "vw" => "view",
+        "wlk" => "walk",
+        "yd" => "yard",
+        _ => return None,
+    })
+}
+
 /// A street's type before its name, written out.
 pub(super) fn lead(word: &str) -> Option<&'static str> {
     Some(match word {
+        "al" | "aleja" | "aleje" => "aleja",
+        "alameda" => "alameda",
+        "all" | "allee" => "allee",
         "av" | "avda" | "ave" | "avenida" | "avenue" => "avenue",
-        "bd" | "blvd" | "boul" | "boulevard" => "boulevard",
+        "bd" | "blvd" | "boul" | "boulevard" | "bul" | "bulvar" => "boulevard",
         "c" | "calle" | "cl" => "calle",
-        "camino" => "camino",
+        "camino" | "cno" => "camino",
         "carrera" | "cra" => "carrera",
         "carretera" | "ctra" => "carretera",
-        "ch" | "chemin" => "chemin",
+        "ch" | "che" | "chem" | "chemin" => "chemin",
+        "corso" | "cso" => "corso",
+        "cours" | "crs" => "cours",
+        "estrada" | "estr" => "estrada",
+        "faubourg" | "fbg" | "fg" => "faubourg",
+        "glorieta" | "gta" => "glorieta",
         "imp" | "impasse" => "impasse",
         "hwy" | "highway" => "highway",
         "jalan" | "jl" => "jalan",
+        "largo" | "lgo" => "largo",
+        "nab" | "naberezhnaya" => "naberezhnaya",
+        "os" | "osiedle" => "osiedle",
         "paseo" | "pso" => "paseo",
-        "place" => "place",
+        "per" | "pereulok" => "pereulok",
+        "piazza" | "pzza" => "piazza",
+        "piazzale" | "ple" => "piazzale",
+        "place" | "pl" => "place",
+        "plac" => "plac",
         "plaza" | "pza" => "plaza",
+        "pca" | "praca" => "praca",
+        "prospekt" => "prospekt",
         "privada" | "priv" => "privada",
+        "rda" | "ronda" => "ronda",
         "route" | "rt" | "rte" => "route",
         "rua" => "rua",
         "rue" => "rue",
         "str" | "strada" => "strada",
-        "ul" | "ulitsa" => "ulica",
+        "travessa" | "trav" | "tv" => "travessa",
+        "travesia" | "trva" => "travesia",
+        "ul" | "ulica" | "ulitsa" => "ulica",
         "via" => "via",
-        "viale" => "viale",
+        "viale" | "vle" => "viale",
+        "vicolo" | "vic" => "vicolo",
         "vul" | "vulitsa" | "vulytsia" => "vulitsa",
         _ => return None,
     })
@@ -203,8 +324,12 @@ pub(super) fn ordinal(word: &str) -> Option<&str> {
         "eighth" => "8",
         "ninth" => "9",
         "tenth" => "10",
+        "eleventh" => "11",
+        "twelfth" => "12",
         _ => {
-            let number = ["st", "nd", "rd", "th"].iter().find_map(|end| word.strip_suffix(end))?;
+            let number = ["st", "nd", "rd", "th", "er", "ere", "eme"]
+                .iter()
+                .find_map(|end| word.strip_suffix(end))?;
             let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
             return is_number.then_some(number);
         }
@@ -229,14 +354,34 @@ mod tests {
         for (raw, want) in [
             ("Main St", "main street"),
             ("MAIN ST.", "main street"),
-            ("St. John's Close", "st john s close"),
+            ("St. John's Close", "st johns close"),
+            ("Saint Johns Close", "st johns close"),
             ("N 5th Street", "north 5 street"),
             ("Old Mill Rd NE", "old mill road northeast"),
             ("C/ San Juan", "calle san juan"),
             ("Avda. de la Constitución", "avenue de la constitucion"),
             ("Bahnhofstr.", "bahnhofstrasse"),
+            ("Max-Planck-Str.", "max planck strasse"),
+            ("Kerkstraat", "kerkstrasse"),
+            ("Kerkstr.", "kerkstrasse"),
+            ("Storgatan", "storgatan"),
+            ("ul. Marszałkowska", "marszalkowska"),
+            ("ulica Marszałkowska", "marszalkowska"),
+            ("Marszałkowska", "marszalkowska"),
+            ("al. Jerozolimskie", "aleja jerozolimskie"),
+            ("V.le Monza", "viale monza"),
+            ("P.zza Garibaldi", "piazza garibaldi"),
+            ("C.so Italia", "corso italia"),
+            ("Pl. de la République", "place de la republique"),
+            ("Rue de l'Église", "rue de l eglise"),
+            ("Chem. des Dames", "chemin des dames"),
+            ("Tv. do Carmo", "travessa do carmo"),
+            ("Oak Hts", "oak heights"),
+            ("Mill Vw", "mill view"),
+            ("ул. Ленина", "lenina"),
+            ("Atatürk Cad.", "ataturk caddesi"),
             ("Hauptstraße", "hauptstrasse"),
-            ("bd Saint-Michel", "boulevard saint michel"),
+            ("bd Saint-Michel", "boulevard st michel"),
             ("Broadway", "broadway"),
             ("E St", "e street"),
             ("Avenue H", "avenue h"),

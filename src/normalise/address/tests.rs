@@ -32,6 +32,14 @@ fn takes_addresses_apart() {
     check("12 rue de la Paix, Paris, 75002", ["12", "rue de la paix", "paris", "", "75002"]);
     check("LÓPEZ MATEOS, 106, 21840, MEXICALI", ["106", "lopez mateos", "mexicali", "", "21840"]);
     check("PO Box 1, Seattle, WA 98103", ["", "po box 1", "seattle", "wa", "98103"]);
+    check("RR 1 Box 3468, Ava, MO 65608", ["", "po box 3468", "ava", "mo", "65608"]);
+    check("Lock Box # 238, Jamison, PA 18929", ["", "po box 238", "jamison", "pa", "18929"]);
+    check("Postfach 1234, 10115 Berlin", ["", "po box 1234", "berlin", "", "10115"]);
+    check("c/o Smith, 5 High St, Leeds LS6 1AB", ["5", "high street", "leeds", "", "ls61ab"]);
+    check(
+        "12 Main St, PO Box 7, Seattle, WA 98103",
+        ["12", "main street", "seattle", "wa", "98103"],
+    );
     check("Columbus, OH", ["", "", "columbus", "oh", ""]);
     check("Paris, France", ["", "", "paris", "", ""]);
     check("10 High St\nLeeds\nLS6 1AB", ["10", "high street", "leeds", "", "ls61ab"]);
@@ -106,7 +114,7 @@ fn score(file: &str, labels: &Labels) -> Vec<Score> {
                 "street" => street(&text),
                 "city" => city(&text),
                 "region" => region(&text),
-                _ => postcode(&text),
+                _ => postcode(&text, None),
             };
             score.add(&row[1], got, &want);
         }
@@ -135,7 +143,7 @@ fn american_addresses() {
         ("postcode", &["ZipCode"]),
     ];
     let scores = score("addresses_us.csv", &labels);
-    for (score, floor) in scores.iter().zip([0.93, 0.80, 0.85, 0.98, 0.99]) {
+    for (score, floor) in scores.iter().zip([0.94, 0.82, 0.87, 0.98, 0.99]) {
         score.at_least(floor);
     }
 }
