@@ -65,6 +65,8 @@
 //!    `resolve::tests::any_history_with_judgements_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::order_and_batching_do_not_matter`,
 //!    `resolve::tests::a_rebuilt_index_goes_on`,
+//!    `resolve::simulation::any_seed_gives_the_clusters_of_the_set`,
+//!    `pipeline::golden::the_clusters_of_a_fixed_set_stay_as_they_are`,
 //!    `pipeline::tests::batches_restarts_and_publishing_do_not_show_in_the_outcome`.
 //! 2. **Exactly once.** Positions, state and tables move together; an event that is delivered again
 //!    counts once. `state::tests::durability::kill_loses_nothing_that_was_acknowledged`,
@@ -84,8 +86,11 @@
 //!    `cluster::identity::tests::an_id_is_never_reused`,
 //!    `cluster::identity::tests::on_a_split_the_largest_part_keeps_the_id`,
 //!    `cluster::identity::tests::a_merge_keeps_the_identity_with_more_records`,
-//!    `pipeline::identify::tests::an_identity_is_created_merged_and_split`. *Not there yet:*
-//!    carrying ids over to a new model or a new backfill.
+//!    `pipeline::identify::tests::an_identity_is_created_merged_and_split`. A new model and a new
+//!    backfill take ids over by largest overlap.
+//!    `pipeline::rematch::tests::another_model_gives_its_clusters_and_ids_stay_with_the_largest_part`,
+//!    `pipeline::carry::tests::a_backfill_made_anew_keeps_every_id`,
+//!    `pipeline::carry::tests::under_another_model_the_largest_part_keeps_the_id_whatever_the_batches`.
 //! 5. **Nothing is lost silently.** `read = resolved + duplicate + dead-lettered`, and dead letters
 //!    hold bytes, position and reason. `config::mapping_tests::broken_events_are_dead_letters`,
 //!    `pipeline::identify::tests::what_cannot_be_used_is_kept_and_counted`,

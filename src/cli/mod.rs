@@ -7,6 +7,7 @@
 mod backfill;
 mod check;
 mod demo;
+mod diff;
 mod evaluate;
 mod evidence;
 mod how;
@@ -15,6 +16,7 @@ mod judge;
 mod lookup;
 mod output;
 mod progress;
+mod rematch;
 mod review;
 mod run;
 mod train;
@@ -68,6 +70,8 @@ enum Command {
     WhyNot(why_not::Arguments),
     How(how::Arguments),
     Evidence(evidence::Arguments),
+    Diff(diff::Arguments),
+    Rematch(rematch::Arguments),
     Review(review::Arguments),
     Judge(judge::Arguments),
 }
@@ -87,6 +91,8 @@ impl Command {
             Self::WhyNot(arguments) => why_not::run(arguments),
             Self::How(arguments) => how::run(arguments),
             Self::Evidence(arguments) => evidence::run(arguments),
+            Self::Diff(arguments) => diff::run(arguments),
+            Self::Rematch(arguments) => rematch::run(arguments),
             Self::Review(arguments) => review::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
         }

@@ -70,6 +70,8 @@ pub enum PartKind {
     Names,
     /// Names that stand crosswise.
     Swap,
+    /// What the surname already says of the given name: names of one language go together.
+    Pairing,
 }
 
 /// How terms come to a match weight. **Units:** bits, log2 odds.
@@ -163,6 +165,10 @@ fn parts(field: Field, evidence: &Evidence, model: &Model) -> Vec<Part> {
     if evidence.swapped && field == Field::Given && model.parameters.swap_bits != 0.0 {
         rest -= model.parameters.swap_bits;
         parts.push(Part { kind: PartKind::Swap, bits: model.parameters.swap_bits });
+    }
+    if field == Field::Given && evidence.pairing_bits != 0.0 {
+        rest -= evidence.pairing_bits;
+        parts.push(Part { kind: PartKind::Pairing, bits: evidence.pairing_bits });
     }
     // Where a given name is missing, crosswise bits may stand there all the same.
     if level == 0 {

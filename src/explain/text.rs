@@ -248,6 +248,7 @@ fn agreement(term: &FieldTerm) -> String {
                 PartKind::Sharing => "identifier",
                 PartKind::Names => "what the names say already",
                 PartKind::Swap => "crosswise",
+                PartKind::Pairing => "what the surname says already",
             };
             format!("{kind} {}", signed(part.bits))
         });

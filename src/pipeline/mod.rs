@@ -25,9 +25,12 @@
 
 mod backoff;
 mod batch;
+mod carry;
 mod check;
 mod evidence;
 mod gather;
+#[cfg(test)]
+mod golden;
 mod identify;
 mod intake;
 mod job;
@@ -37,6 +40,7 @@ mod model;
 mod publish;
 mod query;
 mod registry;
+mod rematch;
 mod report;
 mod review;
 mod tables;
@@ -52,6 +56,7 @@ pub use job::{Given, Job, Judged, Standing};
 pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
 pub use ledger::{time, time_text};
 pub use query::{Inspection, inspect};
+pub use rematch::{Rematched, preview, rematch};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use tables::{LookupKey, PublishedTables};

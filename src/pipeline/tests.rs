@@ -17,12 +17,17 @@ use crate::explain::{Outcome as Met, Verdict};
 use crate::sink::{self, Table, json_rows};
 use crate::state::{self, Store};
 
-const PIPELINE: &str = include_str!("../../pipelines/events.toml");
+pub(super) const PIPELINE: &str = include_str!("../../pipelines/events.toml");
 const STREAM: Options = Options { ending: Ending::Exhausted, interim: true };
-const BULK: Options = Options { ending: Ending::Exhausted, interim: false };
+pub(super) const BULK: Options = Options { ending: Ending::Exhausted, interim: false };
 
 /// The shipped pipeline over a folder of events, in a folder of its own.
-fn plan(events: &Path, folder: &Path, batch: usize) -> Plan {
+pub(super) fn plan(events: &Path, folder: &Path, batch: usize) -> Plan {
+    plan_of(PIPELINE, events, folder, batch)
+}
+
+/// A pipeline file like the shipped one, likewise.
+pub(super) fn plan_of(pipeline: &str, events: &Path, folder: &Path, batch: usize) -> Plan {
     let env = |name: &str| {
         Some(match name {
             "EVENTS_DIR" => events.display().to_string(),
@@ -31,12 +36,12 @@ fn plan(events: &Path, folder: &Path, batch: usize) -> Plan {
             _ => return None,
         })
     };
-    let mut plan = config::parse(PIPELINE, "events.toml", &env).unwrap();
+    let mut plan = config::parse(pipeline, "events.toml", &env).unwrap();
     plan.run.batch = batch;
     plan
 }
 
-fn run(plan: &Plan, options: Options, stop_after: u64) -> Report {
+pub(super) fn run(plan: &Plan, options: Options, stop_after: u64) -> Report {
     let stop = Stop::default();
     let mut job = Job::open(plan.clone()).unwrap();
     job.run(options, &stop, &mut |progress| {

@@ -23,6 +23,8 @@ mod usage;
 mod work;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;

@@ -123,7 +123,7 @@ pub static IDENTITY_CHANGES: TableSpec = TableSpec {
         column("change", Text, "created, merged, split, carried or erased.").few(),
         column("identity_id", Text, "The identity it happened to."),
         column("other_identity_id", Text, "The identity merged into, or split from.").or_null(),
-        column("cause", Text, "Why: records, deletion, judgement.").few(),
+        column("cause", Text, "Why: records, deletion, judgement, model or backfill.").few(),
         column("epoch", Long, "The commit that made it."),
         column("occurred_at", Timestamp, "The time of the latest event in that commit."),
     ],

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::keyspace::{
-    Outbox, Space, Writes, fact_key, judgement_key, outbox_key, position_key, shared_key,
+    CARRIED_KEY, MODEL_KEY, Outbox, Space, Writes, fact_key, judgement_key, outbox_key,
+    position_key, shared_key,
 };
 use super::row::{
-    Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, encode,
+    Counters, Edge, Head, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, encode,
     encode_chunks,
 };
 use crate::error::{Error, Result};
@@ -60,6 +61,11 @@ pub struct Commit {
     pub counters: Counters,
     /// The time of the latest event in this micro-batch, or of all so far.
     pub max_event_time: Micros,
+    /// The model that the edges and members are by from now on; `None` where it stays.
+    pub model: Option<Vec<u8>>,
+    /// Where ids were carried over from: the identities so far, and what is in the outbox about them, are forgotten, for
+    /// nobody saw them. `None` for every other commit.
+    pub carried_from: Option<String>,
 }
 
 impl Commit {
@@ -107,6 +113,12 @@ impl Commit {
         for ((source, partition), next) in &self.positions {
             let key = position_key(source, partition);
             writes.put(Space::Meta, key, encode(&(source, partition, next))?);
+        }
+        if let Some(bytes) = &self.model {
+            writes.put(Space::Meta, MODEL_KEY, encode(&Model::of(bytes))?);
+        }
+        if let Some(from) = &self.carried_from {
+            writes.put(Space::Meta, CARRIED_KEY, encode(from)?);
         }
         for judgement in &self.judgements {
             let key = judgement_key(&judgement.pair);

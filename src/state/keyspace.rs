@@ -133,6 +133,8 @@ impl Outbox {
 pub(super) const HEAD_KEY: &[u8] = b"onefold/state/head";
 /// The key of the model.
 pub(super) const MODEL_KEY: &[u8] = b"onefold/model";
+/// The key of where ids were carried over from.
+pub(super) const CARRIED_KEY: &[u8] = b"onefold/carried";
 /// What the keys of positions begin with.
 pub(super) const POSITION_PREFIX: u8 = b'p';
 
@@ -244,6 +246,11 @@ impl Writes {
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Writes others behind these.
+    pub(super) fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
     }
 
     /// The rows by keyspace and key; of several of one key, the last. In one batch they would have

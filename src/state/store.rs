@@ -11,8 +11,8 @@ use super::commit::Commit;
 use super::folder::{Folder, Witness};
 use super::journal;
 use super::keyspace::{
-    HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key, failed,
-    outbox_key, shared_key,
+    CARRIED_KEY, HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key,
+    failed, outbox_key, shared_key,
 };
 use super::row::{Counters, Head, Model, NodeId, decode, encode};
 use super::settled::{settle, unsettle};
@@ -118,7 +118,11 @@ impl Store {
     /// open the state anew.
     pub fn commit(&mut self, commit: &Commit) -> Result<u64> {
         let sequence = self.head.sequence + 1;
-        let mut writes = commit.writes(sequence)?;
+        let mut writes = Writes::default();
+        if commit.carried_from.is_some() {
+            self.forget_identities(&mut writes)?;
+        }
+        writes.append(commit.writes(sequence)?);
         self.move_members(commit, &mut writes)?;
         let mut head = commit.head_after(&self.head)?;
         let new_nodes = self.head.next_node..head.next_node;
@@ -232,19 +236,24 @@ impl Store {
     /// **Errors:** `Invalid` where the state holds another model: its records were resolved with
     /// that.
     pub fn set_model(&mut self, bytes: &[u8]) -> Result<()> {
-        let fingerprint = *blake3::hash(bytes).as_bytes();
+        let model = Model::of(bytes);
         match self.model()? {
-            Some(model) if model.fingerprint == fingerprint => Ok(()),
+            Some(kept) if kept.fingerprint == model.fingerprint => Ok(()),
             Some(_) => Err(Error::invalid(
                 "match.model: the state was built with another; use that, or a new state.path",
             )),
             None => {
                 let mut writes = Writes::default();
-                let model = Model { fingerprint, bytes: bytes.to_owned() };
                 writes.put(Space::Meta, MODEL_KEY, encode(&model)?);
                 self.write(writes, self.head)
             }
         }
+    }
+
+    /// Where ids were carried over from; `None` where they are the state's own.
+    pub fn carried_from(&self) -> Result<Option<String>> {
+        let row = self.spaces[Space::Meta].get(CARRIED_KEY).map_err(failed("read meta"))?;
+        row.map(|row| decode("meta", &row)).transpose()
     }
 
     /// The node of an event that is known.
@@ -307,6 +316,23 @@ impl Store {
             }
             if let Some(identity) = identity {
                 writes.put(Space::Clusters, cluster_key(&identity, node), encode(&())?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the identities, and what waits in the outbox about them.
+    fn forget_identities(&self, writes: &mut Writes) -> Result<()> {
+        if self.head.published > 0 {
+            return Err(Error::internal("state: identities that were published must stay"));
+        }
+        for row in self.spaces[Space::Identities].iter() {
+            writes.delete(Space::Identities, row.key().map_err(failed("read identities"))?);
+        }
+        for kind in [Outbox::Changes, Outbox::Touched] {
+            let range = outbox_key(kind, 0, 0)..=outbox_key(kind, u64::MAX, u32::MAX);
+            for row in self.spaces[Space::Outbox].range(range) {
+                writes.delete(Space::Outbox, row.key().map_err(failed("read outbox"))?);
             }
         }
         Ok(())

@@ -27,6 +27,8 @@ fn help_is_worth_reading() {
         "why-not",
         "how",
         "evidence",
+        "diff",
+        "rematch",
         "review",
         "judge",
     ];

@@ -36,7 +36,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "clock config demo error evaluate explain normalise pipeline record report score source splink state \
+        "clock cluster config demo error evaluate explain normalise pipeline record report score source splink state \
          telemetry",
     ),
 ];
