@@ -26,7 +26,8 @@ pub(super) fn spell(letters: &[char]) -> String {
         // `いのうえ` is inoue: the `u` belongs to what follows.
         let own = letters.get(at) == Some(&'え');
         let lengthens =
-            matches!((out.chars().last(), &*syllable), (Some('o'), "o" | "u") | (Some('u'), "u")) && !own;
+            matches!((out.chars().last(), &*syllable), (Some('o'), "o" | "u") | (Some('u'), "u"))
+                && !own;
         if !lengthens {
             out.push_str(&syllable);
         }
@@ -104,6 +105,13 @@ fn of_letter(letter: char) -> &'static str {
         'つ' => "tsu",
         'て' => "te",
         'と' => "to",
+        _ => of_later_letter(letter),
+    }
+}
+
+/// The voiced ones of the `t` row, and the rows behind it.
+fn of_later_letter(letter: char) -> &'static str {
+    match letter {
         'だ' => "da",
         'で' => "de",
         'ど' => "do",
