@@ -189,7 +189,9 @@ mod tests {
         assert!(formal_names("bob").contains(&"robert"));
         assert!(formal_names("xyz").is_empty());
         assert!(formal_names("alex").is_sorted());
-        for (token, canonical) in [("bob", "robert"), ("rob", "robert"), ("robert", "robert"), ("yuliia", "julia")] {
+        for (token, canonical) in
+            [("bob", "robert"), ("rob", "robert"), ("robert", "robert"), ("yuliia", "julia")]
+        {
             assert_eq!(canonical_given(token), canonical, "{token}");
         }
         assert_eq!(canonical_given("horatio"), "horatio");

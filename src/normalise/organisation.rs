@@ -7,10 +7,123 @@
 use super::text::{Lines, clean, code, says_nothing, words};
 
 /// Legal forms that no person is called, as [`code`] writes them.
-const CERTAIN: &[&str] = &["corp", "corporation", "eurl", "gmbh", "inc", "incorporated", "limited", "llc", "llp", "ltd", "ltda", "plc", "pllc", "pty", "sarl", "spzoo", "sro"];
+const CERTAIN: &[&str] = &[
+    "corp",
+    "corporation",
+    "eurl",
+    "gmbh",
+    "inc",
+    "incorporated",
+    "limited",
+    "llc",
+    "llp",
+    "ltd",
+    "ltda",
+    "plc",
+    "pllc",
+    "pty",
+    "sarl",
+    "spzoo",
+    "sro",
+];
 
 /// Legal forms, as [`code`] writes them; some are words or names elsewhere, so only in an organisation's.
-const FORMS: &[&str] = &["ab", "ad", "ag", "aps", "as", "asa", "berhad", "bhd", "bt", "bv", "bvba", "cjsc", "co", "company", "corp", "corporation", "cv", "doo", "ehf", "eireli", "eood", "eurl", "ev", "gbr", "ggmbh", "gk", "gmbh", "hf", "inc", "incorporated", "jsc", "kft", "kg", "kgaa", "kk", "lda", "limited", "llc", "llp", "lp", "ltd", "ltda", "mbh", "nv", "nyrt", "oao", "oe", "ohg", "oo", "ood", "ooo", "ou", "oy", "oyj", "pao", "pjsc", "plc", "pllc", "pte", "pty", "pvt", "rl", "rt", "sa", "sae", "sapa", "sarl", "sas", "sasu", "sau", "sca", "sci", "sdn", "se", "sgps", "sia", "sl", "slu", "snc", "sp", "spa", "spk", "sprl", "spzoo", "srl", "sro", "tbk", "tov", "uab", "ug", "vof", "zao", "zoo", "zrt"];
+const FORMS: &[&str] = &[
+    "ab",
+    "ad",
+    "ag",
+    "aps",
+    "as",
+    "asa",
+    "berhad",
+    "bhd",
+    "bt",
+    "bv",
+    "bvba",
+    "cjsc",
+    "co",
+    "company",
+    "corp",
+    "corporation",
+    "cv",
+    "doo",
+    "ehf",
+    "eireli",
+    "eood",
+    "eurl",
+    "ev",
+    "gbr",
+    "ggmbh",
+    "gk",
+    "gmbh",
+    "hf",
+    "inc",
+    "incorporated",
+    "jsc",
+    "kft",
+    "kg",
+    "kgaa",
+    "kk",
+    "lda",
+    "limited",
+    "llc",
+    "llp",
+    "lp",
+    "ltd",
+    "ltda",
+    "mbh",
+    "nv",
+    "nyrt",
+    "oao",
+    "oe",
+    "ohg",
+    "oo",
+    "ood",
+    "ooo",
+    "ou",
+    "oy",
+    "oyj",
+    "pao",
+    "pjsc",
+    "plc",
+    "pllc",
+    "pte",
+    "pty",
+    "pvt",
+    "rl",
+    "rt",
+    "sa",
+    "sae",
+    "sapa",
+    "sarl",
+    "sas",
+    "sasu",
+    "sau",
+    "sca",
+    "sci",
+    "sdn",
+    "se",
+    "sgps",
+    "sia",
+    "sl",
+    "slu",
+    "snc",
+    "sp",
+    "spa",
+    "spk",
+    "sprl",
+    "spzoo",
+    "srl",
+    "sro",
+    "tbk",
+    "tov",
+    "uab",
+    "ug",
+    "vof",
+    "zao",
+    "zoo",
+    "zrt",
+];
 
 /// Words that stand between the words of a legal form: `GmbH & Co.`, `S. de R.L. de C.V.`, `Sp. z o.o.`
 const BETWEEN: &[&str] = &["and", "de", "et", "s", "und", "y", "z"];
@@ -19,7 +132,15 @@ const BETWEEN: &[&str] = &["and", "de", "et", "s", "und", "y", "z"];
 const LEADING: &[&str] = &["firma", "oao", "ooo", "pao", "stichting", "the", "tov", "uab", "zao"];
 
 const EAST_ASIAN: [&str; 9] = [
-    "股份有限公司", "有限责任公司", "有限公司", "株式会社", "有限会社", "合同会社", "(株)", "(有)", "주식회사",
+    "股份有限公司",
+    "有限责任公司",
+    "有限公司",
+    "株式会社",
+    "有限会社",
+    "合同会社",
+    "(株)",
+    "(有)",
+    "주식회사",
 ];
 
 /// Abbreviations, written out.
@@ -89,11 +210,13 @@ pub fn organisation(raw: &str) -> Option<String> {
 
 /// The words of one piece between spaces: dotted initials are one (`S.p.A.`), an apostrophe parts nothing (`Paul's`).
 fn spelt(piece: &str) -> Vec<String> {
-    let initials = piece.contains('.') && piece.split('.').all(|part| part.trim_matches(',').chars().count() <= 1);
+    let initials = piece.contains('.')
+        && piece.split('.').all(|part| part.trim_matches(',').chars().count() <= 1);
     if initials || matches!(piece.trim_end_matches(','), "A/S" | "a/s") {
         return Some(code(piece)).filter(|word| !word.is_empty()).into_iter().collect();
     }
-    let joined = piece.replace(['\'', '\u{2019}', '`'], "").replace('&', " and ").replace('+', " and ");
+    let joined =
+        piece.replace(['\'', '\u{2019}', '`'], "").replace('&', " and ").replace('+', " and ");
     words(&joined).split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
@@ -121,7 +244,9 @@ fn end_of_name(words: &[String]) -> usize {
 
 /// `Sp. z o. o.`: the letters of a form, written apart.
 fn is_lone_letter(words: &[String], at: usize) -> bool {
-    words[at] == "o" && (words.get(at + 1).is_none_or(|next| next == "o")) && words[..at].iter().any(|word| word == "sp")
+    words[at] == "o"
+        && (words.get(at + 1).is_none_or(|next| next == "o"))
+        && words[..at].iter().any(|word| word == "sp")
 }
 
 /// A person's or sole trader's name without a legal form that is certainly one: `Smith & Co Ltd` is `Smith`.
@@ -137,7 +262,8 @@ pub(super) fn without_legal_form(text: &str) -> &str {
         let is_form = CERTAIN.contains(&&*key)
             || (matches!(&*key, "co" | "cie") && (found || after_and()))
             || (key == "kg" && code(before).ends_with("co"))
-            || (found && matches!(last, "&" | "+" | "and" | "und" | "et" | "Pvt" | "Pvt." | "(Pvt)"));
+            || (found
+                && matches!(last, "&" | "+" | "and" | "und" | "et" | "Pvt" | "Pvt." | "(Pvt)"));
         if !is_form || !before.chars().any(char::is_alphabetic) {
             break;
         }
@@ -206,7 +332,9 @@ mod tests {
 
     #[test]
     fn lists_are_sorted() {
-        assert!(CERTAIN.is_sorted() && FORMS.is_sorted() && BETWEEN.is_sorted() && LEADING.is_sorted());
+        assert!(
+            CERTAIN.is_sorted() && FORMS.is_sorted() && BETWEEN.is_sorted() && LEADING.is_sorted()
+        );
     }
 
     proptest! {

@@ -10,13 +10,14 @@ use super::text::{code, is_monotone};
 /// Forms of postcodes that mix letters and digits: `9` a digit, `a` a letter. British, Canadian, Dutch, Irish,
 /// Argentinian, Maltese, and those of small islands.
 const MIXED: [&str; 12] = [
-    "a99aa", "a999aa", "aa99aa", "aa999aa", "a9a9aa", "aa9a9aa", "a9a9a9", "9999aa", "a99a9aa", "a99aa99", "a9999aaa",
-    "aaa9999",
+    "a99aa", "a999aa", "aa99aa", "aa999aa", "a9a9aa", "aa9a9aa", "a9a9a9", "9999aa", "a99a9aa",
+    "a99aa99", "a9999aaa", "aaa9999",
 ];
 
 /// Countries whose postcodes have five digits of which the first may be a zero.
-const FIVE_DIGITS: [&str; 16] =
-    ["DE", "EE", "ES", "FI", "FR", "HR", "IT", "KR", "LT", "MX", "MY", "PL", "SA", "TR", "UA", "US"];
+const FIVE_DIGITS: [&str; 16] = [
+    "DE", "EE", "ES", "FI", "FR", "HR", "IT", "KR", "LT", "MX", "MY", "PL", "SA", "TR", "UA", "US",
+];
 
 /// A postcode as it is compared; `country` is its ISO 3166 code where it is known. Empty for none.
 pub(super) fn postcode(raw: &str, country: Option<&str>) -> String {
@@ -32,7 +33,10 @@ pub(super) fn postcode(raw: &str, country: Option<&str>) -> String {
     if let Some(repaired) = repaired(&code) {
         code = repaired;
     }
-    if code.len() == 4 && digits(&code) && country.is_some_and(|country| FIVE_DIGITS.contains(&country)) {
+    if code.len() == 4
+        && digits(&code)
+        && country.is_some_and(|country| FIVE_DIGITS.contains(&country))
+    {
         code.insert(0, '0');
     }
     let nothing = code.len() >= 3 && is_monotone(&code) && (code.starts_with(['0', '9', 'x']));
@@ -51,7 +55,10 @@ fn without_prefix(code: &str, apart: bool) -> &str {
     let number = code.trim_start_matches(|c: char| c.is_ascii_lowercase());
     let letters = code.len() - number.len();
     let is_number = (4..=7).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
-    if (1..=2).contains(&letters) && is_number && (apart || !could_be_digits(&code[..letters], number)) {
+    if (1..=2).contains(&letters)
+        && is_number
+        && (apart || !could_be_digits(&code[..letters], number))
+    {
         return number;
     }
     // `NL-1234 AB`

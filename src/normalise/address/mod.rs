@@ -13,8 +13,8 @@ mod street;
 
 use crate::record::{Address, Field, Issue, Normalised, RawField, RawIdentity};
 
-use super::text::{Lines, clean, code, says_nothing, words};
 use super::postcode::postcode;
+use super::text::{Lines, clean, code, says_nothing, words};
 use super::{country, value_of};
 
 pub use parse::location;

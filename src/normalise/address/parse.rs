@@ -213,7 +213,10 @@ fn is_box(key: &str) -> bool {
 /// Where a post box begins whose `Box` stands behind `before`: `PO`, `Post Office`, `Lock`, `RR 1`, `Star Rte 102`.
 fn box_start(before: &[Word<'_>]) -> usize {
     let is_route = |key: &str| matches!(key, "hc" | "hcr" | "route" | "rr" | "rt" | "rte");
-    let is_prefix = |key: &str| is_route(key) || matches!(key, "lock" | "o" | "office" | "p" | "po" | "post" | "rural" | "star");
+    let is_prefix = |key: &str| {
+        is_route(key)
+            || matches!(key, "lock" | "o" | "office" | "p" | "po" | "post" | "rural" | "star")
+    };
     let mut start = before.len();
     if let [.., route, number] = before
         && is_route(&route.key)
@@ -231,7 +234,10 @@ fn box_start(before: &[Word<'_>]) -> usize {
 fn cut_care_of(words: &mut Vec<Word<'_>>) {
     let names = |at: &usize| matches!(words[*at].key.as_str(), "attn" | "c/o") && opens(words, *at);
     let Some(at) = (0..words.len()).find(names) else { return };
-    let end = words[at..].iter().position(|word| word.part != words[at].part).map_or(words.len(), |count| at + count);
+    let end = words[at..]
+        .iter()
+        .position(|word| word.part != words[at].part)
+        .map_or(words.len(), |count| at + count);
     // What a house number opens is the address itself.
     let end = words[at..end].iter().position(Word::is_house).map_or(end, |count| at + count);
     remove(words, at..end);
@@ -269,9 +275,9 @@ fn unit(words: &[Word<'_>], at: usize) -> usize {
                 _ => 0,
             }
         }
-        "ap" | "app" | "appt" | "bloque" | "blq" | "bus" | "et" | "etage" | "fl" | "floor" | "kv" | "level" | "lgh"
-        | "lok" | "lokal" | "lot" | "lvl" | "ph" | "piso" | "planta" | "pta" | "puerta" | "sala" | "sc" | "scala"
-        | "space" | "spc" | "stiege" | "top"
+        "ap" | "app" | "appt" | "bloque" | "blq" | "bus" | "et" | "etage" | "fl" | "floor"
+        | "kv" | "level" | "lgh" | "lok" | "lokal" | "lot" | "lvl" | "ph" | "piso" | "planta"
+        | "pta" | "puerta" | "sala" | "sc" | "scala" | "space" | "spc" | "stiege" | "top"
             if at > 0 && next.is_some_and(Word::has_digit) =>
         {
             2

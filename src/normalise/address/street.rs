@@ -327,7 +327,9 @@ pub(super) fn ordinal(word: &str) -> Option<&str> {
         "eleventh" => "11",
         "twelfth" => "12",
         _ => {
-            let number = ["st", "nd", "rd", "th", "er", "ere", "eme"].iter().find_map(|end| word.strip_suffix(end))?;
+            let number = ["st", "nd", "rd", "th", "er", "ere", "eme"]
+                .iter()
+                .find_map(|end| word.strip_suffix(end))?;
             let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
             return is_number.then_some(number);
         }

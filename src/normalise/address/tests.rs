@@ -36,7 +36,10 @@ fn takes_addresses_apart() {
     check("Lock Box # 238, Jamison, PA 18929", ["", "po box 238", "jamison", "pa", "18929"]);
     check("Postfach 1234, 10115 Berlin", ["", "po box 1234", "berlin", "", "10115"]);
     check("c/o Smith, 5 High St, Leeds LS6 1AB", ["5", "high street", "leeds", "", "ls61ab"]);
-    check("12 Main St, PO Box 7, Seattle, WA 98103", ["12", "main street", "seattle", "wa", "98103"]);
+    check(
+        "12 Main St, PO Box 7, Seattle, WA 98103",
+        ["12", "main street", "seattle", "wa", "98103"],
+    );
     check("Columbus, OH", ["", "", "columbus", "oh", ""]);
     check("Paris, France", ["", "", "paris", "", ""]);
     check("10 High St\nLeeds\nLS6 1AB", ["10", "high street", "leeds", "", "ls61ab"]);

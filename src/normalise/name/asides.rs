@@ -8,8 +8,31 @@ use super::words::has_word;
 
 /// Words behind which a former or another name stands.
 const MARKERS: [&str; 25] = [
-    "aka", "alias", "born", "dit", "dite", "domu", "ep", "epouse", "fka", "formerly", "geb", "geboren", "geborene",
-    "gesch", "nacida", "nee", "previously", "roz", "rozena", "verh", "verw", "veuve", "viuda", "vve", "widowed",
+    "aka",
+    "alias",
+    "born",
+    "dit",
+    "dite",
+    "domu",
+    "ep",
+    "epouse",
+    "fka",
+    "formerly",
+    "geb",
+    "geboren",
+    "geborene",
+    "gesch",
+    "nacida",
+    "nee",
+    "previously",
+    "roz",
+    "rozena",
+    "verh",
+    "verw",
+    "veuve",
+    "viuda",
+    "vve",
+    "widowed",
 ];
 
 /// Whether a word announces another name, so that it is none itself.
@@ -17,8 +40,14 @@ pub(super) fn is_marker(letters: &str) -> bool {
     MARKERS.binary_search(&letters).is_ok()
 }
 
-const BRACKETS: [(char, char); 6] =
-    [('(', ')'), ('[', ']'), ('"', '"'), ('\u{201c}', '\u{201d}'), ('\u{201e}', '\u{201c}'), ('\u{ab}', '\u{bb}')];
+const BRACKETS: [(char, char); 6] = [
+    ('(', ')'),
+    ('[', ']'),
+    ('"', '"'),
+    ('\u{201c}', '\u{201d}'),
+    ('\u{201e}', '\u{201c}'),
+    ('\u{ab}', '\u{bb}'),
+];
 
 /// A name without its asides: what stands in brackets or in quotes, and what `née` and the like announce. `least`
 /// says how many words the name must keep before such a word, since `Born` and `Alias` are surnames too.
@@ -38,7 +67,8 @@ pub(super) fn without_asides(text: &str, least: usize) -> Cow<'_, str> {
 fn without_bracket(text: &str, open: char, close: char) -> Option<String> {
     let start = text.find(open)?;
     let inside = &text[start + open.len_utf8()..];
-    let end = inside.find(close).map_or(text.len(), |at| start + open.len_utf8() + at + close.len_utf8());
+    let end =
+        inside.find(close).map_or(text.len(), |at| start + open.len_utf8() + at + close.len_utf8());
     let rest = format!("{} {}", &text[..start], &text[end..]);
     let rest = rest.split_whitespace().collect::<Vec<_>>().join(" ");
     has_word(&rest).then_some(rest)
@@ -52,11 +82,13 @@ fn without_former(text: &str, least: usize) -> Option<String> {
         key.retain(|c| c.is_ascii_lowercase());
         key
     };
-    let at = (least..words.len().checked_sub(1)?)
-        .find(|&at| is_marker(&key(words[at])))?;
+    let at = (least..words.len().checked_sub(1)?).find(|&at| is_marker(&key(words[at])))?;
     // `z domu`
     let start = if key(words[at]) == "domu" && at > least { at - 1 } else { at };
-    let end = words[at..].iter().position(|word| word.ends_with(',')).map_or(words.len(), |comma| at + comma + 1);
+    let end = words[at..]
+        .iter()
+        .position(|word| word.ends_with(','))
+        .map_or(words.len(), |comma| at + comma + 1);
     let mut main = words[..start].join(" ");
     if end < words.len() {
         if !main.ends_with(',') {

@@ -12,22 +12,26 @@ const COMMON_SURNAME: f64 = 0.000_05;
 
 /// Names that are also what surnames end with.
 const ENDINGS: [&str; 60] = [
-    "andrews", "bach", "beck", "berg", "berry", "bell", "bert", "brook", "brooks", "bury", "church", "cole", "cott",
-    "dale", "field", "fields", "ford", "gate", "green", "hall", "hardt", "hart", "hill", "hills", "house", "hurst",
-    "lake", "land", "lane", "man", "mann", "mark", "marsh", "meyer", "mills", "mont", "moore", "more", "more",
-    "park", "parks", "pool", "ray", "ridge", "shaw", "smith", "son", "stein", "stock", "stone", "ward", "waters",
-    "water", "well", "wells", "white", "win", "wood", "woods", "worth",
+    "andrews", "bach", "beck", "berg", "berry", "bell", "bert", "brook", "brooks", "bury",
+    "church", "cole", "cott", "dale", "field", "fields", "ford", "gate", "green", "hall", "hardt",
+    "hart", "hill", "hills", "house", "hurst", "lake", "land", "lane", "man", "mann", "mark",
+    "marsh", "meyer", "mills", "mont", "moore", "more", "more", "park", "parks", "pool", "ray",
+    "ridge", "shaw", "smith", "son", "stein", "stock", "stone", "ward", "waters", "water", "well",
+    "wells", "white", "win", "wood", "woods", "worth",
 ];
 
 /// Beginnings behind which a capital stands within one name: `McKay`, `DeVito`, `LaToya`.
 const PREFIXES: [&str; 20] = [
-    "al", "ap", "da", "de", "del", "della", "des", "di", "du", "el", "fitz", "jo", "la", "le", "lo", "mac", "mc", "mo",
-    "st", "van",
+    "al", "ap", "da", "de", "del", "della", "des", "di", "du", "el", "fitz", "jo", "la", "le",
+    "lo", "mac", "mc", "mo", "st", "van",
 ];
 
 /// Given name and surname of a word that is both, in this order; parts of `word`.
 pub(super) fn split(word: &str) -> Option<(&str, &str)> {
-    if !word.is_ascii() || !(6..=30).contains(&word.len()) || !word.bytes().all(|b| b.is_ascii_alphabetic()) {
+    if !word.is_ascii()
+        || !(6..=30).contains(&word.len())
+        || !word.bytes().all(|b| b.is_ascii_alphabetic())
+    {
         return None;
     }
     let lower = word.to_ascii_lowercase();
@@ -48,7 +52,8 @@ fn at_capital<'a>(word: &'a str, lower: &str) -> Option<(&'a str, &'a str)> {
     let mut capitals = word.char_indices().skip(1).filter(|(_, c)| c.is_ascii_uppercase());
     let (at, _) = capitals.next().filter(|_| word.starts_with(|c: char| c.is_ascii_uppercase()))?;
     let (first, second) = lower.split_at(at);
-    if capitals.next().is_some() || first.len() < 3 || second.len() < 3 || PREFIXES.contains(&first) {
+    if capitals.next().is_some() || first.len() < 3 || second.len() < 3 || PREFIXES.contains(&first)
+    {
         return None;
     }
     let (left, right) = word.split_at(at);
@@ -77,7 +82,9 @@ fn by_names<'a>(word: &'a str, lower: &str) -> Option<(&'a str, &'a str)> {
     for at in 4..=lower.len().checked_sub(4)? {
         let (first, second) = lower.split_at(at);
         let (left, right) = word.split_at(at);
-        for (given, surname, cut) in [(first, second, (left, right)), (second, first, (right, left))] {
+        for (given, surname, cut) in
+            [(first, second, (left, right)), (second, first, (right, left))]
+        {
             if is_both(given, surname) {
                 if found.is_some() {
                     return None;
@@ -142,7 +149,13 @@ mod tests {
             .filter_map(|line| line.split(' ').next())
             .filter(|name| name.len() >= 6)
             .collect();
-        let parted: Vec<&&str> = names.iter().filter(|name| by_names(name, name).is_some()).collect();
-        assert!(parted.len() * 1000 <= names.len(), "{} of {}: {parted:?}", parted.len(), names.len());
+        let parted: Vec<&&str> =
+            names.iter().filter(|name| by_names(name, name).is_some()).collect();
+        assert!(
+            parted.len() * 1000 <= names.len(),
+            "{} of {}: {parted:?}",
+            parted.len(),
+            names.len()
+        );
     }
 }

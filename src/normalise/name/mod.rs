@@ -21,7 +21,10 @@ use super::organisation::without_legal_form;
 use super::text::{Lines, clean};
 use super::value_of;
 use asides::without_asides;
-use words::{all_tokens, glued_with_particles, has_word, is_noble_name, is_placeholder, is_title, shown, words};
+use words::{
+    all_tokens, glued_with_particles, has_word, is_noble_name, is_placeholder, is_title, shown,
+    words,
+};
 
 /// One name: what is compared, and how its bearer writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,7 +76,8 @@ pub(super) fn read(raw: &RawIdentity, out: &mut Normalised) {
     }
     if let Some(value) = value_of(raw, RawField::FullName, Field::Surname, out) {
         let text = clean(value, Lines::Join);
-        let [given, surname] = [Field::Given, Field::Surname].map(|f| out.identity.value(f).map(str::to_owned));
+        let [given, surname] =
+            [Field::Given, Field::Surname].map(|f| out.identity.value(f).map(str::to_owned));
         match full(&text.text) {
             Ok(name) => {
                 // Columns that were cut from it mechanically may hold a title (`Sir`, `Baronet`) for a name.
@@ -86,8 +90,14 @@ pub(super) fn read(raw: &RawIdentity, out: &mut Normalised) {
                     repaired(text.repaired, Field::Surname, out);
                 }
                 tokens.extend(name.tokens);
-                name.given.filter(|n| fits(&given, &surname, n)).into_iter().for_each(|n| set(out, Field::Given, n));
-                name.surname.filter(|n| fits(&surname, &given, n)).into_iter().for_each(|n| set(out, Field::Surname, n));
+                name.given
+                    .filter(|n| fits(&given, &surname, n))
+                    .into_iter()
+                    .for_each(|n| set(out, Field::Given, n));
+                name.surname
+                    .filter(|n| fits(&surname, &given, n))
+                    .into_iter()
+                    .for_each(|n| set(out, Field::Surname, n));
             }
             Err(why) => out.issues.push(issue(why, Field::Surname)),
         }
@@ -152,7 +162,8 @@ pub fn full(text: &str) -> Result<FullName, NoName> {
     bare_part(&main)?;
     let parts = order::parts(&main);
     let glued = parts.surname.as_deref().and_then(glued_with_particles);
-    let tokens = if parts.one_word { BTreeSet::new() } else { all_tokens(without_legal_form(text)) };
+    let tokens =
+        if parts.one_word { BTreeSet::new() } else { all_tokens(without_legal_form(text)) };
     let mut name = FullName {
         given: parts.given.and_then(|given| bare_part(&given).ok()),
         surname: parts.surname.and_then(|surname| bare_part(&surname).ok()),

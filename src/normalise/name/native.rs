@@ -16,12 +16,17 @@ const CHINESE: &str = "王李张张刘陈杨黄赵吴周徐孙马朱胡郭何高
 
 /// The Latin spelling of one listed word.
 pub(super) fn spelling(word: &str) -> Option<&'static str> {
-    if word.is_ascii() || !word.chars().any(|c| is_east_asian(c) || matches!(c, '\u{590}'..='\u{6ff}')) {
+    if word.is_ascii()
+        || !word.chars().any(|c| is_east_asian(c) || matches!(c, '\u{590}'..='\u{6ff}'))
+    {
         return None;
     }
     let composed: String = word.chars().filter(|c| c.is_alphabetic()).nfkc().collect();
     let tables = tables();
-    [&tables.surnames, &tables.given, &tables.others].iter().find_map(|table| table.get(composed.as_str())).copied()
+    [&tables.surnames, &tables.given, &tables.others]
+        .iter()
+        .find_map(|table| table.get(composed.as_str()))
+        .copied()
 }
 
 /// Surname and given name of a text that is all in East Asian script.
@@ -107,7 +112,8 @@ mod tests {
         assert!(lines.is_sorted());
         for line in &lines {
             let words: Vec<&str> = line.split(' ').collect();
-            let is_latin = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+            let is_latin =
+                |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
             assert!(words.len() == 3 && is_latin(words[2]), "{line}");
             assert_eq!(words[1], words[1].nfkc().collect::<String>(), "{line}");
             assert!(spelling(words[1]).is_some(), "{line}");

@@ -85,7 +85,9 @@ fn name_words(text: &str, all: &[&str]) -> Vec<usize> {
 fn turned(text: &str) -> Option<(&str, &str)> {
     let (surname, given) = text.split_once(',').or_else(|| text.split_once('/'))?;
     let peerage = given.split_whitespace().next().is_some_and(|word| !has_word(word))
-        && given.split_whitespace().any(|word| matches!(word.to_ascii_lowercase().as_str(), "of" | "the"));
+        && given
+            .split_whitespace()
+            .any(|word| matches!(word.to_ascii_lowercase().as_str(), "of" | "the"));
     let of = given.trim_start().get(..3).is_some_and(|start| start.eq_ignore_ascii_case("of "));
     (!peerage && !of && has_word(surname) && has_word(given)).then_some((surname, given))
 }
@@ -93,7 +95,8 @@ fn turned(text: &str) -> Option<(&str, &str)> {
 /// The airlines' `SMITH/JOHNMR`: no name ends so.
 fn without_glued_title<'a>(text: &str, given: &'a str) -> &'a str {
     let word = given.trim_end();
-    let title = ["MSTR", "MRS", "MR"].into_iter().find(|title| text.contains('/') && word.ends_with(title));
+    let title =
+        ["MSTR", "MRS", "MR"].into_iter().find(|title| text.contains('/') && word.ends_with(title));
     title.and_then(|title| word.strip_suffix(title)).filter(|rest| rest.len() > 1).unwrap_or(given)
 }
 
@@ -106,19 +109,26 @@ fn surnames_first(all: &[&str], at: &[usize], names: &[String]) -> Option<usize>
     match names {
         // `Ivanov Ivan Ivanovich`
         [surname, given, last]
-            if is_patronymic(last) && !is_patronymic(given) && (is_slavic_surname(surname) || is_cyrillic(all[at[0]])) =>
+            if is_patronymic(last)
+                && !is_patronymic(given)
+                && (is_slavic_surname(surname) || is_cyrillic(all[at[0]])) =>
         {
             Some(1)
         }
         // `Davies E`, `DAVIES E F`
         [surname, initials @ ..]
-            if surname.len() > 2 && initials.iter().all(|name| name.len() == 1) && is_rather_surname(surname, 40.0) =>
+            if surname.len() > 2
+                && initials.iter().all(|name| name.len() == 1)
+                && is_rather_surname(surname, 40.0) =>
         {
             Some(1)
         }
         // `DAVIES Emily`
-        [surname, given, ..] if is_capital(all[at[0]]) && at[1..].iter().all(|&i| !is_capital(all[i])) => {
-            (is_rather_surname(surname, 3.0) && share_ratio(surname) > 20.0 * share_ratio(given)).then_some(1)
+        [surname, given, ..]
+            if is_capital(all[at[0]]) && at[1..].iter().all(|&i| !is_capital(all[i])) =>
+        {
+            (is_rather_surname(surname, 3.0) && share_ratio(surname) > 20.0 * share_ratio(given))
+                .then_some(1)
         }
         _ => None,
     }
@@ -129,9 +139,13 @@ fn share_ratio(name: &str) -> f64 {
     const UNLISTED: f64 = 1e-6;
     let given = lexicon::given_share(name).or_else(|| {
         let formal = lexicon::formal_names(name).iter();
-        formal.filter_map(|name| lexicon::given_share(name)).reduce(f64::max).map(|share| share * 0.1)
+        formal
+            .filter_map(|name| lexicon::given_share(name))
+            .reduce(f64::max)
+            .map(|share| share * 0.1)
     });
-    lexicon::surname_share(name).unwrap_or(UNLISTED).max(UNLISTED) / given.unwrap_or(UNLISTED).max(UNLISTED)
+    lexicon::surname_share(name).unwrap_or(UNLISTED).max(UNLISTED)
+        / given.unwrap_or(UNLISTED).max(UNLISTED)
 }
 
 fn is_rather_surname(name: &str, times: f64) -> bool {
@@ -150,14 +164,16 @@ fn is_cyrillic(word: &str) -> bool {
 /// A Russian, Ukrainian or Belarusian name after the father.
 fn is_patronymic(name: &str) -> bool {
     const ENDS: [&str; 11] = [
-        "ovich", "evich", "ovych", "evych", "yovych", "ovna", "evna", "ivna", "yivna", "inichna", "ichna",
+        "ovich", "evich", "ovych", "evych", "yovych", "ovna", "evna", "ivna", "yivna", "inichna",
+        "ichna",
     ];
     name.len() >= 7 && ENDS.iter().any(|end| name.ends_with(end))
 }
 
 fn is_slavic_surname(name: &str) -> bool {
     const ENDS: [&str; 16] = [
-        "ov", "ova", "ev", "eva", "in", "ina", "yn", "sky", "skiy", "skii", "skyi", "skaya", "ska", "enko", "chuk", "yuk",
+        "ov", "ova", "ev", "eva", "in", "ina", "yn", "sky", "skiy", "skii", "skyi", "skaya", "ska",
+        "enko", "chuk", "yuk",
     ];
     name.len() >= 5 && ENDS.iter().any(|end| name.ends_with(end))
 }
@@ -178,7 +194,8 @@ fn surname_start(all: &[&str], at: &[usize], names: &[String]) -> usize {
     if start > first + 2 && all[start - 1] == "y" {
         start -= 2;
     }
-    while start > first + 1 && (is_particle(all[start - 1]) || is_irish(all[start - 1], all[start])) {
+    while start > first + 1 && (is_particle(all[start - 1]) || is_irish(all[start - 1], all[start]))
+    {
         start -= 1;
     }
     start
@@ -188,31 +205,186 @@ fn surname_start(all: &[&str], at: &[usize], names: &[String]) -> usize {
 fn is_irish(before: &str, name: &str) -> bool {
     let letters = letters(name);
     let share = |name: &str| lexicon::surname_share(name).unwrap_or(0.0);
-    let elided = before.len() > 1 && before.ends_with(['\'', '\u{2019}']) && before.chars().count() == 2;
-    elided || (before.eq_ignore_ascii_case("o") && share(&format!("o{letters}")) > 3.0 * share(&letters))
+    let elided =
+        before.len() > 1 && before.ends_with(['\'', '\u{2019}']) && before.chars().count() == 2;
+    elided
+        || (before.eq_ignore_ascii_case("o")
+            && share(&format!("o{letters}")) > 3.0 * share(&letters))
 }
 
 /// Surnames of which Spanish speakers bear two.
 fn is_spanish(name: &str) -> bool {
     const NAMES: [&str; 136] = [
-        "acosta", "aguilar", "aguirre", "alonso", "alvarado", "alvarez", "andrade", "aranda", "arias", "arroyo", "avila",
-        "ayala", "barrera", "barrios", "bautista", "becerra", "benitez", "bermudez", "blanco", "bravo", "bustamante",
-        "caballero", "cabrera", "calderon", "calvo", "camacho", "campos", "cano", "cardenas", "carmona", "carrasco",
-        "carrillo", "castillo", "castro", "cervantes", "chavez", "contreras", "cordero", "cordova", "cortes", "cortez",
-        "cruz", "delgado", "diaz", "diez", "dominguez", "duran", "escobar", "espinosa", "espinoza", "esteban", "estrada",
-        "fernandez", "figueroa", "flores", "fuentes", "gallardo", "gallego", "gallegos", "galvan", "garcia", "garrido",
-        "garza", "gil", "gimenez", "gomez", "gonzales", "gonzalez", "guerra", "guerrero", "gutierrez", "guzman", "hernandez",
-        "herrera", "hidalgo", "ibanez", "iglesias", "jimenez", "juarez", "lara", "leon", "lopez", "lozano", "luna",
-        "marin", "marquez", "martinez", "medina", "mejia", "mendez", "mendoza", "miranda", "molina", "montes", "montoya",
-        "mora", "morales", "moreno", "munoz", "navarro", "nunez", "ochoa", "ojeda", "orozco", "ortega", "ortiz", "pacheco",
-        "padilla", "palacios", "paredes", "parra", "pascual", "pena", "peralta", "perez", "ponce", "prieto", "quintero",
-        "ramirez", "ramos", "rangel", "reyes", "rios", "rivas", "rivera", "robles", "rodriguez", "rojas", "romero", "rosales",
-        "rubio", "ruiz", "salazar", "salinas", "sanchez", "sandoval",
+        "acosta",
+        "aguilar",
+        "aguirre",
+        "alonso",
+        "alvarado",
+        "alvarez",
+        "andrade",
+        "aranda",
+        "arias",
+        "arroyo",
+        "avila",
+        "ayala",
+        "barrera",
+        "barrios",
+        "bautista",
+        "becerra",
+        "benitez",
+        "bermudez",
+        "blanco",
+        "bravo",
+        "bustamante",
+        "caballero",
+        "cabrera",
+        "calderon",
+        "calvo",
+        "camacho",
+        "campos",
+        "cano",
+        "cardenas",
+        "carmona",
+        "carrasco",
+        "carrillo",
+        "castillo",
+        "castro",
+        "cervantes",
+        "chavez",
+        "contreras",
+        "cordero",
+        "cordova",
+        "cortes",
+        "cortez",
+        "cruz",
+        "delgado",
+        "diaz",
+        "diez",
+        "dominguez",
+        "duran",
+        "escobar",
+        "espinosa",
+        "espinoza",
+        "esteban",
+        "estrada",
+        "fernandez",
+        "figueroa",
+        "flores",
+        "fuentes",
+        "gallardo",
+        "gallego",
+        "gallegos",
+        "galvan",
+        "garcia",
+        "garrido",
+        "garza",
+        "gil",
+        "gimenez",
+        "gomez",
+        "gonzales",
+        "gonzalez",
+        "guerra",
+        "guerrero",
+        "gutierrez",
+        "guzman",
+        "hernandez",
+        "herrera",
+        "hidalgo",
+        "ibanez",
+        "iglesias",
+        "jimenez",
+        "juarez",
+        "lara",
+        "leon",
+        "lopez",
+        "lozano",
+        "luna",
+        "marin",
+        "marquez",
+        "martinez",
+        "medina",
+        "mejia",
+        "mendez",
+        "mendoza",
+        "miranda",
+        "molina",
+        "montes",
+        "montoya",
+        "mora",
+        "morales",
+        "moreno",
+        "munoz",
+        "navarro",
+        "nunez",
+        "ochoa",
+        "ojeda",
+        "orozco",
+        "ortega",
+        "ortiz",
+        "pacheco",
+        "padilla",
+        "palacios",
+        "paredes",
+        "parra",
+        "pascual",
+        "pena",
+        "peralta",
+        "perez",
+        "ponce",
+        "prieto",
+        "quintero",
+        "ramirez",
+        "ramos",
+        "rangel",
+        "reyes",
+        "rios",
+        "rivas",
+        "rivera",
+        "robles",
+        "rodriguez",
+        "rojas",
+        "romero",
+        "rosales",
+        "rubio",
+        "ruiz",
+        "salazar",
+        "salinas",
+        "sanchez",
+        "sandoval",
     ];
     const MORE: [&str; 32] = [
-        "santana", "santiago", "santos", "sanz", "saavedra", "segura", "sepulveda", "serrano", "silva", "solis", "sosa", "soto",
-        "suarez", "tapia", "torres", "trejo", "trujillo", "valdez", "valencia", "valenzuela", "vargas", "vazquez", "vasquez",
-        "vega", "velasco", "velazquez", "vera", "vicente", "vidal", "villa", "zamora", "zuniga",
+        "santana",
+        "santiago",
+        "santos",
+        "sanz",
+        "saavedra",
+        "segura",
+        "sepulveda",
+        "serrano",
+        "silva",
+        "solis",
+        "sosa",
+        "soto",
+        "suarez",
+        "tapia",
+        "torres",
+        "trejo",
+        "trujillo",
+        "valdez",
+        "valencia",
+        "valenzuela",
+        "vargas",
+        "vazquez",
+        "vasquez",
+        "vega",
+        "velasco",
+        "velazquez",
+        "vera",
+        "vicente",
+        "vidal",
+        "villa",
+        "zamora",
+        "zuniga",
     ];
     NAMES.contains(&name) || MORE.contains(&name)
 }

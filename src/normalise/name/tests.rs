@@ -38,8 +38,7 @@ fn full_names_are_split() {
 
 #[test]
 fn placeholders_are_no_names() {
-    for text in ["N/A", "Unknown", "Test Test", "CUSTOMER", "Walk In", "x", "Guest", "No Name"]
-    {
+    for text in ["N/A", "Unknown", "Test Test", "CUSTOMER", "Walk In", "x", "Guest", "No Name"] {
         assert_eq!(full(text), Err(NoName::Placeholder), "{text}");
     }
     for text in ["-", "Cash Sale", "nan", "???", "Unknown Customer", "Test User"] {
@@ -145,17 +144,28 @@ fn compound_parts_give_their_words() {
         let raw: RawIdentity = [(field, value.to_owned())].into_iter().collect();
         let out = identity(&raw, &Settings::default()).identity;
         let tokens: Vec<String> = out.name_tokens.iter().map(|t| t.to_string()).collect();
-        (out.value(Field::Given).unwrap_or_default().to_owned(), out.value(Field::Surname).unwrap_or_default().to_owned(), tokens)
+        (
+            out.value(Field::Given).unwrap_or_default().to_owned(),
+            out.value(Field::Surname).unwrap_or_default().to_owned(),
+            tokens,
+        )
     };
     let of = |given: &str, surname: &str, tokens: &[&str]| {
-        (given.to_owned(), surname.to_owned(), tokens.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>())
+        (
+            given.to_owned(),
+            surname.to_owned(),
+            tokens.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>(),
+        )
     };
     assert_eq!(tokens(RawField::Surname, "Smith (née Jones)"), of("", "smith", &["jones"]));
     assert_eq!(tokens(RawField::Surname, "Smith-Jones"), of("", "smithjones", &["jones", "smith"]));
     assert_eq!(tokens(RawField::Surname, "Al-Sayed"), of("", "alsayed", &["sayed"]));
     assert_eq!(tokens(RawField::Surname, "van Dyke"), of("", "dyke", &["vandyke"]));
     assert_eq!(tokens(RawField::Surname, "Stockdale"), of("", "stockdale", &[]));
-    assert_eq!(tokens(RawField::GivenName, "EmilyDavies"), of("emilydavies", "", &["davies", "emily"]));
+    assert_eq!(
+        tokens(RawField::GivenName, "EmilyDavies"),
+        of("emilydavies", "", &["davies", "emily"])
+    );
     assert_eq!(tokens(RawField::FullName, "daviesemily"), of("emily", "davies", &[]));
 }
 
@@ -183,9 +193,35 @@ fn titles_in_columns_are_mended_by_the_full_name() {
 #[test]
 fn hostile_names_do_no_harm() {
     for text in [
-        "(((((((", ")(", "née née née", "/", ",", ",,,", "//", "- - -", "'' ''", "O' O' O'", "y y y y y", "von van de la",
-        "\u{202e}nhoJ", "J\u{301}\u{301}\u{301}", "・・", "様", "김", "ــــ", "Mr Mr Mr", "1st 2nd 3rd", "Ltd Ltd Ltd", "& & &", "A/A/A",
-        "Smith,,John", "\"\"\"\"", "née", "(née)", "O'", "McMcMc",
+        "(((((((",
+        ")(",
+        "née née née",
+        "/",
+        ",",
+        ",,,",
+        "//",
+        "- - -",
+        "'' ''",
+        "O' O' O'",
+        "y y y y y",
+        "von van de la",
+        "\u{202e}nhoJ",
+        "J\u{301}\u{301}\u{301}",
+        "・・",
+        "様",
+        "김",
+        "ــــ",
+        "Mr Mr Mr",
+        "1st 2nd 3rd",
+        "Ltd Ltd Ltd",
+        "& & &",
+        "A/A/A",
+        "Smith,,John",
+        "\"\"\"\"",
+        "née",
+        "(née)",
+        "O'",
+        "McMcMc",
     ] {
         let _ = (part(text), full(text));
     }

@@ -33,7 +33,8 @@ pub(super) fn spell(letters: &[char]) -> String {
     let mut out = String::with_capacity(letters.len() * 2);
     let mut at = 0;
     while let Some(&letter) = letters.get(at) {
-        let (before, after) = (at.checked_sub(1).map(|at| letters[at]), letters.get(at + 1).copied());
+        let (before, after) =
+            (at.checked_sub(1).map(|at| letters[at]), letters.get(at + 1).copied());
         let is_last = at + 2 == letters.len();
         // A last `ий`, `ый`: one letter.
         if is_last && matches!((letter, after), ('и' | 'ы', Some('й'))) {

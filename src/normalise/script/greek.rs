@@ -9,7 +9,9 @@ pub(super) fn spell(letters: &[char]) -> String {
     let mut at = 0;
     while let Some(&letter) = letters.get(at) {
         let after = letters.get(at + 1).copied();
-        if let Some(pair) = after.and_then(|after| pair(letter, after, at == 0, letters.get(at + 2).copied())) {
+        if let Some(pair) =
+            after.and_then(|after| pair(letter, after, at == 0, letters.get(at + 2).copied()))
+        {
             out.push_str(pair);
             at += 2;
         } else {
@@ -44,13 +46,46 @@ fn pair(first: char, second: char, is_first: bool, after: Option<char>) -> Optio
     // A vowel or a voiced consonant follows.
     let voiced = matches!(
         after,
-        Some('α' | 'β' | 'γ' | 'δ' | 'ε' | 'ζ' | 'η' | 'ι' | 'λ' | 'μ' | 'ν' | 'ο' | 'ρ' | 'υ' | 'ω')
+        Some(
+            'α' | 'β'
+                | 'γ'
+                | 'δ'
+                | 'ε'
+                | 'ζ'
+                | 'η'
+                | 'ι'
+                | 'λ'
+                | 'μ'
+                | 'ν'
+                | 'ο'
+                | 'ρ'
+                | 'υ'
+                | 'ω'
+        )
     );
     Some(match (first, second) {
         ('ο', 'υ') => "ou",
-        ('α', 'υ') => if voiced { "av" } else { "af" },
-        ('ε', 'υ') => if voiced { "ev" } else { "ef" },
-        ('η', 'υ') => if voiced { "iv" } else { "if" },
+        ('α', 'υ') => {
+            if voiced {
+                "av"
+            } else {
+                "af"
+            }
+        }
+        ('ε', 'υ') => {
+            if voiced {
+                "ev"
+            } else {
+                "ef"
+            }
+        }
+        ('η', 'υ') => {
+            if voiced {
+                "iv"
+            } else {
+                "if"
+            }
+        }
         ('γ', 'γ') => "ng",
         ('γ', 'ξ') => "nx",
         ('γ', 'χ') => "nch",

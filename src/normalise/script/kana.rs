@@ -26,7 +26,8 @@ pub(super) fn spell(letters: &[char]) -> String {
         // `いのうえ` is inoue: the `u` belongs to what follows.
         let own = letters.get(at) == Some(&'え');
         let lengthens =
-            matches!((out.chars().last(), &*syllable), (Some('o'), "o" | "u") | (Some('u'), "u")) && !own;
+            matches!((out.chars().last(), &*syllable), (Some('o'), "o" | "u") | (Some('u'), "u"))
+                && !own;
         if !lengthens {
             out.push_str(&syllable);
         }

@@ -20,9 +20,11 @@ fn script(c: char) -> Option<Script> {
     match c {
         '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => Some(Script::Greek),
         '\u{400}'..='\u{52f}' => Some(Script::Cyrillic),
-        '\u{3041}'..='\u{3096}' | '\u{309d}' | '\u{309e}' | '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{30fe}' => {
-            Some(Script::Kana)
-        }
+        '\u{3041}'..='\u{3096}'
+        | '\u{309d}'
+        | '\u{309e}'
+        | '\u{30a1}'..='\u{30fa}'
+        | '\u{30fc}'..='\u{30fe}' => Some(Script::Kana),
         _ => None,
     }
 }

@@ -3,7 +3,8 @@ use crate::normalise::text::latin;
 
 /// The rows of a list of names in their own script and in the Latin spellings that their bearers use.
 fn names(script: &str) -> Vec<(String, Vec<String>)> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/names/scripts.csv");
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/names/scripts.csv");
     let mut reader = csv::Reader::from_path(path).expect("the file is there");
     let rows = reader.records().collect::<Result<Vec<_>, _>>().expect("the file is CSV");
     rows.iter()
@@ -23,8 +24,10 @@ fn names_are_spelt_as_their_bearers_do() {
         [("cyrillic", 0.9, 0.97), ("greek", 0.85, 0.97), ("kana", 0.95, 1.0)]
     {
         let rows = names(script);
-        let off: Vec<(usize, String)> =
-            rows.iter().map(|(name, used)| (edits(&latin(name), used), format!("{name}: {}", latin(name)))).collect();
+        let off: Vec<(usize, String)> = rows
+            .iter()
+            .map(|(name, used)| (edits(&latin(name), used), format!("{name}: {}", latin(name))))
+            .collect();
         let table: Vec<usize> = rows
             .iter()
             .map(|(name, used)| {
