@@ -71,6 +71,8 @@ pub struct PublishPlan {
     pub interval: Duration,
     /// Options of the object store, over those of the environment.
     pub options: Options,
+    /// The earlier output whose identity ids a new state takes over.
+    pub carry_ids_from: Option<String>,
 }
 
 /// The pace of the job.

@@ -275,6 +275,10 @@ pub struct PublishSettings {
     /// Options of the object store, as for a source.
     #[serde(default)]
     pub options: BTreeMap<String, Scalar>,
+    /// Where an earlier output of the same records lies, a folder or URL: a new state takes over its identity ids at the
+    /// end of its first run, each by the cluster that holds most of its records, before anything is published. For
+    /// a backfill that is made anew; say it for good or take it out afterwards, it counts once.
+    pub carry_ids_from: Option<String>,
 }
 
 /// `[run]`: the pace of the job.

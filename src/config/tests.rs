@@ -158,6 +158,18 @@ fn a_variable_that_is_missing_is_named() {
 }
 
 #[test]
+fn who_reads_no_source_needs_no_variable_of_one() {
+    let text = MINIMAL.replace("web.jsonl", "${NOWHERE}/web.jsonl").replace("/ts", "/$${ts}");
+    let more = "[state]\npath = \"${STATE_PATH}\"";
+    parse(&text, "p.toml", &env).expect_err("a run reads it");
+    let plan = parse_for(&text, "p.toml", &env, Use::Ask).expect("a question does not");
+    assert_eq!(plan.state.path.display().to_string(), "./state");
+    // What is asked about must be known all the same.
+    let error = parse_for(&format!("{text}{more}"), "p.toml", &env, Use::Ask).expect_err("asked");
+    assert!(error.to_string().contains("STATE_PATH is not set"), "{error}");
+}
+
+#[test]
 fn unknown_keys_get_a_suggestion() {
     check_error(
         "event_id",

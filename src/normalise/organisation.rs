@@ -215,8 +215,7 @@ fn spelt(piece: &str) -> Vec<String> {
     if initials || matches!(piece.trim_end_matches(','), "A/S" | "a/s") {
         return Some(code(piece)).filter(|word| !word.is_empty()).into_iter().collect();
     }
-    let joined =
-        piece.replace(['\'', '\u{2019}', '`'], "").replace('&', " and ").replace('+', " and ");
+    let joined = piece.replace(['\'', '\u{2019}', '`'], "").replace(['&', '+'], " and ");
     words(&joined).split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 

@@ -1,5 +1,7 @@
 //! What do the published tables say? The reading side, for those who have only those.
 
+mod ids;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use crate::evaluate::{Placed, TruthKind};
 use crate::normalise;
 use crate::record::{Field, RawField, RawIdentity};
 use crate::sink::{self, Table, TableSpec, tables};
+
+pub(super) use ids::EarlierEvent;
 
 /// The tables of one pipeline, open for reading.
 pub struct PublishedTables {

@@ -23,6 +23,8 @@ mod usage;
 mod work;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
@@ -30,7 +32,7 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use crate::block::{Chain, Components, chains};
+use crate::block::{Chain, Components, Key, chains};
 use crate::cluster::{JUDGED_BITS, agglomerate, groups, split};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
@@ -67,6 +69,16 @@ pub struct Outcome {
     pub edges: Vec<(NodeId, Vec<(NodeId, f32)>)>,
     /// How much work it was.
     pub work: Work,
+}
+
+/// What changed of what the index knows of all records together: for explanations, which have no
+/// index. The matcher itself never reads it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Notes {
+    /// Identifier values whose number of users changed, with the number now; 1 for one person's.
+    pub shared: Vec<(Field, Box<str>, f64)>,
+    /// Blocking keys whose block crossed its cap; whether it is over it now.
+    pub capped: Vec<(Key, bool)>,
 }
 
 struct Node {
@@ -128,6 +140,18 @@ impl Resolver {
         resolver.usages.take_changes(&resolver.model);
         resolver.graph.take_changed();
         resolver
+    }
+
+    /// What changed of what the index knows of all records together since last asked; the first
+    /// time, all that an empty index does not know.
+    pub fn take_notes(&mut self) -> Notes {
+        let shared = self.usages.take_notes().into_iter();
+        Notes {
+            shared: shared
+                .map(|(field, symbol, people)| (field, self.terms.text(symbol).into(), people))
+                .collect(),
+            capped: self.blocks.take_notes(),
+        }
     }
 
     /// The frozen model.
@@ -456,7 +480,7 @@ impl Resolver {
 }
 
 /// The key chains of a content.
-fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
+pub fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
     let identity = model.completed(identity);
     let value = |field| identity.value(field).filter(|value| model.hears(field, value));
     let tokens = identity.name_tokens.iter().map(|token| &**token);

@@ -4,7 +4,7 @@
 //! it (a record without a name lends those that its e-mail spells) and of the distinct values of other fields over
 //! their typical number; 1 below 3, else floored to a power of two, so that pairs are weighed anew rarely.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
@@ -29,6 +29,8 @@ pub(super) struct Usages {
     carriers: FxHashMap<(Field, Symbol), Usage>,
     /// The number of users before this change, of each value that was touched.
     touched: BTreeMap<(Field, Symbol), f64>,
+    /// The values whose number of users changed since last noted.
+    noted: BTreeSet<(Field, Symbol)>,
 }
 
 #[derive(Default)]
@@ -120,7 +122,15 @@ impl Usages {
             let crossed = over(now) != over(before);
             (now != before).then_some(Change { field, symbol, fewer: now < before, crossed })
         });
-        changes.collect()
+        let changes: Vec<Change> = changes.collect();
+        self.noted.extend(changes.iter().map(|change| (change.field, change.symbol)));
+        changes
+    }
+
+    /// The values whose number of users changed since last asked, with the number now.
+    pub(super) fn take_notes(&mut self) -> Vec<(Field, Symbol, f64)> {
+        let noted = std::mem::take(&mut self.noted).into_iter();
+        noted.map(|(field, symbol)| (field, symbol, self.people(field, symbol))).collect()
     }
 }
 

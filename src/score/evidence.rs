@@ -16,6 +16,8 @@ pub struct Evidence {
     pub bits: [f64; Field::COUNT],
     /// Whether names or address lines were compared crosswise.
     pub swapped: bool,
+    /// What the given name's bits lost because the surname agrees, too; 0 or less.
+    pub pairing_bits: f64,
 }
 
 impl Evidence {
@@ -118,7 +120,15 @@ pub fn weigh(
     if swapped {
         bits[Field::Given as usize] += model.parameters.swap_bits;
     }
-    Evidence { levels, bits, swapped }
+    let agree = |field: Field| (1..=3).contains(&levels[field as usize]);
+    let given = &mut bits[Field::Given as usize];
+    let mut pairing_bits = 0.0;
+    if agree(Field::Given) && agree(Field::Surname) {
+        // Where the surname is known, the given name says less; never does its agreement speak against one person.
+        pairing_bits = -model.parameters.name_pairing_bits.min(given.max(0.0));
+        *given += pairing_bits;
+    }
+    Evidence { levels, bits, swapped, pairing_bits }
 }
 
 fn field_bits(

@@ -69,6 +69,10 @@ pub struct Parameters {
     pub entities: f64,
     /// The weight of exchanged names or address lines, beside that of their levels.
     pub swap_bits: f64,
+    /// How much likelier, in bits, two people agree on both names than if given names and surnames were independent:
+    /// names of one language go together.
+    #[serde(default)]
+    pub name_pairing_bits: f64,
     /// A record with an e-mail address and no name bears the two names that the address spells.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub names_from_email: bool,
@@ -134,6 +138,7 @@ impl Model {
                 best_share: 0.25,
                 entities: customers,
                 swap_bits: 0.0,
+                name_pairing_bits: 0.0,
                 names_from_email: false,
             },
             fields: built_in::fields(),

@@ -17,7 +17,7 @@ use super::row::{
 use super::store::Scattered;
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
-use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, Pair};
+use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, Pair, RecordKey};
 
 /// The state after one commit, whatever was committed since; other threads may read it.
 ///
@@ -182,6 +182,30 @@ impl View {
         self.row(Space::Events, &event.0)
     }
 
+    /// The node of a record.
+    pub fn node_of_record(&self, key: &RecordKey) -> Result<Option<NodeId>> {
+        self.row(Space::Nodes, &key.0)
+    }
+
+    /// The members of every live identity, ascending by identity, then by node.
+    pub fn clusters(&self) -> impl Iterator<Item = Result<(IdentityId, NodeId)>> + use<> {
+        self.scan(Space::Clusters, &[]).map(|row| read_cluster(&row?.0))
+    }
+
+    /// How many people seem to use each identifier value that several use, by the value's hash, ascending.
+    pub fn shared(&self) -> impl Iterator<Item = Result<([u8; 16], f64)>> + use<> {
+        self.scan(Space::Shared, &[]).map(|row| {
+            let (key, people) = row?;
+            Ok((key_bytes(Space::Shared, &key)?, decode("shared", &people)?))
+        })
+    }
+
+    /// The blocking keys whose block is over its cap, ascending.
+    pub fn capped(&self) -> impl Iterator<Item = Result<u64>> + use<> {
+        self.scan(Space::Capped, &[])
+            .map(|row| Ok(u64::from_be_bytes(key_bytes(Space::Capped, &row?.0)?)))
+    }
+
     /// Outbox: rows for `interactions` of the commits behind `after`, in the order of commits.
     pub fn interactions(&self, after: u64) -> impl Iterator<Item = Result<Interaction>> + use<> {
         self.outbox(Outbox::Interactions, after)
@@ -263,6 +287,16 @@ impl View {
 pub(super) fn node_of_event(spaces: &Keyspaces, event: &EventKey) -> Result<Option<NodeId>> {
     let row = spaces[Space::Events].get(event.0).map_err(failed("read event"))?;
     row.map(|row| decode("events", &row)).transpose()
+}
+
+pub(super) fn read_cluster(key: &[u8]) -> Result<(IdentityId, NodeId)> {
+    let (identity, node) = key
+        .split_at_checked(10)
+        .ok_or_else(|| Error::data("state: a key of clusters is damaged"))?;
+    Ok((
+        IdentityId(key_bytes(Space::Clusters, identity)?),
+        NodeId::from_be_bytes(key_bytes(Space::Clusters, node)?),
+    ))
 }
 
 pub(super) fn is_known(spaces: &Keyspaces, event: &EventKey) -> Result<bool> {

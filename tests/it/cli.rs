@@ -24,6 +24,11 @@ fn help_is_worth_reading() {
         "import-splink",
         "lookup",
         "why",
+        "why-not",
+        "how",
+        "evidence",
+        "diff",
+        "rematch",
         "review",
         "judge",
     ];
@@ -81,24 +86,64 @@ fn a_customer_is_found_by_any_spelling_of_an_identifier() {
     assert_eq!(unread.code, Some(2), "{unread:?}");
 }
 
+/// A command that asks what was made of the events, and cannot read them.
+fn asked(folder: &Path, arguments: &[&str]) -> Program {
+    onefold(arguments)
+        .env("OUT", text(&folder.join("out")))
+        .env("STATE", text(&folder.join("state")))
+}
+
 #[test]
-fn two_events_are_explained() {
+fn records_and_identities_are_explained() {
     let folder = folder();
     family(folder.path(), &["backfill", EVENTS]).succeed();
     let mut texts = String::new();
-    for (left, right) in
-        [("signup-1", "call-1"), ("order-1", "order-2"), ("signup-1", "web:signup-1")]
-    {
-        let why = family(folder.path(), &["why", EVENTS, left, right]).succeed().output;
-        writeln!(texts, "$ onefold why {left} {right}\n{why}").expect("a text grows");
+    for question in [
+        &["why", "signup-1", "call-1"][..],
+        &["why", "order-1", "order-2"],
+        &["why", "signup-1", "web:signup-1"],
+        &["why-not", "order-1", "order-2"],
+        &["why-not", "signup-1", "call-1"],
+        &["how", "signup-1"],
+    ] {
+        let [command, names @ ..] = question else { unreachable!("a question has a command") };
+        let arguments = [&[*command, EVENTS][..], names].concat();
+        let answer = asked(folder.path(), &arguments).succeed().output;
+        writeln!(texts, "$ onefold {}\n{answer}", question.join(" ")).expect("a text grows");
     }
     insta::assert_snapshot!("why", texts);
-    let unknown = family(folder.path(), &["why", EVENTS, "signup-1", "nobody"]).run();
+    let unknown = asked(folder.path(), &["why", EVENTS, "signup-1", "nobody"]).run();
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert!(
         unknown.log.starts_with("error: B: no event, row or record of that name"),
         "{unknown:?}"
     );
+}
+
+#[test]
+fn programs_get_explanations_as_json() {
+    let folder = folder();
+    family(folder.path(), &["backfill", EVENTS]).succeed();
+    let ask = |arguments: &[&str]| asked(folder.path(), arguments).report();
+    let why = ask(&["why", EVENTS, "signup-1", "call-1", "--json"]);
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let fields = why["pair"]["fields"].as_array().expect("a list");
+    let bits: f64 = fields.iter().map(|field| number(&field["bits"])).sum();
+    let sum = number(&why["pair"]["prior_bits"]) + bits + number(&why["pair"]["discount_bits"]);
+    assert!((sum - number(&why["pair"]["weight_bits"])).abs() < 1e-9, "{why:#}");
+    assert_eq!(why["together"], true);
+    let identity = why["records"][0]["belongs_to"].as_str().expect("an id").to_owned();
+    let how = ask(&["how", EVENTS, &identity, "--json"]);
+    assert_eq!(how, ask(&["how", EVENTS, "call-1", "--json"]));
+    let (records, steps) = (how["records"].as_array(), how["steps"].as_array());
+    assert_eq!(steps.map(Vec::len), records.map(|records| records.len() - 1), "{how:#}");
+    let why_not = ask(&["why-not", EVENTS, "order-1", "order-2", "--json"]);
+    assert!(why_not["verdict"].is_string() && why_not["between"]["fields"].is_array());
+    insta::assert_snapshot!("why_json", format!("{why:#}"));
+
+    let written = asked(folder.path(), &["evidence", EVENTS]).succeed().output;
+    assert!(written.starts_with("match_evidence: "), "{written}");
+    assert!(folder.path().join("out/match_evidence/_delta_log").exists());
 }
 
 #[test]
@@ -296,18 +341,18 @@ fn a_second_job_on_one_state_is_told_so() {
         assert!(!first.has_ended(), "{}", first.log());
         folder.path().join("out/profiles/_delta_log").exists()
     });
-    for arguments in [
-        &["run", "pipelines/events-kafka.toml"][..],
-        &["backfill", EVENTS],
-        &["why", EVENTS, "signup-1", "call-1"],
+    let write = "; stop that, or set another state.path";
+    let ask = ": a running job keeps it to itself, ask when that has stopped";
+    for (arguments, remedy) in [
+        (&["run", "pipelines/events-kafka.toml"][..], write),
+        (&["backfill", EVENTS], write),
+        (&["why", EVENTS, "signup-1", "call-1"], ask),
     ] {
         let second = command(arguments).run();
         assert_eq!(second.code, Some(1), "{second:?}");
         let state = folder.path().join("state");
-        let said = format!(
-            "error: state: {} is open in another process; stop that, or set another state.path\n",
-            state.display()
-        );
+        let said =
+            format!("error: state: {} is open in another process{remedy}\n", state.display());
         assert_eq!(second.log, said);
     }
     assert!(!first.has_ended(), "{}", first.log());

@@ -19,34 +19,36 @@ const ALLOWED: &[(&str, &str)] = &[
     ("cluster", "record score"),
     ("resolve", "block cluster normalise record score"),
     ("splink", "block error record score"),
+    ("explain", "block cluster record resolve score"),
     ("profile", "record"),
     ("evaluate", "error"),
     ("report", "evaluate score"),
     ("telemetry", "error record"),
     ("source", "clock error normalise record telemetry"),
-    ("sink", "error profile record telemetry"),
+    ("sink", "error explain profile record telemetry"),
     ("state", "error profile record telemetry"),
     ("demo", "error"),
     ("config", "block error normalise record score source"),
     (
         "pipeline",
-        "block clock cluster config error evaluate normalise profile record resolve score sink \
-         source state telemetry",
+        "block clock cluster config error evaluate explain normalise profile record resolve \
+         score sink source state telemetry",
     ),
     (
         "cli",
-        "clock config demo error evaluate normalise pipeline record report score source splink state \
+        "clock cluster config demo error evaluate explain normalise pipeline record report score source splink state \
          telemetry",
     ),
 ];
 
 /// The stages that are pure: batches in, batches out.
-const CORE: [&str; 11] = [
+const CORE: [&str; 12] = [
     "normalise",
     "block",
     "score",
     "cluster",
     "resolve",
+    "explain",
     "profile",
     "evaluate/assess.rs",
     "evaluate/mistake.rs",

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use crate::config::Plan;
 use crate::error::Result;
 use crate::evaluate::{Mistake, Part};
-use crate::pipeline::{Inspection, RecordView, Why, inspect};
-use crate::record::Field;
+use crate::explain::{Outcome, Pair, RecordView, Why};
+use crate::pipeline::{Inspection, inspect};
 use crate::report::{Case, CaseRecord, Decisive, Line};
-use crate::score::Model;
 use crate::state::NodeId;
 
 /// Of a mistake, so many parts are looked into, and about so many pairs of them weighed: of each part
@@ -57,20 +56,20 @@ fn case<'a>(state: &Inspection, mistake: &'a Mistake) -> Result<Case<'a>> {
             for (candidate, view) in [left, right].into_iter().zip(&why.records) {
                 records
                     .entry(Arc::clone(candidate.record))
-                    .or_insert_with(|| case_record(state.model(), view));
+                    .or_insert_with(|| case_record(view));
             }
             // One record in two parts is what nothing can weigh; else the heaviest, and the first
             // of equals.
             let is_better = best.as_ref().is_none_or(|(other, pair)| {
                 pair[0].node != pair[1].node
-                    && (left.node == right.node || why.weight_bits > other.weight_bits)
+                    && (left.node == right.node || why.pair.sum.weight_bits > other.pair.sum.weight_bits)
             });
             if is_better {
                 best = Some((why, [left, right]));
             }
         }
     }
-    let decisive = best.map(|(why, pair)| decisive(state, &why, pair));
+    let decisive = best.map(|(why, pair)| decisive(&why, pair));
     Ok(Case { mistake, records, decisive, weighed: (weighed, pairs_of(mistake)) })
 }
 
@@ -109,52 +108,31 @@ fn pairs_of(mistake: &Mistake) -> u64 {
     sizes.iter().map(|size| size * (all - size)).sum::<u64>() / 2
 }
 
-fn case_record(model: &Model, view: &RecordView) -> CaseRecord {
-    let values = view.identity.values.iter();
-    let named = values.map(|(field, value)| (model.field(*field).name().into(), value.to_string()));
-    CaseRecord { source: view.source.to_string(), values: named.collect() }
+fn case_record(view: &RecordView) -> CaseRecord {
+    CaseRecord { source: view.source.to_string(), values: view.values.clone() }
 }
 
-fn decisive(state: &Inspection, why: &Why, pair: [&Candidate<'_>; 2]) -> Decisive {
-    let model = state.model();
-    let [left, right] = &why.records;
-    let mut lines = Vec::new();
-    for field in Field::ALL {
-        let values = [left, right].map(|view| view.identity.value(field).map(ToOwned::to_owned));
-        if values.iter().all(Option::is_none) {
-            continue;
-        }
-        let level = why.evidence.levels[field as usize];
-        lines.push(Line {
-            field: model.field(field).name().into(),
-            level: match level {
-                0 => "missing: says nothing".into(),
-                level => said(why, field, &model.field(field).label(level)),
-            },
-            bits: why.evidence.bits[field as usize],
-            values,
-        });
-    }
+fn decisive(why: &Why, pair: [&Candidate<'_>; 2]) -> Decisive {
+    let rules = why.keys.iter().filter(|meeting| meeting.outcome == Outcome::Used);
     Decisive {
         ids: pair.map(|candidate| candidate.id.to_owned()),
         records: pair.map(|candidate| Arc::clone(candidate.record)),
-        lines,
-        prior_bits: model.parameters.prior_bits,
-        weight_bits: why.weight_bits,
-        threshold_bits: model.parameters.threshold_bits,
-        rules: why.rules.clone(),
+        lines: lines(&why.pair),
+        prior_bits: why.pair.sum.prior_bits,
+        weight_bits: why.pair.sum.weight_bits,
+        threshold_bits: why.pair.sum.threshold_bits,
+        rules: rules.map(|meeting| meeting.rule.clone()).collect(),
     }
 }
 
-/// A level in words, with what else weighs there.
-fn said(why: &Why, field: Field, label: &str) -> String {
-    let mut said = label.to_owned();
-    let people = why.people.iter().find(|(of, _)| *of == field).map(|(_, people)| *people);
-    if let Some(people @ 2.0..) = people.filter(|_| field.is_identifier()) {
-        said += &format!(", used by about {people:.0} people");
-    }
-    if why.evidence.swapped && matches!(field, Field::Given | Field::Surname) {
-        said += ", crosswise";
-    }
-    said
+fn lines(pair: &Pair) -> Vec<Line> {
+    let fields = pair.fields.iter();
+    fields
+        .map(|term| Line {
+            field: term.name.clone(),
+            level: term.label.clone(),
+            bits: term.bits,
+            values: [term.left.clone(), term.right.clone()],
+        })
+        .collect()
 }

@@ -56,7 +56,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let plan = arguments.pipeline.load()?;
+    let plan = arguments.pipeline.load_without_sources()?;
     let truth = read_truth(&arguments.truth)?;
     let tables = PublishedTables::open(&plan.publish, settings(&plan))?;
     let found = assess(&tables.placed(truth.kind)?, &truth, arguments.errors);

@@ -76,8 +76,15 @@ fn publish(settings: &PublishSettings, at: &At) -> Result<PublishPlan> {
     if url.trim().is_empty() {
         return Err(at.under("url").wrong(url, "give a local folder, or an object store URL"));
     }
+    let carried = settings.carry_ids_from.as_deref().map(str::trim).filter(|url| !url.is_empty());
+    let plain = |url: &str| url.trim().trim_end_matches('/').to_owned();
+    if let Some(same) = carried.filter(|from| plain(from) == plain(url)) {
+        let remedy = "ids are carried over to another place: set publish.url to a new one";
+        return Err(at.under("carry_ids_from").wrong(same, remedy));
+    }
     Ok(PublishPlan {
         url: url.to_owned(),
+        carry_ids_from: carried.map(ToOwned::to_owned),
         interval: pace(settings.interval.as_deref(), "30s", &at.under("interval"))?,
         options: options(&settings.options),
     })

@@ -105,6 +105,13 @@ fn of_letter(letter: char) -> &'static str {
         'つ' => "tsu",
         'て' => "te",
         'と' => "to",
+        _ => of_later_letter(letter),
+    }
+}
+
+/// The voiced ones of the `t` row, and the rows behind it.
+fn of_later_letter(letter: char) -> &'static str {
+    match letter {
         'だ' => "da",
         'で' => "de",
         'ど' => "do",
