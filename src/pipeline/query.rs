@@ -4,6 +4,7 @@
 //! no epoch and writes nothing.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -37,18 +38,8 @@ struct Asked {
 ///
 /// **Errors:** `Fenced` while a job has it; `Invalid` where there is none yet.
 pub fn inspect(plan: &Plan) -> Result<Inspection> {
-    let path = &plan.state.path;
-    let none = || {
-        Error::invalid(format!(
-            "[state] path = {}: there is no state yet: run the pipeline first",
-            path.display()
-        ))
-    };
-    if !path.exists() {
-        return Err(none());
-    }
-    let reader = Reader::open(path, &state::Options::default())?;
-    let frozen = reader.model()?.ok_or_else(none)?;
+    let reader = open_reader(&plan.state.path)?;
+    let frozen = reader.model()?.ok_or_else(|| no_state(&plan.state.path))?;
     let model = model::kept(frozen)?;
     let channel = |text: &Text| match text {
         Text::Constant(channel) => Some(Arc::clone(channel)),
@@ -61,6 +52,19 @@ pub fn inspect(plan: &Plan) -> Result<Inspection> {
         channels: channels.collect(),
         sources: plan.sources.iter().map(|source| Arc::clone(&source.name)).collect(),
     })
+}
+
+/// Opens a state for reading.
+pub(super) fn open_reader(path: &Path) -> Result<Reader> {
+    if !path.exists() {
+        return Err(no_state(path));
+    }
+    Reader::open(path, &state::Options::default())
+}
+
+fn no_state(path: &Path) -> Error {
+    let path = path.display();
+    Error::invalid(format!("[state] path = {path}: there is no state yet: run the pipeline first"))
 }
 
 impl Inspection {

@@ -54,15 +54,14 @@ fn case<'a>(state: &Inspection, mistake: &'a Mistake) -> Result<Case<'a>> {
             let why = state.why(left.node, right.node)?;
             weighed += 1;
             for (candidate, view) in [left, right].into_iter().zip(&why.records) {
-                records
-                    .entry(Arc::clone(candidate.record))
-                    .or_insert_with(|| case_record(view));
+                records.entry(Arc::clone(candidate.record)).or_insert_with(|| case_record(view));
             }
             // One record in two parts is what nothing can weigh; else the heaviest, and the first
             // of equals.
             let is_better = best.as_ref().is_none_or(|(other, pair)| {
                 pair[0].node != pair[1].node
-                    && (left.node == right.node || why.pair.sum.weight_bits > other.pair.sum.weight_bits)
+                    && (left.node == right.node
+                        || why.pair.sum.weight_bits > other.pair.sum.weight_bits)
             });
             if is_better {
                 best = Some((why, [left, right]));
