@@ -10,7 +10,9 @@ use fjall::{Database, Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
 use super::folder::{Folder, Witness};
-use super::keyspace::{HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, Space, failed, shared_key};
+use super::keyspace::{
+    HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, Space, failed, shared_key,
+};
 use super::row::{Edge, Head, IdentityRow, Model, NodeId, RecordRow, decode};
 use super::settled::Settled;
 use super::store::{Options, open_database};
