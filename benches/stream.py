@@ -100,7 +100,7 @@ def main():
             wall = time.monotonic() - started
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             report = json.loads(ran.stdout)
-            scored = subprocess.run([arguments.onefold, "evaluate", pipeline, "--json", "--truth",
+            scored = subprocess.run([arguments.onefold, "evaluate", pipeline, "--json", "--errors", "0", "--truth",
                                      str(arguments.events / "truth.csv")], env=environment,
                                     stdout=subprocess.PIPE, check=True)
         finally:

@@ -1,7 +1,7 @@
 //! The only door to time: what time is it, where does that matter?
 //!
-//! Nothing that is published depends on it, but for which of two judgements of one pair is the later. It paces commits and publishing, and measures how long
-//! things take.
+//! Nothing that is published depends on it, but for which of two judgements of one pair is the later. It paces commits
+//! and publishing, and measures how long things take.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -31,13 +31,16 @@
 //! | [`score`] | how much does a pair speak for one person, in bits? |
 //! | [`cluster`] | which records are one person, and which identity do they keep? |
 //! | [`resolve`] | the three before, incremental: what does one change touch? |
+//! | [`explain`] | why do records belong together or not, and in which steps did they come together? |
 //! | [`train`] | what can be learnt of the records without labels? |
 //! | [`profile`] | what do the members of an identity say together? |
 //! | [`sink`] | how do rows become tables that any tool can read, each change exactly once? |
 //! | [`state`] | what must outlive a restart? |
 //! | [`pipeline`] | the loop that joins them; the one module that knows every stage |
 //! | [`config`] | what shall run, and is it written so that it can? |
+//! | [`splink`] | what does a model of Splink's say, as one of ours? |
 //! | [`evaluate`] | how right is the result, against a known truth? |
+//! | [`report`] | how do people see a model, or what a result got wrong? |
 //! | [`telemetry`] | what does the program tell those who run it? |
 //! | [`demo`] | made-up customers and a broker in this process |
 //! | [`cli`] | one file a subcommand |
@@ -45,7 +48,7 @@
 //! # Which way imports run
 //!
 //! Down, and never in a circle: `main` > `cli` > `pipeline` > `config`, `demo` > `source`, `sink`,
-//! `state` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
+//! `state` > `explain` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
 //! `telemetry` > `record`, `clock`, `error`. The stages between `source` and `sink` name neither
 //! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
 //! counts, so they run anywhere. The table in `tests/it/tidy.rs` holds each module to what it may
@@ -56,11 +59,14 @@
 //! Each names the tests that would fail without it.
 //!
 //! 1. **Order does not matter.** Which records are one identity is a function of the set of records
-//!    and the frozen model, whatever the order, the batches and the restarts; a record that is taken
-//!    out leaves what there would be had it never come.
+//!    the frozen model and the judgements, whatever the order, the batches and the restarts; a record that is taken
+//!    out, or a judgement that is withdrawn, leaves what there would be had it never come.
 //!    `resolve::tests::any_history_gives_the_clusters_of_the_set`,
+//!    `resolve::tests::any_history_with_judgements_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::order_and_batching_do_not_matter`,
 //!    `resolve::tests::a_rebuilt_index_goes_on`,
+//!    `resolve::simulation::any_seed_gives_the_clusters_of_the_set`,
+//!    `pipeline::golden::the_clusters_of_a_fixed_set_stay_as_they_are`,
 //!    `pipeline::tests::batches_restarts_and_publishing_do_not_show_in_the_outcome`.
 //! 2. **Exactly once.** Positions, state and tables move together; an event that is delivered again
 //!    counts once. `state::tests::durability::kill_loses_nothing_that_was_acknowledged`,
@@ -80,8 +86,11 @@
 //!    `cluster::identity::tests::an_id_is_never_reused`,
 //!    `cluster::identity::tests::on_a_split_the_largest_part_keeps_the_id`,
 //!    `cluster::identity::tests::a_merge_keeps_the_identity_with_more_records`,
-//!    `pipeline::identify::tests::an_identity_is_created_merged_and_split`. *Not there yet:*
-//!    carrying ids over to a new model or a new backfill.
+//!    `pipeline::identify::tests::an_identity_is_created_merged_and_split`. A new model and a new
+//!    backfill take ids over by largest overlap.
+//!    `pipeline::rematch::tests::another_model_gives_its_clusters_and_ids_stay_with_the_largest_part`,
+//!    `pipeline::carry::tests::a_backfill_made_anew_keeps_every_id`,
+//!    `pipeline::carry::tests::under_another_model_the_largest_part_keeps_the_id_whatever_the_batches`.
 //! 5. **Nothing is lost silently.** `read = resolved + duplicate + dead-lettered`, and dead letters
 //!    hold bytes, position and reason. `config::mapping_tests::broken_events_are_dead_letters`,
 //!    `pipeline::identify::tests::what_cannot_be_used_is_kept_and_counted`,
@@ -103,14 +112,17 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod evaluate;
+pub mod explain;
 pub mod normalise;
 pub mod pipeline;
 pub mod profile;
 pub mod record;
+pub mod report;
 pub mod resolve;
 pub mod score;
 pub mod sink;
 pub mod source;
+pub mod splink;
 pub mod state;
 pub mod telemetry;
 pub mod train;

@@ -64,14 +64,31 @@ impl Part {
         }
     }
 
+    /// Reads a part; `field` knows the names of fields.
+    ///
+    /// **Errors:** what is wrong with the text, or what `field` says.
+    pub fn read(text: &str, field: impl Fn(&str) -> Result<Field, String>) -> Result<Self, String> {
+        if let Some((_, part)) = NAMED.iter().find(|(name, _)| *name == text) {
+            return Ok(*part);
+        }
+        let Some((name, length)) = text.split_once(':') else {
+            return field(text).map(Self::Value);
+        };
+        let field = field(name)?;
+        match length.parse() {
+            Ok(length @ 1..=99) => Ok(Self::Beginning(field, length)),
+            _ => Err("after the colon stands how many characters count, 1 to 99".into()),
+        }
+    }
+
     /// Whether a record may have several; such a part can only come first in a key.
     pub const fn is_many(self) -> bool {
         matches!(self, Self::AnyToken | Self::TokenPair)
     }
 
     /// The names of the parts that are not a field's value or its beginning.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        NAMED.into_iter().map(|(name, _)| name)
+    pub fn names() -> [&'static str; NAMED.len()] {
+        NAMED.map(|(name, _)| name)
     }
 }
 
@@ -98,19 +115,9 @@ impl FromStr for Part {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((_, part)) = NAMED.iter().find(|(name, _)| *name == text) {
-            return Ok(*part);
-        }
-        let field = |name: &str| {
+        Self::read(text, |name| {
             Field::of_name(name).ok_or_else(|| format!("`{text}` is no part of a blocking key"))
-        };
-        let Some((name, length)) = text.split_once(':') else {
-            return field(text).map(Self::Value);
-        };
-        match length.parse() {
-            Ok(length @ 1..=99) => Ok(Self::Beginning(field(name)?, length)),
-            _ => Err(format!("`{text}`: after the colon stands how many characters, 1 to 99")),
-        }
+        })
     }
 }
 

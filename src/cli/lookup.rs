@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let plan = arguments.pipeline.load()?;
+    let plan = arguments.pipeline.load_without_sources()?;
     let key = match (&arguments.email, &arguments.phone, &arguments.id) {
         (Some(email), _, _) => LookupKey::Email(email.clone()),
         (_, Some(phone), _) => LookupKey::Phone(phone.clone()),

@@ -7,15 +7,21 @@
 mod backfill;
 mod check;
 mod demo;
+mod diff;
 mod evaluate;
+mod evidence;
+mod how;
+mod import_splink;
 mod judge;
 mod lookup;
 mod output;
 mod progress;
+mod rematch;
 mod review;
 mod run;
 mod train;
 mod why;
+mod why_not;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,8 +64,14 @@ enum Command {
     Backfill(backfill::Arguments),
     Check(check::Arguments),
     Evaluate(evaluate::Arguments),
+    ImportSplink(import_splink::Arguments),
     Lookup(lookup::Arguments),
     Why(why::Arguments),
+    WhyNot(why_not::Arguments),
+    How(how::Arguments),
+    Evidence(evidence::Arguments),
+    Diff(diff::Arguments),
+    Rematch(rematch::Arguments),
     Review(review::Arguments),
     Judge(judge::Arguments),
 }
@@ -73,8 +85,14 @@ impl Command {
             Self::Backfill(arguments) => backfill::run(arguments),
             Self::Check(arguments) => check::run(arguments),
             Self::Evaluate(arguments) => evaluate::run(arguments),
+            Self::ImportSplink(arguments) => import_splink::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),
             Self::Why(arguments) => why::run(arguments),
+            Self::WhyNot(arguments) => why_not::run(arguments),
+            Self::How(arguments) => how::run(arguments),
+            Self::Evidence(arguments) => evidence::run(arguments),
+            Self::Diff(arguments) => diff::run(arguments),
+            Self::Rematch(arguments) => rematch::run(arguments),
             Self::Review(arguments) => review::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
         }
@@ -129,6 +147,11 @@ struct PipelineFile {
 impl PipelineFile {
     fn load(&self) -> Result<Plan> {
         config::load(&self.pipeline, &|name| std::env::var(name).ok())
+    }
+
+    /// For a command that reads no source.
+    fn load_without_sources(&self) -> Result<Plan> {
+        config::load_without_sources(&self.pipeline, &|name| std::env::var(name).ok())
     }
 }
 

@@ -1,14 +1,26 @@
 //! Where words for people go.
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
+use serde::Serialize;
+
 use super::unwritable;
-use crate::error::Result;
+use crate::error::{Context, Kind, Result};
 
 /// Writes a text that was asked for, and a line break, to standard output.
 pub(super) fn say(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(unwritable)
+}
+
+/// Writes an answer to standard output: as JSON on one line, or as text.
+pub(super) fn answer(answer: &(impl Display + Serialize), as_json: bool) -> Result<()> {
+    if as_json {
+        let json = serde_json::to_string(answer);
+        return say(&json.context(Kind::Internal, "write an answer as JSON")?);
+    }
+    say(answer.to_string().trim_end())
 }
 
 /// Writes what a person should know to standard error.

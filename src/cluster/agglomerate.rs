@@ -98,17 +98,35 @@ pub fn groups(nodes: usize, merges: &[Merge]) -> Vec<Vec<usize>> {
 }
 
 /// What one field says between two groups.
-#[derive(Clone, Copy)]
-struct Said {
-    sum: f64,
-    max: f64,
-    pairs: u32,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Said {
+    /// The bits of all pairs that have a value, added up.
+    pub sum: f64,
+    /// Those of the best pair.
+    pub max: f64,
+    /// How many pairs have a value.
+    pub pairs: u32,
 }
 
 impl Said {
-    const NOTHING: Self = Self { sum: 0.0, max: f64::NEG_INFINITY, pairs: 0 };
+    /// No pair has a value.
+    pub const NOTHING: Self = Self { sum: 0.0, max: f64::NEG_INFINITY, pairs: 0 };
 
-    fn and(self, other: Self) -> Self {
+    /// How much the best pair counts beside the mean of all: of an identifier that people share or
+    /// exchange, one agreement says it all.
+    pub fn best_share(field: Field, model: &Model) -> f64 {
+        if model.field(field).sharing.is_some() { 1.0 } else { model.parameters.best_share }
+    }
+
+    /// What it comes to in bits; some pair must have a value.
+    pub fn bits(self, field: Field, model: &Model) -> f64 {
+        let share = Self::best_share(field, model);
+        share * self.max + (1.0 - share) * self.sum / f64::from(self.pairs)
+    }
+
+    /// What both say together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
         Self {
             sum: self.sum + other.sum,
             max: self.max.max(other.max),
@@ -204,13 +222,7 @@ impl<'a> Groups<'a> {
             if said.pairs == 0 {
                 continue;
             }
-            // Of an identifier that people share or exchange, one agreement says it all.
-            let share = if self.model.field(*field).sharing.is_some() {
-                1.0
-            } else {
-                self.model.parameters.best_share
-            };
-            let bits = share * said.max + (1.0 - share) * said.sum / f64::from(said.pairs);
+            let bits = said.bits(*field, self.model);
             stranger += bits;
             household += self.model.field(*field).household_evidence(bits);
         }

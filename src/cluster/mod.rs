@@ -8,14 +8,18 @@
 //! records are ordered by their keys, and ties go to the lowest. What people judged of its records comes before all
 //! evidence ([`Constraints`]).
 //!
-//! [`assign`] then gives clusters durable identities.
+//! [`assign`] then gives clusters durable identities; [`Difference`] says what became of them.
 
 mod agglomerate;
 mod component;
 mod constraint;
+mod difference;
 mod identity;
 
-pub use agglomerate::{Agglomeration, By, Merge, agglomerate, agglomerate_down_to, groups};
+pub use agglomerate::{Agglomeration, By, Merge, Said, agglomerate, agglomerate_down_to, groups};
 pub use component::{JUDGED_BITS, split};
 pub use constraint::Constraints;
+pub use difference::{
+    Difference, Flow, IdentityCounts, Membership, Move, PairCounts, RecordCounts, carry,
+};
 pub use identity::{Assignment, Former, Origin, assign};

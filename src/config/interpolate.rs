@@ -3,30 +3,27 @@
 //! Values are filled in after parsing, so what a variable holds is never read as TOML. `$${` is a
 //! plain `${`. As in a shell, the default also stands in for an empty variable.
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::problem::At;
 use crate::error::Result;
 
 type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
 
-/// Fills in the texts of a table.
-pub(super) fn table(table: &mut Table, at: &At, env: Env<'_>) -> Result<()> {
-    for (name, value) in table.iter_mut() {
-        fill(value, &at.under(name), env)?;
-    }
-    Ok(())
-}
-
-fn fill(value: &mut Value, at: &At, env: Env<'_>) -> Result<()> {
+/// Fills in the texts of a value, of whatever kind.
+pub(super) fn value(value: &mut Value, at: &At, env: Env<'_>) -> Result<()> {
     match value {
         Value::String(string) => *string = text(string, at, env)?,
         Value::Array(elements) => {
             for (i, element) in elements.iter_mut().enumerate() {
-                fill(element, &at.element(i), env)?;
+                self::value(element, &at.element(i), env)?;
             }
         }
-        Value::Table(inner) => table(inner, at, env)?,
+        Value::Table(inner) => {
+            for (name, entry) in inner.iter_mut() {
+                self::value(entry, &at.under(name), env)?;
+            }
+        }
         _ => {}
     }
     Ok(())

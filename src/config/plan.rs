@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::score::Changes;
 use crate::source::{Options, SourcePlan};
 
 /// What shall run: valid, with all defaults applied.
@@ -39,6 +40,8 @@ pub struct MatchPlan {
     pub block_cap: usize,
     /// Records of one component before it is split.
     pub component_cap: usize,
+    /// What is different of the model: fields of one's own, rules.
+    pub changes: Changes,
 }
 
 /// How much is risked to find a customer's records.
@@ -68,6 +71,8 @@ pub struct PublishPlan {
     pub interval: Duration,
     /// Options of the object store, over those of the environment.
     pub options: Options,
+    /// The earlier output whose identity ids a new state takes over.
+    pub carry_ids_from: Option<String>,
 }
 
 /// The pace of the job.

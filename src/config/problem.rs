@@ -57,16 +57,21 @@ pub(super) fn shape(file: &str, error: &toml::de::Error) -> Error {
     let at = At { file: file.to_owned(), key: key.unwrap_or_default().to_owned() };
     let message = error.message();
     match unknown(message) {
-        Some((name, known)) => {
-            let remedy = match nearest(name, &known) {
-                Some(near) => format!("unknown key; did you mean `{near}`?"),
-                None => format!("unknown key; known here: {}", known.join(", ")),
-            };
-            at.under(name).problem(remedy)
-        }
+        Some(_) => unknown_key(&at, message, &[]),
         None if at.key.is_empty() => Error::invalid(format!("{file}: {message}")),
         None => at.problem(message),
     }
+}
+
+/// A key is unknown, in serde's words for it; those of the file's own are known, too.
+pub(super) fn unknown_key(at: &At, message: &str, own: &[&str]) -> Error {
+    let Some((name, mut known)) = unknown(message) else { return at.problem(message) };
+    known.extend(own);
+    let remedy = match nearest(name, &known) {
+        Some(near) => format!("unknown key; did you mean `{near}`?"),
+        None => format!("unknown key; known here: {}", known.join(", ")),
+    };
+    at.under(name).problem(remedy)
 }
 
 /// The unknown name and the known ones, out of serde's words for it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::value::{OneOrMany, Reference, Scalar};
-use crate::record::RawField;
+use crate::score::FieldChange;
 
 /// A pipeline file. In every text, `${VAR}` stands for an environment variable and
 /// `${VAR:-default}` for one with a default. Paths are relative to the working directory.
@@ -78,16 +78,20 @@ pub struct SourceSettings {
     pub date_order: Option<String>,
     /// Which events write the month first, where only some do, e.g. `{ "/locale" = "US" }`.
     pub month_first_when: Option<BTreeMap<String, OneOrMany<Scalar>>>,
+    /// The source holds each customer once, so that two of its rows are never one customer. Wants `record_id`.
+    #[serde(default)]
+    pub one_per_customer: bool,
     /// `[source.NAME.identity]`: who the event speaks of. Each field is a pointer, a list of
     /// pointers of which the first that says something counts (`""`, `null` and `N/A` say
-    /// nothing), or `{ path = "/store_id", take = 2 }` for the first characters of a text. A
+    /// nothing), `{ path = "/store_id", take = 2 }` for the first characters of a text, or
+    /// `{ path = "/lat", and = "/lon" }` for two values with a comma between them. A
     /// pointer to an object or a list says nothing. The fields: `full_name`, `given_name`,
     /// `middle_name`, `surname`, `birth_date`, `email`, `phone`, `phone_region`, `address` (a
     /// whole address in one text), `address_line`, `address_line2`, `house`, `street`, `city`,
     /// `region`, `postcode`, `country`, `gender`, `occupation`, `government_id`, `loyalty`,
-    /// `cookie`, `device`, `card`.
+    /// `cookie`, `device`, `card`, and those of `[match.field.NAME]`.
     #[serde(default)]
-    pub identity: BTreeMap<RawField, OneOrMany<Reference>>,
+    pub identity: BTreeMap<String, OneOrMany<Reference>>,
     /// `[source.NAME.purchase]`: money paid; a table or a list of them, of which the first that
     /// holds counts.
     #[serde(default)]
@@ -222,6 +226,30 @@ pub struct MatchSettings {
     /// How many records may form one component before it is split at a higher threshold. Default
     /// 400.
     pub component_cap: Option<usize>,
+    /// `[match.field.NAME]`: a field of your own, or what is different of a built-in one.
+    #[serde(default)]
+    pub field: BTreeMap<String, FieldChange>,
+    /// `[[match.rule]]`: a further blocking rule. Records that share no key are never compared.
+    #[serde(default)]
+    pub rule: Vec<RuleSettings>,
+    /// The names of blocking rules that are not wanted.
+    #[serde(default)]
+    pub without_rules: Vec<String>,
+}
+
+/// `[[match.rule]]`: under which key records meet.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleSettings {
+    /// What explanations call it; the name of a rule that is there replaces that.
+    pub name: String,
+    /// The parts of the key, of which a record must have each: fields, `surname:3` for the first characters of one,
+    /// `surname_sound`, `birth_year`, `birth_month_day`, `birth_year_month_day`, `email_local`, `street_word`,
+    /// `outward_code`, and, as the first part only, `any_name` or `name_pair`.
+    pub key: OneOrMany<String>,
+    /// Up to three parts that narrow a key that too many records share.
+    #[serde(default)]
+    pub refine: OneOrMany<String>,
 }
 
 /// `[state]`: where the job keeps what it must remember.
@@ -247,6 +275,10 @@ pub struct PublishSettings {
     /// Options of the object store, as for a source.
     #[serde(default)]
     pub options: BTreeMap<String, Scalar>,
+    /// Where an earlier output of the same records lies, a folder or URL: a new state takes over its identity ids at the
+    /// end of its first run, each by the cluster that holds most of its records, before anything is published. For
+    /// a backfill that is made anew; say it for good or take it out afterwards, it counts once.
+    pub carry_ids_from: Option<String>,
 }
 
 /// `[run]`: the pace of the job.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::error::Kind;
-use crate::record::RawField;
+use crate::record::{Field, RawField};
 use crate::source::{Format, Input, MonthFirst, Text, TimeFormat};
 
 const MINIMAL: &str = r#"
@@ -155,6 +155,18 @@ fn a_variable_that_is_missing_is_named() {
         "${A B}",
         "p.toml: source.web.files: `${...}` must name a variable: letters, digits and `_`",
     );
+}
+
+#[test]
+fn who_reads_no_source_needs_no_variable_of_one() {
+    let text = MINIMAL.replace("web.jsonl", "${NOWHERE}/web.jsonl").replace("/ts", "/$${ts}");
+    let more = "[state]\npath = \"${STATE_PATH}\"";
+    parse(&text, "p.toml", &env).expect_err("a run reads it");
+    let plan = parse_for(&text, "p.toml", &env, Use::Ask).expect("a question does not");
+    assert_eq!(plan.state.path.display().to_string(), "./state");
+    // What is asked about must be known all the same.
+    let error = parse_for(&format!("{text}{more}"), "p.toml", &env, Use::Ask).expect_err("asked");
+    assert!(error.to_string().contains("STATE_PATH is not set"), "{error}");
 }
 
 #[test]
@@ -395,4 +407,99 @@ fn the_shipped_pipelines_are_valid() {
     assert!(people.sources[0].mapping.identity.iter().any(|(f, _)| *f == RawField::GovernmentId));
     let Input::Files(records) = &people.sources[0].input else { panic!("it reads files") };
     assert_eq!(Format::of_name(&records.patterns[0]), Some(Format::Csv));
+}
+
+#[test]
+fn fields_rules_and_sources_are_of_ones_own() {
+    let text = MINIMAL
+        .replace("event_id = \"/event_id\"", "record_id = \"/id\"\none_per_customer = true")
+        + r#"
+        passport = "/doc"
+        home = { path = "/lat", and = "/lon" }
+        [match]
+        without_rules = ["card"]
+        [match.field.passport]
+        kind = "identifier"
+        exclusive = true
+        slot = 2
+        [match.field.home]
+        kind = "location"
+        levels = ["exact", { kilometres_within = 1 }]
+        [match.field.phone]
+        limit = 8
+        blocked = { "+44 20 7946 0018" = "the shop's own" }
+        [[match.rule]]
+        name = "passport beginning"
+        key = ["passport:3", "birth_year"]
+        refine = "surname_sound"
+        "#;
+    let plan = plan_of(&text);
+    let model = crate::score::Model::default_with(1000.0).changed(&plan.matching.changes).unwrap();
+    let [home, passport] = [Field::Custom1, Field::Custom2].map(|field| model.field(field));
+    assert_eq!((home.name(), passport.name()), ("home", "passport"));
+    assert_eq!(home.levels.len(), 3, "the last is otherwise");
+    assert!((home.u.iter().sum::<f64>() - 1.0).abs() < 1e-9 && home.m.len() == 3);
+    assert!(passport.identifier && passport.exclusive.is_some());
+    let phone = model.field(Field::Phone);
+    assert_eq!(phone.limit, Some(8));
+    assert_eq!(phone.blocked.keys().collect::<Vec<_>>(), ["2079460018"], "as it is compared");
+    let names: Vec<&str> = model.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert!(names.contains(&"passport") && names.contains(&"passport beginning"));
+    assert!(!names.contains(&"card"));
+    assert_eq!(model.rules.last().unwrap().key[0].to_string(), "custom2:3");
+    let source = &plan.sources[0];
+    let raw =
+        |field| source.mapping.identity.iter().any(|(raw, _)| *raw == RawField::Custom(field));
+    assert!(raw(Field::Custom1) && raw(Field::Custom2));
+    assert_eq!(source.normalise.constant, Some((Field::Custom8, "web".into())));
+    assert_eq!(model.field(Field::Custom8).name(), crate::score::ONE_PER_SOURCE);
+    // What was learned with these changes stays when they are made again.
+    let mut learned = model.clone();
+    learned.fields[Field::Custom1 as usize].m = vec![0.5, 0.3, 0.2];
+    assert_eq!(learned.clone().changed(&plan.matching.changes).unwrap(), learned);
+    // And a model that has its fields elsewhere finds them where the pipeline puts them.
+    let others = plan_of(&text.replace("slot = 2", "slot = 5")).matching.changes;
+    let moved = learned.changed(&others).unwrap();
+    assert_eq!(moved.field(Field::Custom5).name(), "passport");
+    assert_eq!(moved.rules.last().unwrap().key[0].to_string(), "custom5:3");
+}
+
+#[test]
+fn mistakes_in_fields_and_rules_are_told_with_their_key() {
+    let own = "identity.email = \"/email\"\n[match.field";
+    for (more, expected) in [
+        (".emial]\nlimit = 3", "match.field.emial: no built-in field; did you mean `email`?"),
+        (
+            ".ticket]\nlimit = 3",
+            "match.field.ticket: a field of your own needs a `kind`, such as \"text\" or \"identifier\"",
+        ),
+        (
+            ".email]\nkind = \"text\"",
+            "match.field.email: is built in; `kind` and `slot` are for fields of your own",
+        ),
+        (
+            ".full_name]\nkind = \"text\"",
+            "match.field.full_name: the name has a meaning of its own; choose another",
+        ),
+        (".a]\nkind = \"text\"\nslot = 9", "match.field.a.slot = \"9\": give 1 to 8"),
+        (
+            ".a]\nkind = \"text\"\nlimit = 3",
+            "match.field.a: limit belongs to identifiers; leave it out",
+        ),
+        (
+            ".phone]\nlevels = [\"exact\", { jaro_winkler = 1.5 }]",
+            "match.field.phone: jaro_winkler = 1.5: give a share above 0, at most 1",
+        ),
+        (".phone]\nm = [0.5]", "match.field.phone: m and u must have 3 numbers each, one a level"),
+    ] {
+        check_more(&format!("{own}{more}"), &format!("p.toml: {expected}"));
+    }
+    check_more(
+        "identity.email = \"/email\"\none_per_customer = true",
+        "p.toml: source.web.one_per_customer: is for rows that have keys; give `record_id`, or leave it out",
+    );
+    check_more(
+        "identity.email = \"/email\"\n[[match.rule]]\nname = \"r\"\nkey = [\"birth_year\", \"any_name\"]",
+        "p.toml: match.rule[0]: `any_name` can only be the first part of the key",
+    );
 }

@@ -31,6 +31,8 @@ pub struct Reference {
     pub value: Option<Scalar>,
     /// How many of its first characters count.
     pub take: Option<usize>,
+    /// A second pointer, whose value follows after a comma.
+    pub and: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +41,7 @@ struct ReferenceTable {
     path: Option<String>,
     value: Option<Scalar>,
     take: Option<usize>,
+    and: Option<String>,
 }
 
 struct ScalarVisitor;
@@ -96,7 +99,8 @@ impl<'de> Visitor<'de> for ReferenceVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Reference, A::Error> {
         let table = ReferenceTable::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Reference { path: table.path, value: table.value, take: table.take })
+        let ReferenceTable { path, value, take, and } = table;
+        Ok(Reference { path, value, take, and })
     }
 }
 

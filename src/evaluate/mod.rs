@@ -1,7 +1,8 @@
 //! How right is a partition of records, measured against a known truth?
 //!
 //! `read_truth → (id, cluster) pairs → score → Scores`. Three views of one result: pairs (ruled by
-//! the few large clusters), records (B-cubed), and whole clusters (exact).
+//! the few large clusters), records (B-cubed), and whole clusters (exact). [`assess`] says where the
+//! figures come from: which channels, which sizes of cluster, which clusters are the most wrong.
 //!
 //! Conventions: the records of the truth are what is scored. One that the prediction misses is a
 //! cluster of its own there; a predicted one that the truth does not know is left out. Nothing
@@ -9,6 +10,9 @@
 //!
 //! Deliberately absent: reading the published tables; whoever asks brings the pairs.
 
+mod assess;
+mod mistake;
+mod size;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -18,6 +22,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use assess::{Assessment, Between, PairScores, Pairs, Placed, assess};
+pub use mistake::{Member, Mistake, MistakeKind, Mistakes, Part, Total};
+pub use size::SizeBand;
 pub use truth::{Truth, TruthKind, read_truth};
 
 /// Precision, recall and their harmonic mean, each from 0 to 1.
@@ -65,26 +72,7 @@ pub struct Scores {
 pub fn score(predicted: &[(String, String)], truth: &[(String, String)]) -> Scores {
     let predicted = by_id(predicted);
     let truth = by_id(truth);
-    let joined = join(&predicted, &truth);
-    let cells = Cells::count(&joined);
-
-    let pairs_of = |sizes: &[usize]| sizes.iter().copied().map(pairs).sum::<u128>();
-    let pairs_right: u128 = cells.cells.iter().map(|cell| pairs(cell.records)).sum();
-    let exact = cells.cells.iter().filter(|cell| cells.is_exact(cell)).count();
-    Scores {
-        records: joined.len(),
-        predicted_clusters: cells.predicted.len(),
-        truth_clusters: cells.truth.len(),
-        pairwise: Prf::new(
-            share(pairs_right, pairs_of(&cells.predicted)),
-            share(pairs_right, pairs_of(&cells.truth)),
-        ),
-        bcubed: cells.bcubed(joined.len()),
-        exact: Prf::new(
-            share(exact as u128, cells.predicted.len() as u128),
-            share(exact as u128, cells.truth.len() as u128),
-        ),
-    }
+    Cells::count(&join(&predicted, &truth)).scores()
 }
 
 /// The rows in ascending order of id, the first of each.
@@ -155,11 +143,32 @@ impl Cells {
         Self { cells, predicted, truth }
     }
 
+    fn scores(&self) -> Scores {
+        let pairs_of = |sizes: &[usize]| sizes.iter().copied().map(pairs).sum::<u128>();
+        let pairs_right: u128 = self.cells.iter().map(|cell| pairs(cell.records)).sum();
+        let exact = self.cells.iter().filter(|cell| self.is_exact(cell)).count();
+        Scores {
+            records: self.predicted.iter().sum(),
+            predicted_clusters: self.predicted.len(),
+            truth_clusters: self.truth.len(),
+            pairwise: Prf::new(
+                share(pairs_right, pairs_of(&self.predicted)),
+                share(pairs_right, pairs_of(&self.truth)),
+            ),
+            bcubed: self.bcubed(),
+            exact: Prf::new(
+                share(exact as u128, self.predicted.len() as u128),
+                share(exact as u128, self.truth.len() as u128),
+            ),
+        }
+    }
+
     fn is_exact(&self, cell: &Cell) -> bool {
         cell.records == self.predicted[cell.predicted] && cell.records == self.truth[cell.truth]
     }
 
-    fn bcubed(&self, records: usize) -> Prf {
+    fn bcubed(&self) -> Prf {
+        let records: usize = self.predicted.iter().sum();
         if records == 0 {
             return Prf::new(1.0, 1.0);
         }

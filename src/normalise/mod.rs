@@ -3,7 +3,7 @@
 //! `identity` reads the fields of one raw identity, each by the module of its kind: [`name`],
 //! [`email`], [`phone`], [`address`], [`date`], [`code`]. Each gives a value to compare, a form to
 //! show, and issues. [`lexicon`] holds what is known of names and mail domains beforehand. Fields that a
-//! pipeline adds may be of a kind without a field of its own: [`organisation`].
+//! pipeline adds are written by their [`Kind`], of which one has no field of its own: [`organisation`].
 //!
 //! Invariants: normalising never fails and never panics; what cannot be used becomes an [`Issue`]
 //! and the rest goes on. A value is never empty, and normalising it again changes nothing. The
@@ -13,6 +13,7 @@
 pub mod address;
 pub mod code;
 pub mod country;
+mod custom;
 pub mod date;
 pub mod email;
 pub mod lexicon;
@@ -27,6 +28,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use custom::{Custom, Kind};
+
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 
 /// What a source says of its values, where they do not say it themselves.
@@ -37,6 +40,10 @@ pub struct Settings {
     pub default_region: Option<String>,
     /// Order of ambiguous numeric dates.
     pub date_order: DateOrder,
+    /// The fields of one's own.
+    pub custom: Vec<Custom>,
+    /// A value that every record of the source carries: it names the source, where that holds each customer once.
+    pub constant: Option<(Field, Box<str>)>,
 }
 
 /// The order of day and month in a numeric date like `03/04/1980`.
@@ -58,6 +65,10 @@ pub fn identity(raw: &RawIdentity, settings: &Settings) -> Normalised {
     phone::read(raw, region, &mut out);
     address::read(raw, region, &mut out);
     code::read(raw, &mut out);
+    custom::read(raw, &settings.custom, settings.date_order, &mut out);
+    if let Some((field, value)) = &settings.constant {
+        out.identity.set(*field, value);
+    }
     out.issues.sort_unstable();
     out.issues.dedup();
     out

@@ -251,6 +251,6 @@ proptest! {
     ) {
         let date_order = if month_first { DateOrder::MonthFirst } else { DateOrder::DayFirst };
         let fields = fields.into_iter().map(|(at, value)| (FIELDS[at], value)).collect();
-        check_invariants(&fields, &Settings { default_region: region, date_order });
+        check_invariants(&fields, &Settings { default_region: region, date_order, ..Settings::default() });
     }
 }

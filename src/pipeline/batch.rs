@@ -7,13 +7,15 @@ use rayon::prelude::*;
 
 use crate::config::Plan;
 use crate::normalise::{self, DateOrder};
-use crate::record::{DeadLetter, Event, EventKey, Normalised};
+use crate::record::{DeadLetter, Event, EventKey, Normalised, RecordKey};
 use crate::source::{Mapping, Message, SourcePlan};
 
 /// A message that became an event, with what its identity normalises to.
 pub(super) struct Prepared {
     pub(super) event: Event,
     pub(super) key: EventKey,
+    /// The record node that it belongs to.
+    pub(super) record: RecordKey,
     pub(super) normalised: Normalised,
 }
 
@@ -51,6 +53,17 @@ impl Readers {
         let event = reader.mapping.read(message)?;
         let settings = if event.month_first { &reader.month_first } else { &reader.day_first };
         let normalised = normalise::identity(&event.identity, settings);
-        Ok(Prepared { key: event.key(), event, normalised })
+        let key = event.key();
+        let record = match event.record_id.as_deref() {
+            Some(id) => RecordKey::of_row(&event.origin.source, id),
+            None => {
+                let own = |field| {
+                    let of_field = settings.custom.iter().find(|custom| custom.field == field);
+                    of_field.is_some_and(|custom| custom.kind.is_identifier())
+                };
+                normalised.identity.record_key_with(key, own)
+            }
+        };
+        Ok(Prepared { key, record, event, normalised })
     }
 }

@@ -5,6 +5,7 @@
 
 use std::thread;
 
+use super::carry;
 use super::publish::runtime;
 use crate::config::{Plan, PublishPlan};
 use crate::error::{Error, Kind, Result};
@@ -34,6 +35,7 @@ pub fn check(plan: &Plan) -> Vec<Error> {
         let answers = asked.into_iter().map(|asked| asked.join().unwrap_or_else(panicked));
         answers.filter_map(Result::err).collect::<Vec<_>>()
     }));
+    problems.extend(carry::check(plan).err());
     let path = &plan.state.path;
     let state = state::check(path);
     problems.extend(state.err().map(|e| e.context(format!("state.path = {}", path.display()))));

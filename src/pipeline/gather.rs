@@ -56,12 +56,8 @@ pub fn gather(plan: &Plan) -> Result<Gathered> {
 }
 
 impl Gathered {
-    fn take(&mut self, Prepared { event, key, normalised }: Prepared) {
+    fn take(&mut self, Prepared { event, key, record, normalised }: Prepared) {
         let identity = normalised.identity;
-        let record = match event.record_id.as_deref() {
-            None => identity.record_key(key),
-            Some(id) => RecordKey::of_row(&event.origin.source, id),
-        };
         let id = event.record_id.as_deref().unwrap_or(&event.event_id);
         let version = (event.occurred_at, key.0);
         if event.record_id.is_none() || !self.records.contains_key(&record) {

@@ -29,6 +29,11 @@ pub(super) struct Draft {
     cause: &'static str,
 }
 
+/// Why identities change, as `identity_changes` says.
+const RECORDS: &str = "records";
+const JUDGEMENT: &str = "judgement";
+const MODEL: &str = "model";
+
 /// Turns prepared messages into a commit, and brings registry and index up to date with it.
 ///
 /// After an error the registry and the index must not be used any more.
@@ -39,7 +44,7 @@ pub(super) fn draft(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Result<Draft> {
-    let mut draft = Draft::new(counters, "records");
+    let mut draft = Draft::new(counters, RECORDS);
     draft.commit.counters.read += prepared.len() as u64;
     for prepared in draft.sift(prepared, store)? {
         draft.take(prepared, registry);
@@ -47,9 +52,21 @@ pub(super) fn draft(
     let removed = std::mem::take(&mut draft.removed);
     let inserted = std::mem::take(&mut draft.inserted).into_values().collect();
     let outcome = resolver.apply(&removed, inserted);
+    let notes = resolver.take_notes();
+    (draft.commit.shared, draft.commit.capped) = (notes.shared, notes.capped);
     draft.work = outcome.work;
     draft.identify(outcome, registry, store.sequence() + 1);
     Ok(draft)
+}
+
+/// Turns the clusters of all records under another model into a commit, and brings the registry up to date with it.
+/// Every id that goes on says so.
+pub(super) fn redraft(outcome: Outcome, store: &Store, registry: &mut Registry) -> Draft {
+    let mut draft = Draft::new(store.counters(), MODEL);
+    draft.commit.max_event_time = store.view().max_event_time();
+    draft.work = outcome.work;
+    draft.identify(outcome, registry, store.sequence() + 1);
+    draft
 }
 
 /// Turns judgements into a commit, and brings registry and index up to date with it.
@@ -59,7 +76,7 @@ pub(super) fn draft_judged(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Draft {
-    let mut draft = Draft::new(view.counters(), "judgement");
+    let mut draft = Draft::new(view.counters(), JUDGEMENT);
     draft.commit.max_event_time = view.max_event_time();
     let verdicts: Vec<_> = judgements.iter().map(|it| (it.pair, it.verdict)).collect();
     let outcome = resolver.judge(&verdicts);
@@ -108,18 +125,13 @@ impl Draft {
     }
 
     fn take(&mut self, prepared: Prepared, registry: &mut Registry) {
-        let Prepared { event, key, normalised } = prepared;
+        let Prepared { event, key, record, normalised } = prepared;
         self.commit.max_event_time = self.commit.max_event_time.max(event.occurred_at);
         let identity = normalised.identity;
-        let (record, node) = match event.record_id.as_deref() {
-            None => {
-                let record = identity.record_key(key);
-                (record, Some(self.node_of_content(record, &event, identity, registry)))
-            }
-            Some(id) => {
-                let record = RecordKey::of_row(&event.origin.source, id);
-                (record, self.node_of_row(record, &event, identity, registry))
-            }
+        let node = if event.record_id.is_some() {
+            self.node_of_row(record, &event, identity, registry)
+        } else {
+            Some(self.node_of_content(record, &event, identity, registry))
         };
         let source = Arc::clone(&event.origin.source);
         if let Some(node) = node {
@@ -229,7 +241,12 @@ impl Draft {
     /// Gives the clusters that were decided anew their identities.
     fn identify(&mut self, outcome: Outcome, registry: &mut Registry, sequence: u64) {
         let mut clusters = outcome.clusters;
-        clusters.retain(|cluster| !registry.is_unchanged(cluster));
+        for cluster in clusters.extract_if(.., |cluster| registry.is_unchanged(cluster)) {
+            let identity = registry.known(cluster[0]).identity;
+            if let Some(identity) = identity.filter(|_| self.carries()) {
+                self.change(ChangeKind::Carried, identity, None, sequence);
+            }
+        }
         let former = |node: &NodeId| {
             let node = registry.known(*node);
             Former { record: node.key, identity: node.identity }
@@ -264,6 +281,9 @@ impl Draft {
             self.change(ChangeKind::Merged, *ended, Some(id), sequence);
         }
         let (kind, other) = match assignment.origin {
+            Origin::Kept if self.carries() => {
+                return self.change(ChangeKind::Carried, id, None, sequence);
+            }
             Origin::Kept => return,
             Origin::Created => (ChangeKind::Created, None),
             Origin::SplitFrom(from) => (ChangeKind::Split, Some(from)),
@@ -283,6 +303,11 @@ impl Draft {
                 self.commit.identities.push(row);
             }
         }
+    }
+
+    /// Whether ids are carried over to a partition that was made anew.
+    fn carries(&self) -> bool {
+        self.cause == MODEL
     }
 
     fn change(

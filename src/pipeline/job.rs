@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::backoff::{Backoff, Patience};
 use super::batch::Readers;
+use super::carry;
 use super::identify;
 use super::intake::{Arrival, Intake};
 use super::model;
@@ -25,8 +26,8 @@ use crate::score::Model;
 use crate::source::{Message, Positions};
 use crate::state::{self, Counters, NodeId, Store, View};
 use crate::telemetry::{
-    BatchCommitted, IndexBuilt, PipelineStarted, PipelineStopped, PublishDelayed, RecordsRejected,
-    SourceResumed, StateOpened, StopCause, TablesPublished,
+    BatchCommitted, IndexBuilt, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
+    RecordsRejected, SourceResumed, StateOpened, StopCause, TablesPublished,
 };
 
 /// How long the loop waits for messages before it looks after other things.
@@ -47,6 +48,8 @@ pub struct Job {
     publisher: Publisher,
     positions: Positions,
     report: Report,
+    /// Ids are still to be carried over from an earlier output; until then nothing is published.
+    carrying: bool,
     /// How long publishing at the end waits for a store that is away.
     patience: Patience,
 }
@@ -55,8 +58,8 @@ impl Job {
     /// Opens state and tables, takes what the pipeline's file of judgements holds and the state does not, and publishes
     /// that and what a job that was cut short left unpublished.
     ///
-    /// **Errors:** `Invalid` for a model that is not the state's, or a file of judgements that cannot be read; `Fenced` where another job has
-    /// the state; `Data`, `Unavailable`.
+    /// **Errors:** `Invalid` for a model that is not the state's, or a file of judgements that cannot be read; `Fenced`
+    /// where another job has the state; `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
         let clock = Stopwatch::start();
         let mut store = open_state(&plan.state)?;
@@ -70,10 +73,16 @@ impl Job {
         let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
         let building = Stopwatch::start();
-        let (registry, resolver) = load_index(model, &view)?;
-        IndexBuilt { records: view.nodes(), duration: building.elapsed() }.emit();
+        let (registry, mut resolver) = load_index(model, &view)?;
         let positions = view.positions()?;
+        let records = view.nodes();
         drop(view);
+        let corrected = keep_notes(&mut store, &mut resolver)?;
+        IndexBuilt { records, corrected, duration: building.elapsed() }.emit();
+        let carrying = carry::is_pending(&plan, &store)?;
+        if carrying {
+            carry::check(&plan)?;
+        }
         let publisher = Publisher::open(&plan.publish, &plan.name, &store)?;
         let mut job = Self {
             readers: Readers::new(&plan),
@@ -84,6 +93,7 @@ impl Job {
             publisher,
             positions,
             report: Report::default(),
+            carrying,
             patience: Patience::BOUNDED,
         };
         job.take_ledger()?;
@@ -105,13 +115,25 @@ impl Job {
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<Report> {
         let clock = Stopwatch::start();
+        if self.carrying && options.ending == Ending::Exhausted {
+            carry::check_end(&self.plan)?;
+        }
         self.tell_start();
         let intake = Intake::start(&self.plan.sources, &self.positions, self.plan.run.batch)?;
         let looped = self.run_loop(&intake, options, stop, progress);
         let finished = looped.and_then(|cause| {
             progress(&Progress { publishing: true, ..self.progress() });
-            self.publish_finally()?;
-            intake.acknowledge(&self.positions);
+            if cause != StopCause::Drained {
+                self.carry_ids()?;
+            }
+            if self.carrying && self.store.sequence() > 0 {
+                PublishHeldBack { sequence: self.store.sequence() }.emit();
+            } else {
+                self.publish_finally()?;
+                intake.acknowledge(&self.positions);
+                // Where it cannot be settled, questions take longer; nothing else hangs on it.
+                self.store.settle()?;
+            }
             Ok(cause)
         });
         intake.stop();
@@ -169,7 +191,7 @@ impl Job {
             if matches!(options.ending, Ending::Idle(after) if quiet.elapsed() >= after) {
                 return Ok(StopCause::Idle);
             }
-            if options.interim && rested.elapsed() >= rest {
+            if options.interim && !self.carrying && rested.elapsed() >= rest {
                 progress(&Progress { publishing: true, ..self.progress() });
                 rest = self.publish_or_delay(&mut delays, intake)?;
                 rested = Stopwatch::start();
@@ -251,10 +273,20 @@ impl Job {
         }
     }
 
-    /// Publishes what waits; returns how long that took.
+    /// Takes over the ids of an earlier output, where that is still to be done.
+    pub(super) fn carry_ids(&mut self) -> Result<()> {
+        if !self.carrying || self.store.sequence() == 0 {
+            return Ok(());
+        }
+        self.registry = carry::carry(&self.plan, &mut self.store, &self.registry)?;
+        self.carrying = false;
+        Ok(())
+    }
+
+    /// Publishes what waits, unless ids are still to be carried over; returns how long that took.
     fn publish(&mut self) -> Result<Duration> {
         let clock = Stopwatch::start();
-        if self.store.published() < self.store.sequence() {
+        if !self.carrying && self.store.published() < self.store.sequence() {
             let written =
                 self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
             self.report.publishes += 1;
@@ -387,6 +419,16 @@ pub(super) fn load_index(model: Model, view: &View) -> Result<(Registry, Resolve
     // What follows from them is in the state already.
     resolver.judge(&view.judgements().map(judgement).collect::<Result<Vec<_>>>()?);
     Ok((Registry::load(view)?, resolver))
+}
+
+/// Sees to it that the state says of all records together what the index found; returns how many
+/// rows it lacked or had wrong.
+fn keep_notes(store: &mut Store, resolver: &mut Resolver) -> Result<u64> {
+    let notes = resolver.take_notes();
+    let shared: Vec<_> = notes.shared.into_iter().filter(|(_, _, people)| *people > 1.0).collect();
+    let capped: Vec<_> =
+        notes.capped.into_iter().filter_map(|(key, is_over)| is_over.then_some(key)).collect();
+    store.set_derived(&shared, &capped)
 }
 
 fn load_resolver(model: Model, view: &View) -> Result<Resolver> {

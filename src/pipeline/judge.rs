@@ -82,7 +82,9 @@ pub fn judge(plan: Plan, given: Vec<Given>) -> Result<Judged> {
 ///
 /// **Errors:** `Fenced` while a job has the state; `Invalid` where there is none yet.
 pub fn judgements(plan: &Plan) -> Result<Vec<(Judgement, Standing)>> {
-    let view = job::open_existing_state(&plan.state)?.view();
+    let mut store = job::open_existing_state(&plan.state)?;
+    store.settle()?;
+    let view = store.view();
     let judgements: Vec<Judgement> = view.judgements().collect::<Result<_>>()?;
     let named = judgements.iter().flat_map(|judgement| judgement.pair.keys());
     let mut identities: BTreeMap<RecordKey, Option<IdentityId>> =
@@ -110,8 +112,9 @@ pub fn judgements(plan: &Plan) -> Result<Vec<(Judgement, Standing)>> {
 /// **Errors:** as [`judgements`]; `Invalid` for a name that says no format.
 pub fn export_judgements(plan: &Plan, path: &Path) -> Result<usize> {
     ledger::Format::of(path)?;
-    let view = job::open_existing_state(&plan.state)?.view();
-    let judgements: Vec<Judgement> = view.judgements().collect::<Result<_>>()?;
+    let mut store = job::open_existing_state(&plan.state)?;
+    store.settle()?;
+    let judgements: Vec<Judgement> = store.view().judgements().collect::<Result<_>>()?;
     ledger::write(path, &judgements).map_err(|error| match error.kind() {
         Kind::Unavailable => error.context("check the folder and the rights"),
         _ => error,

@@ -25,8 +25,12 @@
 
 mod backoff;
 mod batch;
+mod carry;
 mod check;
+mod evidence;
 mod gather;
+#[cfg(test)]
+mod golden;
 mod identify;
 mod intake;
 mod job;
@@ -36,6 +40,7 @@ mod model;
 mod publish;
 mod query;
 mod registry;
+mod rematch;
 mod report;
 mod review;
 mod tables;
@@ -45,11 +50,13 @@ mod testing;
 mod tests;
 
 pub use check::check;
+pub use evidence::write_evidence;
 pub use gather::{Gathered, gather};
 pub use job::{Given, Job, Judged, Standing};
 pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
 pub use ledger::{time, time_text};
-pub use query::{Inspection, RecordView, Why, inspect};
+pub use query::{Inspection, inspect};
+pub use rematch::{Rematched, preview, rematch};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use tables::{LookupKey, PublishedTables};

@@ -11,7 +11,7 @@ use crate::config::{OperatingPoint, Plan};
 use crate::error::{Context, Error, Kind, Result};
 use crate::score::Model;
 use crate::source::{self, Input, Positions};
-use crate::state::Store;
+use crate::state::{self, Store};
 
 /// About how many customers there are, where neither pipeline nor files say.
 const EXPECTED_CUSTOMERS: f64 = 100_000.0;
@@ -43,13 +43,11 @@ pub(super) fn frozen(plan: &Plan, store: &mut Store) -> Result<Model> {
         }
         Some(frozen) => {
             let text = String::from_utf8(frozen.bytes).context(Kind::Data, "read the model")?;
-            // Where nobody says how many customers there are, the state's own answer stays.
-            let counted = read(&text)?.parameters.entities;
-            let customers = plan.matching.expected_customers.map_or(counted, count);
-            if wanted(plan, customers)?.to_json() != text {
+            if asked_for(plan, &text)?.to_json() != text {
                 return Err(Error::invalid(
                     "[match]: the state was made with another model, and records that were matched under one must \
-                     not be matched under another: set it back, or run with a new [state] path and publish.url",
+                     not be matched under another: set it back, or see with `onefold diff PIPELINE` what this one would \
+                     change, and let `onefold rematch PIPELINE` match all records again",
                 ));
             }
             text
@@ -57,6 +55,30 @@ pub(super) fn frozen(plan: &Plan, store: &mut Store) -> Result<Model> {
     };
     // Always as it reads from its text, so that the first run and every later one weigh alike to the last bit.
     read(&text)
+}
+
+/// The model of a state, as it was frozen.
+pub(super) fn kept(frozen: state::Model) -> Result<Model> {
+    read(&String::from_utf8(frozen.bytes).context(Kind::Data, "read the model")?)
+}
+
+/// The model that the pipeline asks for now, and its text; `None` where the state was made with it.
+///
+/// **Errors:** `Invalid` where the state has no model yet, or the model file cannot be read.
+pub(super) fn other(plan: &Plan, store: &Store) -> Result<Option<(Model, String)>> {
+    let frozen = store.model()?.ok_or_else(|| {
+        Error::invalid("[state] path: the state is empty: run the pipeline first")
+    })?;
+    let frozen = String::from_utf8(frozen.bytes).context(Kind::Data, "read the model")?;
+    let text = asked_for(plan, &frozen)?.to_json();
+    Ok(if text == frozen { None } else { Some((read(&text)?, text)) })
+}
+
+/// The model that the pipeline asks for, beside the one that is frozen: where nobody says how many customers there are,
+/// the state's own answer stays.
+fn asked_for(plan: &Plan, frozen: &str) -> Result<Model> {
+    let counted = read(frozen)?.parameters.entities;
+    wanted(plan, plan.matching.expected_customers.map_or(counted, count))
 }
 
 fn read(text: &str) -> Result<Model> {
@@ -79,6 +101,7 @@ pub(super) fn wanted(plan: &Plan, customers: f64) -> Result<Model> {
         }
         None => built_in(plan, customers),
     };
+    model = model.changed(&matching.changes).map_err(|error| error.context("[match]"))?;
     let parameters = &mut model.parameters;
     parameters.block_cap = matching.block_cap;
     parameters.component_cap = matching.component_cap;

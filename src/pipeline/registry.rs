@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::cluster::Membership;
 use crate::error::{Error, Result};
 use crate::record::{IdentityId, Micros, RecordKey};
 use crate::state::{NodeId, RecordRow, Status, View};
@@ -134,6 +135,25 @@ impl Registry {
     /// Ends an identity.
     pub(super) fn end(&mut self, identity: &IdentityId) {
         self.members.remove(identity);
+    }
+
+    /// All clusters, each with its identity, in the order of their lowest records, which come first in each.
+    pub(super) fn clusters(&self) -> Vec<(IdentityId, Vec<NodeId>)> {
+        let key = |node: &NodeId| self.known(*node).key;
+        let cluster = |(identity, nodes): (&IdentityId, &Vec<NodeId>)| {
+            let mut nodes = nodes.clone();
+            nodes.sort_unstable_by_key(key);
+            (*identity, nodes)
+        };
+        let mut clusters: Vec<_> = self.members.iter().map(cluster).collect();
+        clusters.sort_unstable_by_key(|(_, nodes)| nodes.first().map(key));
+        clusters
+    }
+
+    /// Who is in which identity.
+    pub(super) fn membership(&self) -> Membership {
+        let nodes = self.nodes.iter().flatten();
+        nodes.filter_map(|node| Some((node.key, node.identity?))).collect()
     }
 
     /// How many identities are live.

@@ -111,6 +111,8 @@ pub fn review(plan: &Plan, limit: usize) -> Result<Review> {
     let mut store = open_existing_state(&plan.state)?;
     let model = model::frozen(plan, &mut store)?;
     let (registry, resolver) = load_index(model, &store.view())?;
+    // Nothing is written from here: the next question needs no replay.
+    store.settle()?;
     let threshold_bits = resolver.model().parameters.threshold_bits;
     let doubts = resolver.doubts(WINDOW_BITS);
     let reviewed = |(at, listed): (usize, Listed)| {

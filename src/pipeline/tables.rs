@@ -1,6 +1,8 @@
 //! What do the published tables say? The reading side, for those who have only those.
 
-use std::collections::BTreeMap;
+mod ids;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
@@ -13,10 +15,12 @@ use tokio::runtime::Runtime;
 use super::publish::runtime;
 use crate::config::PublishPlan;
 use crate::error::{Context, Error, Kind, Result};
-use crate::evaluate::TruthKind;
+use crate::evaluate::{Placed, TruthKind};
 use crate::normalise;
 use crate::record::{Field, RawField, RawIdentity};
 use crate::sink::{self, Table, TableSpec, tables};
+
+pub(super) use ids::EarlierEvent;
 
 /// The tables of one pipeline, open for reading.
 pub struct PublishedTables {
@@ -46,38 +50,51 @@ impl PublishedTables {
         Ok(Self { runtime: runtime()?, store, root, settings })
     }
 
-    /// The identity of each row or event that a truth may name: (record id or event id, identity
-    /// id).
+    /// The identity of each row or event that a truth may name: (its id, identity id).
     pub fn identities(&self, kind: TruthKind) -> Result<Vec<(String, String)>> {
-        let map =
-            self.columns(&tables::IDENTITY_MAP, &["record_key", "record_id", "identity_id"])?;
-        match kind {
-            TruthKind::Records => Ok(map
-                .iter()
-                .flat_map(|batch| {
-                    let (ids, identities) = (text(batch, "record_id"), text(batch, "identity_id"));
-                    let rows = (0..batch.num_rows()).filter(|row| ids.is_valid(*row));
-                    rows.map(|row| (ids.value(row).to_owned(), identities.value(row).to_owned()))
-                        .collect::<Vec<_>>()
-                })
-                .collect()),
-            TruthKind::Events => {
-                let mut identity_of: BTreeMap<&str, &str> = BTreeMap::new();
-                for batch in &map {
-                    let records = text(batch, "record_key").iter().flatten();
-                    identity_of.extend(records.zip(text(batch, "identity_id").iter().flatten()));
+        let placed = self.placed(kind)?;
+        Ok(placed.iter().map(|row| (row.id.to_string(), row.identity.to_string())).collect())
+    }
+
+    /// Where each row or event is that a truth of a kind may name; under [`TruthKind::Keys`] by
+    /// its source's name and by its channel's.
+    pub fn placed(&self, kind: TruthKind) -> Result<Vec<Placed>> {
+        let columns = ["record_key", "source", "record_id", "identity_id"];
+        let records = Row::all(&self.columns(&tables::IDENTITY_MAP, &columns)?);
+        let rows = records.iter().filter_map(|(record, row)| {
+            let id = row.record_id.as_deref()?;
+            Some(match kind {
+                TruthKind::Keys => row.placed(record, &row.source, TruthKind::key(&row.source, id)),
+                TruthKind::Records | TruthKind::Events => row.placed(record, &row.source, id),
+            })
+        });
+        let mut placed: Vec<Placed> = match kind {
+            TruthKind::Records => return Ok(rows.collect()),
+            TruthKind::Keys => rows.collect(),
+            TruthKind::Events => Vec::new(),
+        };
+        let columns = ["event_id", "channel", "source", "record_key"];
+        let mut channels: BTreeSet<Arc<str>> = BTreeSet::new();
+        for batch in self.columns(&tables::INTERACTIONS, &columns)? {
+            let [events, of_channel, of_source, keys] = columns.map(|name| text(&batch, name));
+            for at in 0..batch.num_rows() {
+                let Some((record, row)) = records.get_key_value(keys.value(at)) else { continue };
+                let channel = shared(&mut channels, of_channel.value(at));
+                let event = events.value(at);
+                if kind == TruthKind::Events {
+                    placed.push(row.placed(record, &channel, event));
+                    continue;
                 }
-                let events = self.columns(&tables::INTERACTIONS, &["event_id", "record_key"])?;
-                let pairs = events.iter().flat_map(|batch| {
-                    let events = text(batch, "event_id").iter().flatten();
-                    events.zip(text(batch, "record_key").iter().flatten())
-                });
-                let known = pairs.filter_map(|(event, record)| {
-                    Some((event.to_owned(), (*identity_of.get(record)?).to_owned()))
-                });
-                Ok(known.collect())
+                let by_channel = row.record_id.as_deref().map(|id| (&*channel, id));
+                let by_event = [(&*channel, event), (of_source.value(at), event)];
+                // However the truth names it, a row is of its source.
+                let of = if row.record_id.is_some() { &row.source } else { &channel };
+                for (source, id) in by_channel.into_iter().chain(by_event) {
+                    placed.push(row.placed(record, of, TruthKind::key(source, id)));
+                }
             }
         }
+        Ok(placed)
     }
 
     /// The profiles that carry an identifier, as JSON objects.
@@ -154,6 +171,51 @@ impl PublishedTables {
             Error::invalid(format!("table {} is not there yet: run the pipeline first", spec.name))
         })
     }
+}
+
+/// A row of the identity map, but for its key.
+struct Row {
+    source: Arc<str>,
+    record_id: Option<Box<str>>,
+    identity: Arc<str>,
+}
+
+impl Row {
+    fn all(batches: &[RecordBatch]) -> BTreeMap<Arc<str>, Self> {
+        let (mut rows, mut sources) = (BTreeMap::new(), BTreeSet::new());
+        for batch in batches {
+            let [keys, of_source, ids, identities] =
+                ["record_key", "source", "record_id", "identity_id"].map(|name| text(batch, name));
+            for at in 0..batch.num_rows() {
+                let row = Self {
+                    source: shared(&mut sources, of_source.value(at)),
+                    record_id: ids.is_valid(at).then(|| ids.value(at).into()),
+                    identity: identities.value(at).into(),
+                };
+                rows.insert(keys.value(at).into(), row);
+            }
+        }
+        rows
+    }
+
+    fn placed(&self, record: &Arc<str>, channel: &Arc<str>, id: impl Into<Arc<str>>) -> Placed {
+        Placed {
+            id: id.into(),
+            identity: Arc::clone(&self.identity),
+            channel: Arc::clone(channel),
+            record: Arc::clone(record),
+        }
+    }
+}
+
+/// One copy of each name.
+fn shared(names: &mut BTreeSet<Arc<str>>, name: &str) -> Arc<str> {
+    if let Some(known) = names.get(name) {
+        return Arc::clone(known);
+    }
+    let name: Arc<str> = name.into();
+    names.insert(Arc::clone(&name));
+    name
 }
 
 fn text<'a>(batch: &'a RecordBatch, column: &str) -> &'a StringArray {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use object_store::path::Path as StorePath;
 use serde_json::Value;
 
@@ -12,14 +13,21 @@ use super::*;
 use crate::config::{self, Plan};
 use crate::demo::{self, generate};
 use crate::error::Kind;
-use crate::sink;
+use crate::explain::{Outcome as Met, Verdict};
+use crate::sink::{self, Table, json_rows};
+use crate::state::{self, Store};
 
-const PIPELINE: &str = include_str!("../../pipelines/events.toml");
+pub(super) const PIPELINE: &str = include_str!("../../pipelines/events.toml");
 const STREAM: Options = Options { ending: Ending::Exhausted, interim: true };
-const BULK: Options = Options { ending: Ending::Exhausted, interim: false };
+pub(super) const BULK: Options = Options { ending: Ending::Exhausted, interim: false };
 
 /// The shipped pipeline over a folder of events, in a folder of its own.
-fn plan(events: &Path, folder: &Path, batch: usize) -> Plan {
+pub(super) fn plan(events: &Path, folder: &Path, batch: usize) -> Plan {
+    plan_of(PIPELINE, events, folder, batch)
+}
+
+/// A pipeline file like the shipped one, likewise.
+pub(super) fn plan_of(pipeline: &str, events: &Path, folder: &Path, batch: usize) -> Plan {
     let env = |name: &str| {
         Some(match name {
             "EVENTS_DIR" => events.display().to_string(),
@@ -28,12 +36,12 @@ fn plan(events: &Path, folder: &Path, batch: usize) -> Plan {
             _ => return None,
         })
     };
-    let mut plan = config::parse(PIPELINE, "events.toml", &env).unwrap();
+    let mut plan = config::parse(pipeline, "events.toml", &env).unwrap();
     plan.run.batch = batch;
     plan
 }
 
-fn run(plan: &Plan, options: Options, stop_after: u64) -> Report {
+pub(super) fn run(plan: &Plan, options: Options, stop_after: u64) -> Report {
     let stop = Stop::default();
     let mut job = Job::open(plan.clone()).unwrap();
     job.run(options, &stop, &mut |progress| {
@@ -197,4 +205,89 @@ fn published_profiles_are_found_by_what_they_carry() {
     assert_eq!(tables.lookup(&LookupKey::Id(id)).unwrap(), found);
     let nobody = LookupKey::Email("zacharias.unheard@mailbox.org".into());
     assert_eq!(tables.lookup(&nobody).unwrap(), Vec::<Value>::new());
+}
+
+#[test]
+fn the_state_explains_what_the_index_decided() {
+    let events = events();
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = plan(events.path(), folder.path(), 150);
+    // Blocks over their cap, of so few customers.
+    plan.matching.block_cap = 5;
+    run(&plan, STREAM, 400);
+    run(&plan, BULK, u64::MAX);
+    let explained = explained(&plan);
+    assert!(explained.capped > 0, "no block is over its cap");
+    assert!(explained.joined > 20, "{} identities of several records", explained.joined);
+
+    // Written as a table, the merges of all identities add up.
+    let inspection = inspect(&plan).unwrap();
+    let written = write_evidence(&plan, &inspection, &plan.publish).unwrap();
+    assert_eq!(write_evidence(&plan, &inspection, &plan.publish).unwrap().rows, 0, "once a commit");
+    let (store, root) = sink::open_store(&plan.publish.url, &plan.publish.options.0).unwrap();
+    let table = Table::open_existing(store, &root, &sink::tables::MATCH_EVIDENCE);
+    let runtime = super::publish::runtime().unwrap();
+    let table = runtime.block_on(table).unwrap().expect("it was written");
+    let batches: Vec<_> = runtime.block_on(table.scan(None).try_collect()).unwrap();
+    let mut merges: BTreeMap<(String, i64), (f64, f64)> = BTreeMap::new();
+    for row in batches.iter().flat_map(|batch| json_rows(batch).unwrap()) {
+        let merge = (row["identity_id"].as_str().unwrap().into(), row["step"].as_i64().unwrap());
+        let sum = merges.entry(merge).or_default();
+        *sum = (sum.0 + row["bits"].as_f64().unwrap(), row["weight_bits"].as_f64().unwrap());
+    }
+    assert_eq!(table.rows(), written.rows);
+    assert_eq!(merges.len(), explained.merges, "one merge a record less one, of each identity");
+    assert!(merges.values().all(|(bits, weight)| (bits - weight).abs() < 1e-6));
+}
+
+struct Explained {
+    capped: usize,
+    joined: usize,
+    merges: usize,
+}
+
+/// Compares what the state answers with what a fresh index knows.
+fn explained(plan: &Plan) -> Explained {
+    let mut store = Store::open(&plan.state.path, &state::Options::default()).unwrap();
+    store.verify().unwrap();
+    let frozen = super::model::frozen(plan, &mut store).unwrap();
+    let (registry, mut resolver) = super::job::load_index(frozen, &store.view()).unwrap();
+    let notes = resolver.take_notes();
+    let view = store.view();
+    let (capped, shared) = (view.capped().count(), view.shared().count());
+    drop(view);
+    let keys: Vec<u64> = notes.capped.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(store.set_derived(&notes.shared, &keys).unwrap(), 0, "as a fresh index has it");
+    assert_eq!((capped, shared), (keys.len(), notes.shared.len()));
+    let mut groups: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+    let nodes = (0..registry.next_node()).filter_map(|node| Some((node, registry.node(node)?)));
+    for (node, row) in nodes {
+        groups.entry(row.identity.unwrap()).or_default().push(node);
+    }
+    assert!(store.settle().unwrap());
+    drop(store);
+
+    let inspection = inspect(plan).unwrap();
+    let (mut joined, mut merges) = (0, 0);
+    let mut before: Option<u32> = None;
+    for (identity, nodes) in &groups {
+        let how = inspection.how(*identity).unwrap();
+        assert_eq!(how.steps.len() + 1, nodes.len(), "its members alone join again");
+        merges += how.steps.len();
+        if let [left, .., right] = nodes[..] {
+            let why = inspection.why(left, right).unwrap();
+            assert!(why.together && !why.steps.is_empty());
+            let evidence = resolver.evidence(left, right).unwrap();
+            let weight = evidence.weight(resolver.model());
+            assert!((why.pair.sum.weight_bits - weight).abs() < 1e-9);
+            joined += 1;
+        }
+        if let Some(other) = before.replace(nodes[0]) {
+            let not = inspection.why_not(other, nodes[0]).unwrap();
+            assert_ne!(not.verdict, Verdict::Together);
+            let used = not.keys.iter().any(|key| key.outcome == Met::Used);
+            assert_eq!(used, !resolver.meeting_rules(other, nodes[0]).is_empty());
+        }
+    }
+    Explained { capped, joined, merges }
 }

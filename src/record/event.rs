@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{EventKey, Micros};
+use super::{EventKey, Field, Micros};
 
 /// Where a message was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,9 @@ pub enum RawField {
     Cookie,
     Device,
     Card,
+    /// A field of one's own, by its slot; pipeline files name it as they declare it.
+    #[serde(skip)]
+    Custom(Field),
 }
 
 /// The identity-bearing values of one message, as they stood there; none is empty.

@@ -47,7 +47,18 @@ impl Identity {
     /// The key of the record node that this content belongs to, when `event` brought it and its
     /// source has no row keys: by content where it is strong, by event where it is weak.
     pub fn record_key(&self, event: EventKey) -> RecordKey {
-        if self.is_strong() {
+        self.record_key_with(event, |_| false)
+    }
+
+    /// The same where custom fields may be identifiers, too.
+    pub fn record_key_with(
+        &self,
+        event: EventKey,
+        is_own_identifier: impl Fn(Field) -> bool,
+    ) -> RecordKey {
+        let is_own =
+            |(field, _): &(Field, Box<str>)| field.is_custom() && is_own_identifier(*field);
+        if self.is_strong() || self.values.iter().any(is_own) {
             self.content_key()
         } else {
             RecordKey::hash([&b"event"[..], &event.0])

@@ -27,6 +27,8 @@ pub(super) struct Blocks {
     free: Vec<u32>,
     /// Whether each block that crossed its cap in this change, perhaps back and forth, was within it before.
     was_within: BTreeMap<Key, bool>,
+    /// Whether each block that crossed its cap since last noted is over it now.
+    noted: BTreeMap<Key, bool>,
 }
 
 /// A block of one record stands in the index itself; most do.
@@ -51,6 +53,7 @@ impl Blocks {
             lists: Vec::new(),
             free: Vec::new(),
             was_within: BTreeMap::new(),
+            noted: BTreeMap::new(),
         }
     }
 
@@ -161,11 +164,6 @@ impl Blocks {
             .unwrap_or_default()
     }
 
-    /// Whether two records share a used key.
-    pub(super) fn meet(&self, left: &[Chain], right: &[Chain]) -> bool {
-        self.shared(left, right).next().is_some()
-    }
-
     /// The rules under which two records share a used key.
     pub(super) fn shared<'a>(
         &'a self,
@@ -183,15 +181,23 @@ impl Blocks {
     /// The blocks that crossed their cap since last asked, by their members.
     pub(super) fn take_crossings(&mut self) -> Vec<(Vec<NodeId>, Crossing)> {
         let touched = std::mem::take(&mut self.was_within);
-        let crossed = touched.into_iter().filter_map(|(key, was_within)| {
+        let mut crossed = Vec::new();
+        for (key, was_within) in touched {
             let members = self.members(key);
-            match (was_within, members.len() <= self.cap) {
-                (true, false) => Some((members.to_vec(), Crossing::Over)),
-                (false, true) => Some((members.to_vec(), Crossing::Within)),
-                _ => None,
-            }
-        });
-        crossed.collect()
+            let crossing = match (was_within, members.len() <= self.cap) {
+                (true, false) => Crossing::Over,
+                (false, true) => Crossing::Within,
+                _ => continue,
+            };
+            crossed.push((members.to_vec(), crossing));
+            self.noted.insert(key, crossing == Crossing::Over);
+        }
+        crossed
+    }
+
+    /// The keys whose block crossed its cap since last asked, ascending; whether it is over it now.
+    pub(super) fn take_notes(&mut self) -> Vec<(Key, bool)> {
+        std::mem::take(&mut self.noted).into_iter().collect()
     }
 
     fn members(&self, key: Key) -> &[NodeId] {

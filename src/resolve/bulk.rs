@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::chains_of;
+use super::limits::Limits;
 use super::usage::{Counts, shared_identifiers};
 use crate::block::{Chain, DEPTH, Key};
 use crate::cluster::{Constraints, Merge, agglomerate, groups, split};
@@ -55,7 +56,24 @@ impl Bulk {
         let keys = records.into_iter().map(|(key, _)| key).collect();
         let mut bulk = Self { keys, terms, features, people: FxHashMap::default(), by_rule };
         bulk.count_people(model);
+        bulk.drop_silent_pairs(model);
         bulk
+    }
+
+    /// A key that is made of a value which more people use than its field's limit brings nobody together.
+    fn drop_silent_pairs(&mut self, model: &Model) {
+        let limits = Limits::new(model);
+        let mut by_rule = std::mem::take(&mut self.by_rule);
+        for (rule, pairs) in (0..).zip(&mut by_rule) {
+            if limits.concern(rule) {
+                let people = |field, symbol| self.people(field, symbol);
+                let is_silent = |place: u32| {
+                    limits.silence(rule, &self.features[place as usize], model, people)
+                };
+                pairs.retain(|(left, right)| !is_silent(*left) && !is_silent(*right));
+            }
+        }
+        self.by_rule = by_rule;
     }
 
     /// How many records there are.

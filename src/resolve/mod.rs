@@ -17,9 +17,13 @@ mod decided;
 mod doubt;
 mod graph;
 mod judged;
+mod limits;
 pub mod oracle;
 mod usage;
+mod work;
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -28,18 +32,20 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use crate::block::{Chain, Components, chains};
+use crate::block::{Chain, Components, Key, chains};
 use crate::cluster::{JUDGED_BITS, agglomerate, groups, split};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
 pub use doubt::{Decision, Doubt};
+pub use work::Work;
 
 use blocks::Blocks;
 use decided::Decided;
 use graph::Graph;
 use judged::Judged;
+use limits::Limits;
 use usage::Usages;
 
 /// A record that comes into the set.
@@ -65,30 +71,14 @@ pub struct Outcome {
     pub work: Work,
 }
 
-/// How much work a change was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Work {
-    /// Candidate pairs that were scored.
-    pub candidates: u64,
-    /// Components that were decided anew.
-    pub components: u64,
-    /// Pairs inside them.
-    pub component_pairs: u64,
-    /// Records in the largest of them.
-    pub largest_component: u64,
-}
-
-impl Work {
-    /// Two changes' work together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            candidates: self.candidates + other.candidates,
-            components: self.components + other.components,
-            component_pairs: self.component_pairs + other.component_pairs,
-            largest_component: self.largest_component.max(other.largest_component),
-        }
-    }
+/// What changed of what the index knows of all records together: for explanations, which have no
+/// index. The matcher itself never reads it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Notes {
+    /// Identifier values whose number of users changed, with the number now; 1 for one person's.
+    pub shared: Vec<(Field, Box<str>, f64)>,
+    /// Blocking keys whose block crossed its cap; whether it is over it now.
+    pub capped: Vec<(Key, bool)>,
 }
 
 struct Node {
@@ -99,6 +89,7 @@ struct Node {
 /// The incremental matcher.
 pub struct Resolver {
     model: Model,
+    limits: Limits,
     terms: Terms,
     nodes: Vec<Option<Node>>,
     blocks: Blocks,
@@ -119,6 +110,7 @@ impl Resolver {
             judged: Judged::default(),
             terms: Terms::default(),
             nodes: Vec::new(),
+            limits: Limits::new(&model),
             model,
         }
     }
@@ -145,9 +137,21 @@ impl Resolver {
         }
         resolver.graph.regroup(&loaded.into_iter().collect());
         resolver.blocks.take_crossings();
-        resolver.usages.take_changes();
+        resolver.usages.take_changes(&resolver.model);
         resolver.graph.take_changed();
         resolver
+    }
+
+    /// What changed of what the index knows of all records together since last asked; the first
+    /// time, all that an empty index does not know.
+    pub fn take_notes(&mut self) -> Notes {
+        let shared = self.usages.take_notes().into_iter();
+        Notes {
+            shared: shared
+                .map(|(field, symbol, people)| (field, self.terms.text(symbol).into(), people))
+                .collect(),
+            capped: self.blocks.take_notes(),
+        }
     }
 
     /// The frozen model.
@@ -178,8 +182,10 @@ impl Resolver {
 
     /// The blocking rules under which two records meet, by index; empty where none brings them together.
     pub fn meeting_rules(&self, left: NodeId, right: NodeId) -> Vec<usize> {
-        let (left, right) = (self.chains(left), self.chains(right));
-        self.blocks.shared(&left, &right).map(usize::from).collect()
+        let (of_left, of_right) = (self.chains(left), self.chains(right));
+        let shared = self.blocks.shared(&of_left, &of_right);
+        let speaks = |rule: &u8| !self.is_silent(*rule, left) && !self.is_silent(*rule, right);
+        shared.filter(speaks).map(usize::from).collect()
     }
 
     /// Takes records out of the set and puts others in, and decides anew what that touches.
@@ -287,20 +293,40 @@ impl Resolver {
             }
         }
         let mut dirty = BTreeSet::new();
-        parted.sort_unstable();
-        parted.dedup();
-        parted.retain(|(node, other)| !self.blocks.meet(&self.chains(*node), &self.chains(*other)));
-        for (node, other) in parted {
-            self.graph.unset(node, other);
-            dirty.extend([node, other]);
-        }
-        met.retain(|(node, other)| !self.graph.linked(*node, *other));
+        self.part(parted, &mut dirty);
+        let meet_anyhow = !self.limits.any();
+        met.retain(|(node, other)| {
+            !self.graph.linked(*node, *other) && (meet_anyhow || self.meet(*node, *other))
+        });
         dirty.extend(self.score(met.into_iter().collect(), work));
         dirty
     }
 
-    /// Identifiers whose number of users changed: every pair that shares one weighs differently. Returns the records
-    /// that carry one.
+    /// Takes the edges of those pairs that do not meet any more.
+    fn part(&mut self, mut pairs: Vec<(NodeId, NodeId)>, dirty: &mut BTreeSet<NodeId>) {
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs.retain(|(node, other)| !self.meet(*node, *other));
+        for (node, other) in pairs {
+            self.graph.unset(node, other);
+            dirty.extend([node, other]);
+        }
+    }
+
+    /// Whether two records are a candidate pair.
+    fn meet(&self, left: NodeId, right: NodeId) -> bool {
+        !self.meeting_rules(left, right).is_empty()
+    }
+
+    /// Whether a record's keys under a rule are of no use, since too many people use a value that they are made of.
+    fn is_silent(&self, rule: u8, node: NodeId) -> bool {
+        let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
+        self.limits.concern(rule)
+            && self.limits.silence(rule, &self.known(node).features, &self.model, people)
+    }
+
+    /// Identifiers whose number of users changed: every pair that shares one weighs differently. Where one crossed its
+    /// limit, so do all pairs of a record that carries it, and other pairs meet. Returns the records that carry one.
     fn follow_usage(
         &mut self,
         new: &FxHashSet<NodeId>,
@@ -309,11 +335,20 @@ impl Resolver {
     ) -> FxHashSet<NodeId> {
         let mut carriers = FxHashSet::default();
         let mut pairs = BTreeSet::new();
-        for change in self.usages.take_changes() {
+        let mut parted = Vec::new();
+        for change in self.usages.take_changes(&self.model) {
             let members: Vec<NodeId> = self.usages.members(change.field, change.symbol).to_vec();
             carriers.extend(members.iter().copied());
             let inside: FxHashSet<NodeId> = members.iter().copied().collect();
             for node in members.iter().filter(|node| !new.contains(node)) {
+                if change.crossed {
+                    let links = self.graph.edges(*node).iter().map(|(other, _)| *other);
+                    let candidates = self.candidates(*node, &self.chains(*node));
+                    let ordered = |other: NodeId| (other.max(*node), other.min(*node));
+                    parted.extend(links.map(ordered));
+                    pairs.extend(candidates.into_iter().map(ordered));
+                    continue;
+                }
                 let candidates = if change.fewer {
                     self.candidates(*node, &self.chains(*node))
                 } else {
@@ -323,6 +358,7 @@ impl Resolver {
                 pairs.extend(others.filter(|other| other < node).map(|other| (*node, other)));
             }
         }
+        self.part(parted, dirty);
         dirty.extend(self.score(pairs.into_iter().collect(), work));
         dirty.extend(carriers.iter().copied());
         carriers
@@ -350,7 +386,13 @@ impl Resolver {
     fn candidates(&self, node: NodeId, chains: &[Chain]) -> Vec<NodeId> {
         let mut others = Vec::new();
         for chain in chains {
-            others.extend_from_slice(self.blocks.used(chain));
+            let members = self.blocks.used(chain);
+            if !self.limits.concern(chain.rule) {
+                others.extend_from_slice(members);
+            } else if !self.is_silent(chain.rule, node) {
+                let speaks = |other: &&NodeId| !self.is_silent(chain.rule, **other);
+                others.extend(members.iter().filter(speaks));
+            }
         }
         others.sort_unstable();
         others.dedup();
@@ -438,7 +480,7 @@ impl Resolver {
 }
 
 /// The key chains of a content.
-fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
+pub fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
     let identity = model.completed(identity);
     let value = |field| identity.value(field).filter(|value| model.hears(field, value));
     let tokens = identity.name_tokens.iter().map(|token| &**token);

@@ -12,6 +12,21 @@ use crate::cluster::{Constraints, JUDGED_BITS, agglomerate, groups, split};
 use crate::record::{Field, Pair, RecordKey, Verdict};
 use crate::score::{Features, Model, Symbol, Terms, compare};
 
+/// What a set of records comes to under a model and judgements.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Whole {
+    /// Who is one person.
+    pub clusters: BTreeSet<BTreeSet<RecordKey>>,
+    /// What hangs together by edges, before what is over the cap is split.
+    pub components: BTreeSet<BTreeSet<RecordKey>>,
+    /// The edges of the candidate graph but for judgements, the lower key first, and their weights in bits.
+    pub edges: BTreeMap<(RecordKey, RecordKey), f32>,
+    /// By blocking key: how many records have it.
+    pub blocks: BTreeMap<u64, usize>,
+    /// By shared identifier: how many people seem to use it.
+    pub people: BTreeMap<(Field, Box<str>), f64>,
+}
+
 /// The partition of a set of records under a model, where nothing was judged.
 pub fn partition(model: &Model, records: &[Insert]) -> BTreeSet<BTreeSet<RecordKey>> {
     partition_judged(model, records, &BTreeMap::new())
@@ -23,6 +38,11 @@ pub fn partition_judged(
     records: &[Insert],
     judgements: &BTreeMap<Pair, Verdict>,
 ) -> BTreeSet<BTreeSet<RecordKey>> {
+    whole(model, records, judgements).clusters
+}
+
+/// The same, and all that the partition follows from.
+pub fn whole(model: &Model, records: &[Insert], judgements: &BTreeMap<Pair, Verdict>) -> Whole {
     let mut records: Vec<&Insert> = records.iter().collect();
     records.sort_unstable_by_key(|record| record.key);
     let mut terms = Terms::default();
@@ -31,37 +51,52 @@ pub fn partition_judged(
     let people = people(model, &features, &terms);
     let chains: Vec<Vec<Chain>> =
         records.iter().map(|record| chains_of(&record.identity, model)).collect();
-    let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut whole = Whole::default();
     for key in chains.iter().flatten().flat_map(|chain| chain.keys()) {
-        *sizes.entry(*key).or_default() += 1;
+        *whole.blocks.entry(*key).or_default() += 1;
     }
+    let speaking: Vec<Vec<Chain>> = chains
+        .iter()
+        .zip(&features)
+        .map(|(chains, features)| {
+            let speaks = |chain: &&Chain| !is_silent(model, chain, features, &people);
+            chains.iter().filter(speaks).copied().collect()
+        })
+        .collect();
     let evidence = |i: usize, j: usize| {
         let people = |field, symbol| people.get(&(field, symbol)).copied().unwrap_or(1.0);
         compare(&features[i], &features[j], &terms, model, people)
     };
+    let key = |at: u32| records[at as usize].key;
     let narrow = |at: usize| u32::try_from(at).expect("few");
     let mut edges = Vec::new();
     for i in 0..records.len() {
         for j in i + 1..records.len() {
+            if !meet(&speaking[i], &speaking[j], &whole.blocks, model.parameters.block_cap) {
+                continue;
+            }
             #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
             let weight = evidence(i, j).weight(model) as f32;
-            let meet = meet(&chains[i], &chains[j], &sizes, model.parameters.block_cap);
-            if meet && f64::from(weight) >= model.parameters.edge_bits {
+            if f64::from(weight) >= model.parameters.edge_bits {
                 edges.push((narrow(i), narrow(j), weight));
             }
         }
     }
+    whole.edges = edges.iter().map(|(i, j, weight)| ((key(*i), key(*j)), *weight)).collect();
     let judged = constraints(&records, judgements);
     edges.extend(judged.together.iter().map(|(i, j)| (narrow(*i), narrow(*j), JUDGED_BITS)));
-    let mut partition = BTreeSet::new();
-    for part in components(records.len(), &edges, model) {
-        let pair = |i: usize, j: usize| evidence(part[i] as usize, part[j] as usize);
-        let merges = agglomerate(part.len(), model, &within(&judged, &part), pair);
-        let key = |at: usize| records[part[at] as usize].key;
-        let named = |group: Vec<usize>| group.into_iter().map(key).collect();
-        partition.extend(groups(part.len(), &merges).into_iter().map(named));
+    for component in components(records.len(), &edges, model) {
+        whole.components.insert(component.iter().map(|at| key(*at)).collect());
+        for part in parts(&component, &edges, model) {
+            let pair = |i: usize, j: usize| evidence(part[i] as usize, part[j] as usize);
+            let merges = agglomerate(part.len(), model, &within(&judged, &part), pair);
+            let named = |group: Vec<usize>| group.into_iter().map(|at| key(part[at])).collect();
+            whole.clusters.extend(groups(part.len(), &merges).into_iter().map(named));
+        }
     }
-    partition
+    let shared = people.into_iter();
+    whole.people = shared.map(|((f, symbol), n)| ((f, terms.text(symbol).into()), n)).collect();
+    whole
 }
 
 /// The judgements of which both records are there.
@@ -89,25 +124,29 @@ fn within(judged: &Constraints, part: &[u32]) -> Constraints {
     Constraints { together: inside(&judged.together), apart: inside(&judged.apart) }
 }
 
-/// The parts that are decided on their own: components, and those over the cap split.
+/// The connected components of all records.
 fn components(nodes: usize, edges: &[(u32, u32, f32)], model: &Model) -> Vec<Vec<u32>> {
-    #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
-    let least = model.parameters.edge_bits as f32;
-    let mut parts = Vec::new();
-    for component in split(nodes, edges, nodes, least) {
-        let place = |node: &u32| component.binary_search(node).ok();
-        let inside: Vec<(u32, u32, f32)> = edges
-            .iter()
-            .filter_map(|(a, b, weight)| {
-                let (a, b) = (place(a)?, place(b)?);
-                Some((u32::try_from(a).ok()?, u32::try_from(b).ok()?, *weight))
-            })
-            .collect();
-        let pieces = split(component.len(), &inside, model.parameters.component_cap, least);
-        let named = |piece: Vec<u32>| piece.into_iter().map(|at| component[at as usize]).collect();
-        parts.extend(pieces.into_iter().map(named));
-    }
-    parts
+    split(nodes, edges, nodes, least(model))
+}
+
+/// The parts of a component that are decided on their own: itself, or what it is split into over the cap.
+fn parts(component: &[u32], edges: &[(u32, u32, f32)], model: &Model) -> Vec<Vec<u32>> {
+    let place = |node: &u32| component.binary_search(node).ok();
+    let inside: Vec<(u32, u32, f32)> = edges
+        .iter()
+        .filter_map(|(a, b, weight)| {
+            let (a, b) = (place(a)?, place(b)?);
+            Some((u32::try_from(a).ok()?, u32::try_from(b).ok()?, *weight))
+        })
+        .collect();
+    let pieces = split(component.len(), &inside, model.parameters.component_cap, least(model));
+    let named = |piece: Vec<u32>| piece.into_iter().map(|at| component[at as usize]).collect();
+    pieces.into_iter().map(named).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a few bits")]
+fn least(model: &Model) -> f32 {
+    model.parameters.edge_bits as f32
 }
 
 fn meet(left: &[Chain], right: &[Chain], sizes: &BTreeMap<u64, usize>, cap: usize) -> bool {
@@ -116,6 +155,19 @@ fn meet(left: &[Chain], right: &[Chain], sizes: &BTreeMap<u64, usize>, cap: usiz
             let common = chain.keys().iter().zip(other.keys()).take_while(|(a, b)| a == b);
             common.into_iter().any(|(key, _)| sizes[key] <= cap)
         })
+    })
+}
+
+/// Whether a key is made of a value that more people use than its field's limit.
+fn is_silent(
+    model: &Model,
+    chain: &Chain,
+    features: &Features,
+    people: &BTreeMap<(Field, Symbol), f64>,
+) -> bool {
+    model.rules[usize::from(chain.rule)].fields().any(|field| {
+        let users = people.get(&(field, features.symbol(field)));
+        users.is_some_and(|users| model.field(field).is_over(*users))
     })
 }
 

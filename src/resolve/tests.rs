@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record::{EventKey, Pair, Verdict};
+use crate::score::Changes;
 
 /// A resolver together with the set of records that it should hold.
 struct Bench {
@@ -89,6 +90,39 @@ fn low_caps() -> Model {
     model.parameters.block_cap = 3;
     model.parameters.component_cap = 4;
     model
+}
+
+/// The same, where shared values soon say nothing, two members are never one person, and two sources hold each
+/// customer once.
+fn strict() -> Model {
+    let fields = [
+        ("member", "kind = 'identifier'\nlimit = 1\nblocked = { m3 = 'the shop itself' }"),
+        ("phone", "limit = 2"),
+        ("cookie", "limit = 1"),
+        ("postcode", "exclusive = true"),
+    ];
+    let change = |(name, text): (&str, &str)| {
+        let field = Field::of_name(name).unwrap_or(Field::Custom1);
+        let name = field.is_custom().then(|| name.to_owned());
+        (field, name, toml::from_str(text).expect("a change of a field"))
+    };
+    let changes = Changes {
+        fields: fields.map(change).into(),
+        one_per_source: Some(Field::Custom8),
+        ..Changes::default()
+    };
+    low_caps().changed(&changes).expect("the changes fit the model")
+}
+
+/// A record of [`strict`].
+fn member() -> impl Strategy<Value = Identity> {
+    let member = prop::option::weighted(0.5, prop::sample::select(vec!["m1", "m2", "m3"]));
+    let source = prop::option::weighted(0.3, prop::sample::select(vec!["crm", "erp"]));
+    (identity(), member, source).prop_map(|(mut identity, member, source)| {
+        identity.set(Field::Custom1, member.unwrap_or_default());
+        identity.set(Field::Custom8, source.unwrap_or_default());
+        identity
+    })
 }
 
 fn identity() -> impl Strategy<Value = Identity> {
@@ -205,6 +239,42 @@ proptest! {
             bench.change(&going, coming);
             prop_assert_eq!(bench.partition(), bench.expected());
             keys.extend(bench.set.values().map(|insert| insert.key));
+        }
+    }
+
+    /// The same where values go over their limits and come within them again.
+    #[test]
+    fn any_history_under_limits_gives_the_clusters_of_the_set(
+        steps in prop::collection::vec(
+            (
+                prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+                prop::collection::vec(member(), 0..8),
+            ),
+            1..8,
+        )
+    ) {
+        let mut bench = Bench::new(strict());
+        for (going, coming) in steps {
+            let going = ranked(&bench, &going);
+            bench.change(&going, coming);
+            let expected = bench.expected();
+            prop_assert_eq!(bench.partition(), expected.clone());
+            let whole = bench.records().into_iter().map(|record| (record.key, record.identity));
+            let bulk = bulk::Bulk::new(&strict(), whole.collect());
+            let partition = bulk.partition(&strict(), &bulk.weights(&strict()));
+            let key = |place: &u32| bulk.keys()[*place as usize];
+            let named = |cluster: &Vec<u32>| cluster.iter().map(key).collect::<BTreeSet<_>>();
+            let clusters: BTreeSet<_> = partition.clusters.iter().map(named).collect();
+            prop_assert_eq!(clusters, expected);
+            for cluster in bench.clusters.values() {
+                let value = |node: &NodeId, field| bench.set[node].identity.value(field);
+                let sources: Vec<_> =
+                    cluster.iter().filter_map(|node| value(node, Field::Custom8)).collect();
+                let distinct: BTreeSet<_> = sources.iter().collect();
+                prop_assert_eq!(sources.len(), distinct.len(), "a source holds each customer once");
+                let codes = cluster.iter().filter_map(|node| value(node, Field::Postcode));
+                prop_assert!(codes.collect::<BTreeSet<_>>().len() <= 1, "exclusive values clash");
+            }
         }
     }
 

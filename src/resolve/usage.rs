@@ -4,7 +4,7 @@
 //! it (a record without a name lends those that its e-mail spells) and of the distinct values of other fields over
 //! their typical number; 1 below 3, else floored to a power of two, so that pairs are weighed anew rarely.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
@@ -19,6 +19,8 @@ pub(super) struct Change {
     pub(super) symbol: Symbol,
     /// There are fewer users now, so agreeing on it says more.
     pub(super) fewer: bool,
+    /// Whether it crossed its field's limit either way: it says nothing now, or says something again.
+    pub(super) crossed: bool,
 }
 
 /// Who carries which identifier, and how many people that seem to be.
@@ -27,6 +29,8 @@ pub(super) struct Usages {
     carriers: FxHashMap<(Field, Symbol), Usage>,
     /// The number of users before this change, of each value that was touched.
     touched: BTreeMap<(Field, Symbol), f64>,
+    /// The values whose number of users changed since last noted.
+    noted: BTreeSet<(Field, Symbol)>,
 }
 
 #[derive(Default)]
@@ -110,13 +114,23 @@ impl Usages {
     }
 
     /// The values whose number of users changed since last asked, ascending.
-    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+    pub(super) fn take_changes(&mut self, model: &Model) -> Vec<Change> {
         let touched = std::mem::take(&mut self.touched);
         let changes = touched.into_iter().filter_map(|((field, symbol), before)| {
             let now = self.people(field, symbol);
-            (now != before).then_some(Change { field, symbol, fewer: now < before })
+            let over = |people: f64| model.field(field).is_over(people);
+            let crossed = over(now) != over(before);
+            (now != before).then_some(Change { field, symbol, fewer: now < before, crossed })
         });
-        changes.collect()
+        let changes: Vec<Change> = changes.collect();
+        self.noted.extend(changes.iter().map(|change| (change.field, change.symbol)));
+        changes
+    }
+
+    /// The values whose number of users changed since last asked, with the number now.
+    pub(super) fn take_notes(&mut self) -> Vec<(Field, Symbol, f64)> {
+        let noted = std::mem::take(&mut self.noted).into_iter();
+        noted.map(|(field, symbol)| (field, symbol, self.people(field, symbol))).collect()
     }
 }
 
@@ -183,7 +197,11 @@ pub(super) fn shared_identifiers<'a>(
     features: &'a Features,
     model: &'a Model,
 ) -> impl Iterator<Item = (Field, Symbol)> + 'a {
-    let shared = Field::ALL.into_iter().filter(|field| model.field(*field).sharing.is_some());
+    let is_shared = |field: &Field| {
+        let of_field = model.field(*field);
+        of_field.sharing.is_some() || of_field.limit.is_some()
+    };
+    let shared = Field::ALL.into_iter().filter(is_shared);
     shared.map(|field| (field, features.symbol(field))).filter(|(_, symbol)| *symbol != 0)
 }
 

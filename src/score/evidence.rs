@@ -16,6 +16,8 @@ pub struct Evidence {
     pub bits: [f64; Field::COUNT],
     /// Whether names or address lines were compared crosswise.
     pub swapped: bool,
+    /// What the given name's bits lost because the surname agrees, too; 0 or less.
+    pub pairing_bits: f64,
 }
 
 impl Evidence {
@@ -92,24 +94,41 @@ pub fn levels(left: &Features, right: &Features, terms: &Terms, model: &Model) -
 
 /// What levels that are known say, in bits.
 pub fn weigh(
-    Levels { of_field: levels, swapped }: Levels,
+    Levels { of_field: mut levels, swapped }: Levels,
     left: &Features,
     right: &Features,
     terms: &Terms,
     model: &Model,
     people: impl Fn(Field, Symbol) -> f64,
 ) -> Evidence {
+    let is_over = |field: Field, features: &Features| {
+        model.field(field).is_over(people(field, features.symbol(field)))
+    };
     let mut bits = [0.0; Field::COUNT];
     for field in Field::ALL {
         let level = levels[field as usize];
-        if level > 0 {
+        if level == 0 {
+            continue;
+        }
+        // What too many people use says nothing, neither of those who share it nor of others.
+        if model.field(field).limit.is_some() && (is_over(field, left) || is_over(field, right)) {
+            levels[field as usize] = 0;
+        } else {
             bits[field as usize] = field_bits(left, right, terms, model, field, level, &people);
         }
     }
     if swapped {
         bits[Field::Given as usize] += model.parameters.swap_bits;
     }
-    Evidence { levels, bits, swapped }
+    let agree = |field: Field| (1..=3).contains(&levels[field as usize]);
+    let given = &mut bits[Field::Given as usize];
+    let mut pairing_bits = 0.0;
+    if agree(Field::Given) && agree(Field::Surname) {
+        // Where the surname is known, the given name says less; never does its agreement speak against one person.
+        pairing_bits = -model.parameters.name_pairing_bits.min(given.max(0.0));
+        *given += pairing_bits;
+    }
+    Evidence { levels, bits, swapped, pairing_bits }
 }
 
 fn field_bits(

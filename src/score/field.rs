@@ -17,7 +17,7 @@ pub struct FieldModel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The levels, best first; the last holds for anything. A level's number is its index plus one; 0 stands for "a value
-    /// is missing". Equal values are of level 1. None for a custom field that is not used.
+    /// is missing". Equal values are of level 1. None where records are not compared on the field.
     pub levels: Vec<Level>,
     /// P(level | one person), a level each.
     pub m: Vec<f64>,
@@ -144,6 +144,11 @@ impl FieldModel {
         level > 0 && (level == levels || (levels >= 5 && level + 1 == levels))
     }
 
+    /// Whether a value that so many people seem to use says nothing.
+    pub fn is_over(&self, people: f64) -> bool {
+        self.limit.is_some_and(|limit| people > f64::from(limit))
+    }
+
     /// How much of the term-frequency adjustment a level gets.
     pub(super) fn frequency_weight(&self, level: u8) -> f64 {
         let index = usize::from(level).wrapping_sub(1);
@@ -154,7 +159,7 @@ impl FieldModel {
     /// What keeps it from being used, if anything does.
     pub(super) fn problem(&self) -> Option<String> {
         if !self.is_used() {
-            return (!self.field.is_custom()).then(|| "it has no levels".into());
+            return None;
         }
         if self.name.is_some() != self.field.is_custom() {
             let remedy = if self.field.is_custom() { "give a `name`" } else { "has no other name" };
@@ -166,6 +171,9 @@ impl FieldModel {
         let levels = self.levels.len();
         if self.levels.last() != Some(&Level::Otherwise) {
             return Some("the last level must be \"otherwise\"".into());
+        }
+        if let Some(problem) = self.levels.iter().find_map(Level::problem) {
+            return Some(problem);
         }
         if levels > LEVELS_MAX {
             return Some(format!("give at most {LEVELS_MAX} levels"));
@@ -183,6 +191,12 @@ impl FieldModel {
         if self.beyond_names && (self.field != Field::Email || levels != 5) {
             return Some("beyond_names belongs to the built-in levels of email".into());
         }
+        if self.limit.is_some() && !self.identifier {
+            return Some("limit belongs to identifiers; leave it out".into());
+        }
+        if self.limit == Some(0) {
+            return Some("limit = 0: give at least 1".into());
+        }
         let borrowed = self.borrowed_level.map_or(1, usize::from);
         (!(1..=levels).contains(&borrowed)).then(|| "borrowed_level is no level".into())
     }
@@ -196,7 +210,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// The fields of a model file: every field in order, but for custom ones that are not used.
+/// The fields of a model file: those that are compared, in order.
 pub(super) mod list {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -216,16 +230,8 @@ pub(super) mod list {
         let mut given = Vec::<FieldModel>::deserialize(deserializer)?.into_iter().peekable();
         let mut fields = Vec::with_capacity(Field::COUNT);
         for field in Field::ALL {
-            match given.next_if(|model| model.field == field) {
-                Some(model) => fields.push(model),
-                None if field.is_custom() => fields.push(FieldModel::unused(field)),
-                None => {
-                    return Err(D::Error::custom(format!(
-                        "no field {} in its place",
-                        field.name()
-                    )));
-                }
-            }
+            let model = given.next_if(|model| model.field == field);
+            fields.push(model.unwrap_or_else(|| FieldModel::unused(field)));
         }
         match given.next() {
             Some(model) => {

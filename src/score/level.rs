@@ -7,7 +7,8 @@ use std::cell::OnceCell;
 
 use serde::{Deserialize, Serialize};
 
-use super::similarity::{jaro_winkler, osa_within};
+use super::similarity::{self, jaro_winkler, osa_within};
+use super::{distance, tokens};
 use crate::normalise::lexicon;
 
 /// One grade of agreement between two different values.
@@ -24,8 +25,15 @@ pub enum Level {
     /// Jaro–Winkler at least so much, or at most so many edits between texts of at least that length.
     #[expect(missing_docs, reason = "the names say it")]
     JaroWinklerOrEdits { jaro_winkler: f64, edits: usize, length: usize },
-    /// At most so many edits.
+    /// Jaro similarity at least this.
+    Jaro(f64),
+    /// At most so many edits: insert, delete, replace, or swap two neighbours that are edited no further (optimal string
+    /// alignment).
     Edits(usize),
+    /// At most so many edits, none of which swaps neighbours.
+    Levenshtein(usize),
+    /// At most so many edits, where swapped neighbours may be edited further.
+    Damerau(usize),
     /// An initial or a beginning of the other, or Jaro–Winkler at least this.
     InitialOrJaroWinkler(f64),
     /// One is the other's initial.
@@ -38,15 +46,43 @@ pub enum Level {
     DateTwoParts,
     /// The same year.
     SameYear,
+    /// Dates at most so many days apart.
+    DaysWithin(f64),
     /// The same part before the `@`.
     SameLocalPart,
+    /// The same part after the `@`.
+    SameDomain,
+    /// The parts before the `@` reach this level.
+    LocalPart(Box<Level>),
     /// Jaro–Winkler of the whole at least the first, or of the part before the `@` at least the second.
     #[expect(missing_docs, reason = "the names say it")]
     EmailAlike { whole: f64, local: f64 },
     /// The same outward postcode, or the same first two digits.
     SameOutward,
+    /// The same letters before the first digit, e.g. the area of a British postcode.
+    SameLeadingLetters,
+    /// The same first so many characters; both texts have as many.
+    Beginning(usize),
+    /// The same text but for the last so many characters; of equal length.
+    ButForLast(usize),
     /// A word in common.
     SharedToken,
+    /// At least so many words in common.
+    SharedTokens(usize),
+    /// Words in common ÷ words of either, at least this.
+    Jaccard(f64),
+    /// Words in common ÷ words of the text with fewer, at least this.
+    Overlap(f64),
+    /// Numbers at most this far apart.
+    NumberWithin(f64),
+    /// Numbers that differ by less than this share of the greater one.
+    ShareWithin(f64),
+    /// Places (`latitude,longitude` in degrees) at most so many kilometres apart on the great circle.
+    KilometresWithin(f64),
+    /// Any of these.
+    Any(Vec<Level>),
+    /// All of these.
+    All(Vec<Level>),
     /// Anything else.
     Otherwise,
 }
@@ -72,21 +108,35 @@ impl Level {
     /// Whether two texts reach this level. Symmetric.
     fn holds(&self, pair: &Pair<'_>) -> bool {
         let (left, right) = (pair.left, pair.right);
-        match *self {
+        match self {
             Self::Exact => left == right,
             Self::Nickname => lexicon::is_nickname_pair(left, right),
-            Self::JaroWinkler(least) => pair.alike(least),
+            Self::JaroWinkler(least) => pair.alike(*least),
             Self::JaroWinklerOrEdits { jaro_winkler, edits, length } => {
-                pair.alike(jaro_winkler)
-                    || (left.len().min(right.len()) >= length && pair.edits_within(edits))
+                pair.alike(*jaro_winkler)
+                    || (left.len().min(right.len()) >= *length && pair.edits_within(*edits))
             }
-            Self::Edits(limit) => pair.edits_within(limit),
+            Self::Jaro(least) => similarity::jaro(left, right) >= *least,
+            Self::Edits(limit) => pair.edits_within(*limit),
+            Self::Levenshtein(limit) => similarity::levenshtein_within(left, right, *limit),
+            Self::Damerau(limit) => similarity::damerau_within(left, right, *limit),
             Self::Initial => is_initial(left, right),
             Self::SameEnding(least) => {
-                left.len().min(right.len()) >= least
+                left.len().min(right.len()) >= *least
                     && (left.ends_with(right) || right.ends_with(left))
             }
-            Self::InitialOrJaroWinkler(least) => is_beginning(left, right) || pair.alike(least),
+            Self::InitialOrJaroWinkler(least) => is_beginning(left, right) || pair.alike(*least),
+            Self::Any(levels) => levels.iter().any(|level| level.holds(pair)),
+            Self::All(levels) => levels.iter().all(|level| level.holds(pair)),
+            Self::Otherwise => true,
+            _ => self.holds_of_parts(pair),
+        }
+    }
+
+    /// The same for levels that look at the parts of dates, addresses, sets of words, numbers and places.
+    fn holds_of_parts(&self, pair: &Pair<'_>) -> bool {
+        let (left, right) = (pair.left, pair.right);
+        match self {
             Self::DateEditOrSwap => {
                 pair.edits_within(1)
                     || parts(left)
@@ -99,19 +149,86 @@ impl Level {
             Self::SameYear => {
                 parts(left).zip(parts(right)).is_some_and(|(left, right)| left[0] == right[0])
             }
+            Self::DaysWithin(days) => {
+                distance::days(left, right).is_some_and(|apart| apart <= *days)
+            }
             Self::SameLocalPart => local_part(left) == local_part(right),
+            Self::SameDomain => domain(left).is_some() && domain(left) == domain(right),
+            Self::LocalPart(level) => level.reached(local_part(left), local_part(right)),
             Self::EmailAlike { whole, local } => {
-                pair.alike(whole) || jaro_winkler(local_part(left), local_part(right)) >= local
+                pair.alike(*whole) || jaro_winkler(local_part(left), local_part(right)) >= *local
             }
             Self::SameOutward => same_outward(left, right),
-            Self::SharedToken => {
-                left.split(' ').any(|token| right.split(' ').any(|other| token == other))
+            Self::SameLeadingLetters => {
+                let letters = leading_letters(left);
+                !letters.is_empty() && letters == leading_letters(right)
             }
-            Self::Otherwise => true,
+            Self::Beginning(length) => {
+                let start = beginning(left, *length);
+                start.is_some() && start == beginning(right, *length)
+            }
+            Self::ButForLast(length) => {
+                let start = but_for_last(left, *length);
+                left.len() == right.len()
+                    && start.is_some()
+                    && start == but_for_last(right, *length)
+            }
+            Self::SharedToken => tokens::any_shared(left, right),
+            Self::SharedTokens(least) => tokens::shared(left, right) >= *least,
+            Self::Jaccard(least) => tokens::jaccard(left, right) >= *least,
+            Self::Overlap(least) => tokens::overlap(left, right) >= *least,
+            Self::NumberWithin(most) => {
+                distance::of_numbers(left, right).is_some_and(|apart| apart <= *most)
+            }
+            Self::ShareWithin(most) => {
+                distance::share_of_numbers(left, right).is_some_and(|share| share < *most)
+            }
+            Self::KilometresWithin(most) => {
+                distance::kilometres(left, right).is_some_and(|apart| apart <= *most)
+            }
+            _ => false,
         }
     }
 
-    /// The label in model files, charts and explanations.
+    /// Whether two texts of their own reach this level.
+    fn reached(&self, left: &str, right: &str) -> bool {
+        left == right || self.holds(&Pair { left, right, similarity: OnceCell::new() })
+    }
+
+    /// What keeps it from being used, if anything does.
+    pub(super) fn problem(&self) -> Option<String> {
+        let share = |name: &str, share: f64| {
+            let wrong = !(share > 0.0 && share <= 1.0);
+            wrong.then(|| format!("{name} = {share}: give a share above 0, at most 1"))
+        };
+        let positive = |name: &str, number: f64| {
+            let wrong = !(number >= 0.0 && number.is_finite());
+            wrong.then(|| format!("{name} = {number}: give a number from 0 on"))
+        };
+        match self {
+            Self::JaroWinkler(least) => share("jaro_winkler", *least),
+            Self::Jaro(least) => share("jaro", *least),
+            Self::InitialOrJaroWinkler(least) => share("initial_or_jaro_winkler", *least),
+            Self::JaroWinklerOrEdits { jaro_winkler, .. } => share("jaro_winkler", *jaro_winkler),
+            Self::EmailAlike { whole, local } => {
+                share("whole", *whole).or_else(|| share("local", *local))
+            }
+            Self::Jaccard(least) => share("jaccard", *least),
+            Self::Overlap(least) => share("overlap", *least),
+            Self::DaysWithin(days) => positive("days_within", *days),
+            Self::NumberWithin(most) => positive("number_within", *most),
+            Self::ShareWithin(most) => positive("share_within", *most),
+            Self::KilometresWithin(most) => positive("kilometres_within", *most),
+            Self::LocalPart(level) => level.problem(),
+            Self::Any(levels) | Self::All(levels) if levels.is_empty() => {
+                Some("the list of levels is empty".into())
+            }
+            Self::Any(levels) | Self::All(levels) => levels.iter().find_map(Self::problem),
+            _ => None,
+        }
+    }
+
+    /// The label in charts and explanations.
     pub fn label(&self) -> String {
         match self {
             Self::Exact => "exact".into(),
@@ -120,17 +237,34 @@ impl Level {
             Self::JaroWinklerOrEdits { jaro_winkler, edits, .. } => {
                 format!("jaro-winkler ≥ {jaro_winkler:.2} or ≤ {edits} edits")
             }
+            Self::Jaro(least) => format!("jaro ≥ {least:.2}"),
             Self::Edits(limit) => format!("≤ {limit} edits"),
+            Self::Levenshtein(limit) => format!("levenshtein ≤ {limit}"),
+            Self::Damerau(limit) => format!("damerau-levenshtein ≤ {limit}"),
             Self::Initial => "initial".into(),
             Self::SameEnding(_) => "same ending".into(),
             Self::InitialOrJaroWinkler(least) => format!("initial or jaro-winkler ≥ {least:.2}"),
             Self::DateEditOrSwap => "one edit, or day and month swapped".into(),
             Self::DateTwoParts => "two of year, month, day".into(),
             Self::SameYear => "same year".into(),
+            Self::DaysWithin(days) => format!("≤ {} days apart", short(*days)),
             Self::SameLocalPart => "same before the @".into(),
+            Self::SameDomain => "same after the @".into(),
+            Self::LocalPart(level) => format!("before the @: {}", level.label()),
             Self::EmailAlike { .. } => "alike".into(),
             Self::SameOutward => "same outward code".into(),
+            Self::SameLeadingLetters => "same leading letters".into(),
+            Self::Beginning(length) => format!("same first {length} characters"),
+            Self::ButForLast(length) => format!("same but for the last {length} characters"),
             Self::SharedToken => "a word in common".into(),
+            Self::SharedTokens(least) => format!("≥ {least} words in common"),
+            Self::Jaccard(least) => format!("≥ {least:.2} of all words in common"),
+            Self::Overlap(least) => format!("≥ {least:.2} of the fewer words in common"),
+            Self::NumberWithin(most) => format!("≤ {} apart", short(*most)),
+            Self::ShareWithin(most) => format!("< {} % apart", short(*most * 100.0)),
+            Self::KilometresWithin(most) => format!("≤ {} km apart", short(*most)),
+            Self::Any(levels) => labels(levels, " or "),
+            Self::All(levels) => labels(levels, " and "),
             Self::Otherwise => "different".into(),
         }
     }
@@ -141,6 +275,16 @@ pub(super) fn level(levels: &[Level], left: &str, right: &str) -> u8 {
     let pair = Pair { left, right, similarity: OnceCell::new() };
     let index = levels.iter().position(|level| level.holds(&pair));
     u8::try_from(index.unwrap_or(levels.len() - 1) + 1).expect("a comparison has few levels")
+}
+
+fn labels(levels: &[Level], between: &str) -> String {
+    levels.iter().map(Level::label).collect::<Vec<_>>().join(between)
+}
+
+/// A number with at most two decimals, none where it is whole.
+fn short(number: f64) -> String {
+    let text = format!("{number:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn is_initial(left: &str, right: &str) -> bool {
@@ -171,4 +315,24 @@ fn parts(date: &str) -> Option<[&str; 3]> {
 
 fn local_part(email: &str) -> &str {
     email.rsplit_once('@').map_or(email, |(local, _)| local)
+}
+
+fn domain(email: &str) -> Option<&str> {
+    email.rsplit_once('@').map(|(_, domain)| domain)
+}
+
+fn leading_letters(text: &str) -> &str {
+    text.find(|c: char| !c.is_alphabetic()).map_or(text, |at| &text[..at])
+}
+
+/// The first so many characters; `None` where there are fewer.
+fn beginning(text: &str, length: usize) -> Option<&str> {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).nth(length.checked_sub(1)?)?;
+    Some(&text[..end])
+}
+
+/// All but the last so many characters; `None` where nothing remains.
+fn but_for_last(text: &str, length: usize) -> Option<&str> {
+    let kept = text.chars().count().checked_sub(length)?;
+    beginning(text, kept)
 }

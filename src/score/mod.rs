@@ -11,6 +11,8 @@
 //! a missing value says nothing (0 bits). No field is derived from another one that is scored.
 
 mod built_in;
+mod change;
+mod distance;
 mod email;
 mod evidence;
 mod features;
@@ -18,8 +20,10 @@ mod field;
 mod level;
 mod model;
 mod similarity;
+mod tokens;
 
 pub use built_in::comparison;
+pub use change::{Changes, FieldChange, ONE_PER_SOURCE};
 pub use email::EmailParts;
 pub use evidence::{Evidence, Levels, compare, levels, weigh};
 pub use features::{Features, Symbol, Terms};

@@ -27,6 +27,7 @@
 
 mod append;
 mod definition;
+mod evidence;
 mod file;
 mod json;
 mod latest;
@@ -42,6 +43,7 @@ pub(crate) mod testing;
 mod tests;
 mod upsert;
 
+pub use evidence::match_evidence;
 pub use json::json_rows;
 pub use latest::{Latest, read_latest, write_latest};
 pub use spec::{Column, Layout, TableSpec, Type};

@@ -243,7 +243,7 @@ fn provenance(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
     list(spec, "provenance", rows.iter().map(|p| chosen(p).count()), columns)
 }
 
-fn batch(spec: &TableSpec, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
+pub(super) fn batch(spec: &TableSpec, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     let batch = RecordBatch::try_new(spec.schema(), columns);
     batch.context(Kind::Internal, format!("make columns of {}", spec.name))
 }
@@ -271,24 +271,29 @@ fn list(
     Ok(Arc::new(array.context(Kind::Internal, act())?))
 }
 
-fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+pub(super) fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-fn optional_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(super) fn optional_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<StringArray>())
 }
 
-fn longs(values: impl Iterator<Item = u64>) -> ArrayRef {
+pub(super) fn longs(values: impl Iterator<Item = u64>) -> ArrayRef {
     let values = values.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
     Arc::new(Int64Array::from_iter_values(values))
+}
+
+pub(super) fn optional_longs(values: impl Iterator<Item = Option<u64>>) -> ArrayRef {
+    let long = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    Arc::new(Int64Array::from_iter(values.map(|value| value.map(long))))
 }
 
 fn times(values: impl Iterator<Item = Micros>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
 }
 
-fn hex<'a>(keys: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
+pub(super) fn hex<'a>(keys: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(keys.map(hex_text)))
 }
 

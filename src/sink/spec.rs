@@ -60,6 +60,8 @@ pub enum Type {
     Long,
     /// 32 bits, signed.
     Integer,
+    /// 64 bits, floating.
+    Double,
     /// True or false.
     Boolean,
     /// A point in time, in microseconds UTC.
@@ -137,6 +139,7 @@ impl Type {
             Self::Text => DataType::Utf8,
             Self::Long => DataType::Int64,
             Self::Integer => DataType::Int32,
+            Self::Double => DataType::Float64,
             Self::Boolean => DataType::Boolean,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Date => DataType::Date32,
@@ -154,6 +157,7 @@ impl Type {
             Self::Text => "string",
             Self::Long => "long",
             Self::Integer => "integer",
+            Self::Double => "double",
             Self::Boolean => "boolean",
             Self::Timestamp => "timestamp",
             Self::Date => "date",

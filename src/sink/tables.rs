@@ -2,7 +2,7 @@
 //!
 //! The names are a contract: `schemas/tables` documents them, and a test compares the two.
 
-use super::spec::Type::{Binary, Boolean, Date, Integer, List, Long, Text, Timestamp};
+use super::spec::Type::{Binary, Boolean, Date, Double, Integer, List, Long, Text, Timestamp};
 use super::spec::{Column, Layout, TableSpec};
 
 /// Shorthand of [`Column::new`].
@@ -123,7 +123,7 @@ pub static IDENTITY_CHANGES: TableSpec = TableSpec {
         column("change", Text, "created, merged, split, carried or erased.").few(),
         column("identity_id", Text, "The identity it happened to."),
         column("other_identity_id", Text, "The identity merged into, or split from.").or_null(),
-        column("cause", Text, "Why: records, deletion, judgement.").few(),
+        column("cause", Text, "Why: records, deletion, judgement, model or backfill.").few(),
         column("epoch", Long, "The commit that made it."),
         column("occurred_at", Timestamp, "The time of the latest event in that commit."),
     ],
@@ -174,6 +174,42 @@ pub static DEAD_LETTERS: TableSpec = TableSpec {
     ],
 };
 
+/// Why the records of each identity were merged; written on request.
+pub static MATCH_EVIDENCE: TableSpec = TableSpec {
+    name: "match_evidence",
+    about: "Why the records of each identity were merged: one row per merge and term, whose bits \
+            add up to the merge's weight. Written on request, whole each time, by epoch; without \
+            personal data.",
+    layout: Layout::Append { sort: &["identity_id", "step"] },
+    statistics: &["identity_id", "epoch"],
+    columns: &[
+        column("epoch", Long, "The commit of the state that was explained."),
+        column("identity_id", Text, "The identity."),
+        column("step", Long, "The merge, numbered from 1 in the order of those that made it."),
+        column("kept_record_key", Text, "The group that stayed, by its lowest record."),
+        column("joined_record_key", Text, "The group that joined it, by its lowest record."),
+        column("kept_records", Long, "How many records the group that stayed had."),
+        column("joined_records", Long, "How many records the group that joined it had."),
+        column("judged", Boolean, "Whether a judgement made the merge, whatever the terms say."),
+        column("term", Text, "prior, a field, or household: what household mates take off.").few(),
+        column("level", Integer, "The agreement of the best pair of records; 1 is the best.")
+            .or_null()
+            .few(),
+        column("agreement", Text, "That level in words.").or_null().few(),
+        column("bits", Double, "What the term says, in bits."),
+        column("household_bits", Double, "What it says against household mates, in bits.")
+            .or_null(),
+        column("pairs", Long, "How many pairs of records have a value.").or_null(),
+        column("best_bits", Double, "The bits of the best pair.").or_null(),
+        column("mean_bits", Double, "The mean of all pairs' bits.").or_null(),
+        column("best_kept_record_key", Text, "The best pair's record in the group that stayed.")
+            .or_null(),
+        column("best_joined_record_key", Text, "The best pair's record in the other group.")
+            .or_null(),
+        column("weight_bits", Double, "The merge's match weight, in bits."),
+    ],
+};
+
 /// Every published table.
 pub static ALL: [&TableSpec; 5] =
     [&PROFILES, &IDENTITY_MAP, &IDENTITY_CHANGES, &INTERACTIONS, &DEAD_LETTERS];
@@ -184,7 +220,7 @@ mod tests {
 
     #[test]
     fn schemas_document_the_tables() {
-        for spec in ALL {
+        for spec in ALL.into_iter().chain([&MATCH_EVIDENCE]) {
             let path = format!("{}/schemas/tables/{}.json", env!("CARGO_MANIFEST_DIR"), spec.name);
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let documented: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -196,7 +232,7 @@ mod tests {
     #[test]
     fn statistics_name_no_personal_column() {
         let allowed = ["identity_id", "record_key", "epoch", "occurred_at", "event_date"];
-        for spec in ALL {
+        for spec in ALL.into_iter().chain([&MATCH_EVIDENCE]) {
             assert!(spec.statistics.iter().all(|name| allowed.contains(name)), "{}", spec.name);
             let known = |name: &&str| spec.columns.iter().any(|c| c.name == *name);
             assert!(spec.statistics.iter().all(known), "{}", spec.name);

@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::keyspace::{Outbox, Space, Writes, fact_key, judgement_key, outbox_key, position_key};
+use super::keyspace::{
+    CARRIED_KEY, MODEL_KEY, Outbox, Space, Writes, fact_key, judgement_key, outbox_key,
+    position_key, shared_key,
+};
 use super::row::{
-    Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, encode,
+    Counters, Edge, Head, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, encode,
     encode_chunks,
 };
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
-use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, RecordKey};
+use crate::record::{DeadLetter, EventKey, Field, IdentityId, Judgement, Micros, RecordKey};
 
 /// The facts of one micro-batch, written as one atomic batch.
 ///
@@ -33,6 +36,10 @@ pub struct Commit {
     pub identities: Vec<IdentityRow>,
     /// What the events of this micro-batch said, to be added to the node's facts.
     pub facts: Vec<(NodeId, Facts)>,
+    /// Identifier values whose number of users changed, with that number; 1 or less where it is one person's again.
+    pub shared: Vec<(Field, Box<str>, f64)>,
+    /// Blocking keys whose block crossed its cap; whether it is over it now.
+    pub capped: Vec<(u64, bool)>,
     /// Events that are known from now on, with their node.
     pub events: Vec<(EventKey, NodeId)>,
     /// What was judged, withdrawals too; each takes the place of what was judged of its pair before.
@@ -54,6 +61,11 @@ pub struct Commit {
     pub counters: Counters,
     /// The time of the latest event in this micro-batch, or of all so far.
     pub max_event_time: Micros,
+    /// The model that the edges and members are by from now on; `None` where it stays.
+    pub model: Option<Vec<u8>>,
+    /// Where ids were carried over from: the identities so far, and what is in the outbox about them, are forgotten, for
+    /// nobody saw them. `None` for every other commit.
+    pub carried_from: Option<String>,
 }
 
 impl Commit {
@@ -79,6 +91,19 @@ impl Commit {
         let mut writes = Writes::default();
         let removed: BTreeSet<NodeId> = self.removed.iter().map(|(node, _)| *node).collect();
         self.write_nodes(&removed, &mut writes)?;
+        self.write_keys(&removed, &mut writes)?;
+        for (field, value, people) in &self.shared {
+            match *people > 1.0 {
+                true => writes.put(Space::Shared, shared_key(*field, value), encode(people)?),
+                false => writes.delete(Space::Shared, shared_key(*field, value)),
+            }
+        }
+        for (key, is_over) in &self.capped {
+            match is_over {
+                true => writes.put(Space::Capped, key.to_be_bytes(), encode(&())?),
+                false => writes.delete(Space::Capped, key.to_be_bytes()),
+            }
+        }
         for row in &self.identities {
             writes.put(Space::Identities, row.id.0, encode(row)?);
         }
@@ -89,9 +114,15 @@ impl Commit {
             let key = position_key(source, partition);
             writes.put(Space::Meta, key, encode(&(source, partition, next))?);
         }
+        if let Some(bytes) = &self.model {
+            writes.put(Space::Meta, MODEL_KEY, encode(&Model::of(bytes))?);
+        }
+        if let Some(from) = &self.carried_from {
+            writes.put(Space::Meta, CARRIED_KEY, encode(from)?);
+        }
         for judgement in &self.judgements {
             let key = judgement_key(&judgement.pair);
-            writes.put(Space::Judgements, key, encode(judgement)?);
+            writes.put(Space::Meta, key, encode(judgement)?);
         }
         for (node, facts) in self.facts_by_node(&removed) {
             writes.put(Space::Facts, fact_key(node, sequence), encode(&facts)?);
@@ -123,6 +154,24 @@ impl Commit {
             }
         }
         Ok(())
+    }
+
+    /// A row that is replaced hands its key to the node that replaces it, so that is written last.
+    fn write_keys(&self, removed: &BTreeSet<NodeId>, writes: &mut Writes) -> Result<()> {
+        for (_, key) in &self.removed {
+            writes.delete(Space::Nodes, key.0);
+        }
+        for (node, row) in self.records.iter().filter(|(node, _)| !removed.contains(node)) {
+            writes.put(Space::Nodes, row.key.0, encode(node)?);
+        }
+        Ok(())
+    }
+
+    /// The identity of each node whose identity changes; `None` of one that is removed.
+    pub(super) fn moves(&self) -> BTreeMap<NodeId, Option<IdentityId>> {
+        let moved = self.members.iter().map(|(node, identity)| (*node, Some(*identity)));
+        let removed = self.removed.iter().map(|(node, _)| (*node, None));
+        moved.chain(removed).collect()
     }
 
     fn facts_by_node(&self, removed: &BTreeSet<NodeId>) -> BTreeMap<NodeId, Cow<'_, Facts>> {

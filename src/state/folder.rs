@@ -3,20 +3,30 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Context, Error, Kind, Result};
 
-const FORMAT: &str = "onefold state 1\n";
+const FORMAT: &str = "onefold state 2\n";
+/// The format before: without the lookups by record key and by identity, and what explanations need.
+const FORMAT_BEFORE: &str = "onefold state 1\n";
 const FORMAT_FILE: &str = "format";
 const LOCK_FILE: &str = "lock";
 const WITNESS_FILE: &str = "witness";
 const ROWS_FOLDER: &str = "rows";
 const DAMAGED_PREFIX: &str = "damaged-";
 
+/// How often, and how long apart, a reader asks for a state that another process has: another
+/// reader lets it go at once, a job does not.
+const READER_TRIES: u32 = 20;
+const READER_WAIT: Duration = Duration::from_millis(25);
+
 /// A state's folder, locked for this process until it is dropped.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    /// The state is of the format before.
+    pub(super) is_older: bool,
     /// Closing the file unlocks it.
     _lock: File,
 }
@@ -31,7 +41,7 @@ pub fn check(path: &Path) -> Result<()> {
     }
     refuse_strangers(path)?;
     match fs::read(path.join(FORMAT_FILE)) {
-        Ok(bytes) => check_format(path, &bytes),
+        Ok(bytes) => check_format(path, &bytes).map(drop),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).context(Kind::Unavailable, "state: read format"),
     }
@@ -43,9 +53,53 @@ impl Folder {
     pub(super) fn open(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).context(Kind::Unavailable, "state: create folder")?;
         refuse_strangers(path)?;
-        let folder = Self { path: path.to_owned(), _lock: lock(path)? };
-        folder.check_format()?;
+        let mut folder = Self { path: path.to_owned(), is_older: false, _lock: lock(path)? };
+        folder.is_older = folder.check_format()?;
         Ok(folder)
+    }
+
+    /// Locks the folder of a state that is there, to read it.
+    ///
+    /// **Errors:** `Invalid` where there is none; `Fenced` where a job has it.
+    pub(super) fn open_existing(path: &Path) -> Result<Self> {
+        let none = || Error::invalid(format!("state: there is none in {}", path.display()));
+        let bytes = match fs::read(path.join(FORMAT_FILE)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(none()),
+            Err(error) => return Err(error).context(Kind::Unavailable, "state: read format"),
+        };
+        if check_format(path, &bytes)? {
+            return Err(Error::invalid(format!(
+                "state: {} was written by an earlier version: run the pipeline once, which brings \
+                 it up to date",
+                path.display()
+            )));
+        }
+        let mut tries = 0;
+        loop {
+            match lock(path) {
+                Err(error) if error.kind() == Kind::Fenced && tries < READER_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(READER_WAIT);
+                }
+                Err(error) if error.kind() == Kind::Fenced => {
+                    return Err(Error::fenced(format!(
+                        "state: {} is open in another process: a running job keeps it to itself, \
+                         ask when that has stopped",
+                        path.display()
+                    )));
+                }
+                Err(error) => return Err(error),
+                Ok(lock) => {
+                    return Ok(Self { path: path.to_owned(), is_older: false, _lock: lock });
+                }
+            }
+        }
+    }
+
+    /// Where the state lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the embedded store lives.
@@ -53,28 +107,35 @@ impl Folder {
         self.path.join(ROWS_FOLDER)
     }
 
-    fn check_format(&self) -> Result<()> {
-        let path = self.path.join(FORMAT_FILE);
-        match fs::read(&path) {
+    /// Whether the state is of the format before; a new one is of this.
+    fn check_format(&self) -> Result<bool> {
+        match fs::read(self.path.join(FORMAT_FILE)) {
             Ok(bytes) => check_format(&self.path, &bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound => self.write_format(&path),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.write_format().map(|()| false)
+            }
             Err(error) => Err(error).context(Kind::Unavailable, "state: read format"),
         }
     }
 
-    fn write_format(&self, path: &Path) -> Result<()> {
-        let new = self.path.join("format.new");
-        let write = || {
-            let mut file = File::create(&new)?;
-            file.write_all(FORMAT.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, path)?;
-            self.sync()
-        };
-        write().context(Kind::Unavailable, "state: write format")
+    /// Says durably that the state is of this format.
+    pub(super) fn write_format(&self) -> Result<()> {
+        self.replace(FORMAT_FILE, FORMAT.as_bytes())
+            .context(Kind::Unavailable, "state: write format")
     }
 
-    fn sync(&self) -> std::io::Result<()> {
+    /// Puts a file in the place of another, durably and whole.
+    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let new = self.path.join(format!("{name}.new"));
+        let mut file = File::create(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, self.path.join(name))?;
+        self.sync()
+    }
+
+    /// Makes it durable which files there are.
+    pub(super) fn sync(&self) -> std::io::Result<()> {
         if cfg!(unix) { File::open(&self.path)?.sync_all() } else { Ok(()) }
     }
 
@@ -111,9 +172,10 @@ impl Folder {
     }
 }
 
-fn check_format(path: &Path, bytes: &[u8]) -> Result<()> {
-    if bytes == FORMAT.as_bytes() {
-        return Ok(());
+/// Whether a state is of the format before, which is brought up to date when it is opened.
+fn check_format(path: &Path, bytes: &[u8]) -> Result<bool> {
+    if bytes == FORMAT.as_bytes() || bytes == FORMAT_BEFORE.as_bytes() {
+        return Ok(bytes == FORMAT_BEFORE.as_bytes());
     }
     Err(Error::data(format!(
         "state: {} is of format {:?}, this program reads {:?}",

@@ -13,12 +13,12 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, Slice};
 
 use super::row::NodeId;
 use crate::error::{Error, Kind, Result};
-use crate::record::Pair;
+use crate::record::{Field, IdentityId, Pair};
 
 /// The keyspaces, by what their rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Space {
-    /// The head, the model, and the position of each partition.
+    /// The head, the model, the position of each partition, and what was judged last of each pair of records.
     Meta,
     /// Node → record.
     Records,
@@ -34,12 +34,18 @@ pub(super) enum Space {
     Events,
     /// Kind, commit and ordinal → rows to be published.
     Outbox,
-    /// Pair of records → what was judged of it last.
-    Judgements,
+    /// Record key → node: `records`, read the other way round.
+    Nodes,
+    /// Identity and node → nothing: `members`, read the other way round.
+    Clusters,
+    /// Identifier value → how many people seem to use it, where they are several.
+    Shared,
+    /// Blocking key → nothing, of each block that is over its cap.
+    Capped,
 }
 
 impl Space {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Meta,
         Self::Records,
         Self::Edges,
@@ -48,13 +54,11 @@ impl Space {
         Self::Facts,
         Self::Events,
         Self::Outbox,
-        Self::Judgements,
+        Self::Nodes,
+        Self::Clusters,
+        Self::Shared,
+        Self::Capped,
     ];
-
-    /// Whether states were made without it, so that one may be opened that has none yet.
-    const fn came_later(self) -> bool {
-        matches!(self, Self::Judgements)
-    }
 
     /// The name on disk and in errors.
     pub(super) const fn name(self) -> &'static str {
@@ -67,7 +71,10 @@ impl Space {
             Self::Facts => "facts",
             Self::Events => "events",
             Self::Outbox => "outbox",
-            Self::Judgements => "judgements",
+            Self::Nodes => "nodes",
+            Self::Clusters => "clusters",
+            Self::Shared => "shared",
+            Self::Capped => "capped",
         }
     }
 
@@ -81,7 +88,8 @@ impl Space {
             Self::Events => options
                 .filter_policy(bloom(14.0))
                 .filter_block_pinning_policy(PinningPolicy::all(true)),
-            Self::Facts | Self::Meta | Self::Judgements => options,
+            Self::Facts | Self::Meta | Self::Shared | Self::Capped => options,
+            Self::Nodes | Self::Clusters => options.expect_point_read_hits(true),
             Self::Records | Self::Edges | Self::Members | Self::Identities | Self::Outbox => {
                 options
                     .expect_point_read_hits(true)
@@ -94,7 +102,8 @@ impl Space {
         match self {
             Self::Records | Self::Facts | Self::Events | Self::Outbox => 16 << 20,
             Self::Edges | Self::Members | Self::Identities | Self::Meta => 8 << 20,
-            Self::Judgements => 1 << 20,
+            Self::Nodes | Self::Clusters => 8 << 20,
+            Self::Shared | Self::Capped => 1 << 20,
         }
     }
 }
@@ -124,8 +133,21 @@ impl Outbox {
 pub(super) const HEAD_KEY: &[u8] = b"onefold/state/head";
 /// The key of the model.
 pub(super) const MODEL_KEY: &[u8] = b"onefold/model";
+/// The key of where ids were carried over from.
+pub(super) const CARRIED_KEY: &[u8] = b"onefold/carried";
 /// What the keys of positions begin with.
 pub(super) const POSITION_PREFIX: u8 = b'p';
+
+/// What the keys of judgements begin with.
+pub(super) const JUDGEMENT_PREFIX: u8 = b'j';
+
+pub(super) fn judgement_key(pair: &Pair) -> [u8; 33] {
+    let mut key = [JUDGEMENT_PREFIX; 33];
+    let [lower, upper] = pair.keys();
+    key[1..17].copy_from_slice(&lower.0);
+    key[17..].copy_from_slice(&upper.0);
+    key
+}
 
 pub(super) fn position_key(source: &str, partition: &str) -> [u8; 17] {
     // A path may be longer than a key can be, so its hash stands for it; the row holds both names.
@@ -152,11 +174,22 @@ pub(super) fn outbox_key(kind: Outbox, sequence: u64, ordinal: u32) -> [u8; 13] 
     key
 }
 
-pub(super) fn judgement_key(pair: &Pair) -> [u8; 32] {
-    let mut key = [0; 32];
-    let [lower, upper] = pair.keys();
-    key[..16].copy_from_slice(&lower.0);
-    key[16..].copy_from_slice(&upper.0);
+/// The key of a member in [`Space::Clusters`].
+pub(super) fn cluster_key(identity: &IdentityId, node: NodeId) -> [u8; 14] {
+    let mut key = [0; 14];
+    key[..10].copy_from_slice(&identity.0);
+    key[10..].copy_from_slice(&node.to_be_bytes());
+    key
+}
+
+/// The key of an identifier value in [`Space::Shared`]: a hash, for a value may be longer than a key can be.
+pub(super) fn shared_key(field: Field, value: &str) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_derive_key("onefold shared identifier");
+    hasher.update(&(field.name().len() as u64).to_le_bytes());
+    hasher.update(field.name().as_bytes());
+    hasher.update(value.as_bytes());
+    let mut key = [0; 16];
+    key.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     key
 }
 
@@ -170,16 +203,20 @@ pub(super) fn key_bytes<const N: usize>(space: Space, key: &[u8]) -> Result<[u8;
 pub(super) struct Keyspaces(Vec<Keyspace>);
 
 impl Keyspaces {
-    /// Opens all keyspaces, creating them in a new state.
-    pub(super) fn open(database: &Database, is_new: bool) -> Result<Self> {
+    /// Opens all keyspaces, creating those that are not there where some may be missing.
+    pub(super) fn open(database: &Database, may_lack: bool) -> Result<Self> {
         let open = |space: Space| {
-            let must_be_there = !is_new && !space.came_later();
-            if must_be_there && !database.keyspace_exists(space.name()) {
+            if !may_lack && !database.keyspace_exists(space.name()) {
                 return Err(Error::data(format!("state: keyspace {} is missing", space.name())));
             }
             database.keyspace(space.name(), || space.options()).map_err(failed("open keyspace"))
         };
         Space::ALL.into_iter().map(open).collect::<Result<_>>().map(Self)
+    }
+
+    /// The keyspaces, each with what it holds.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Space, &Keyspace)> {
+        Space::ALL.into_iter().zip(&self.0)
     }
 }
 
@@ -204,6 +241,16 @@ impl Writes {
     /// Deletes a row, which need not be there.
     pub(super) fn delete(&mut self, space: Space, key: impl Into<Slice>) {
         self.0.push((space, key.into(), None));
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Writes others behind these.
+    pub(super) fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
     }
 
     /// The rows by keyspace and key; of several of one key, the last. In one batch they would have

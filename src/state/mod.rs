@@ -12,6 +12,7 @@
 //! format     says that this is a state, and of which format
 //! lock       held by the process that has it open
 //! witness    the last batch that was acknowledged
+//! settled    says that all rows are written out, after a job ended well
 //! rows/      the keyspaces of the embedded store, and its journals
 //! ```
 //!
@@ -27,6 +28,11 @@
 //! - After a write failed, nothing more is written: what reached the disk is unknown until the next
 //!   open.
 //!
+//! What a person asks of a state ([`Reader`]) is answered from a few rows: `nodes` and `clusters` are
+//! `records` and `members` read the other way round; `shared` and `capped` keep what the matcher's
+//! index knows of all records together. They move in the same commit as what they are derived from,
+//! and the matcher never reads them.
+//!
 //! `witness` is written after the batch is durable and synced only with every publish, so it costs
 //! nothing. If a power cut rolls it back *and* the journal is damaged, the state opens at an
 //! earlier commit, source positions included, and the sources are read again from there.
@@ -35,7 +41,9 @@ mod commit;
 mod folder;
 mod journal;
 mod keyspace;
+mod reader;
 mod row;
+mod settled;
 mod store;
 mod verify;
 mod view;
@@ -45,6 +53,7 @@ mod tests;
 
 pub use commit::Commit;
 pub use folder::check;
+pub use reader::Reader;
 pub use row::{
     Counters, Edge, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, Status,
 };

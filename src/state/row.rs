@@ -99,6 +99,13 @@ pub struct Model {
     pub bytes: Vec<u8>,
 }
 
+impl Model {
+    /// The model that a file holds.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self { fingerprint: *blake3::hash(bytes).as_bytes(), bytes: bytes.to_owned() }
+    }
+}
+
 /// The one row that every batch rewrites: where the state stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {

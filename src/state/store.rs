@@ -1,6 +1,6 @@
 //! The door to the state: how is it opened, and how does a commit become durable?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,13 +11,15 @@ use super::commit::Commit;
 use super::folder::{Folder, Witness};
 use super::journal;
 use super::keyspace::{
-    HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, fact_key, failed, outbox_key,
+    CARRIED_KEY, HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key,
+    failed, outbox_key, shared_key,
 };
 use super::row::{Counters, Head, Model, NodeId, decode, encode};
+use super::settled::{settle, unsettle};
 use super::verify::{Report, verify};
 use super::view::{View, is_known, node_of_event};
 use crate::error::{Context, Error, Kind, Result};
-use crate::record::EventKey;
+use crate::record::{EventKey, Field, IdentityId};
 
 /// How a state is opened.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,8 @@ pub(super) type Scattered = Arc<Mutex<BTreeSet<NodeId>>>;
 
 /// The most nodes that one [`Store::clear_outbox`] folds, which bounds its batch.
 const FOLDED_NODES_MAX: usize = 20_000;
+/// The most rows of one batch while a state is brought up to date.
+const BATCH_ROWS_MAX: usize = 50_000;
 
 /// What outlives a restart, open for writing by this process alone.
 pub struct Store {
@@ -51,6 +55,7 @@ pub struct Store {
     head: Head,
     scattered: Scattered,
     poisoned: bool,
+    is_settled: bool,
 }
 
 impl Store {
@@ -62,33 +67,49 @@ impl Store {
     /// `Invalid` where the folder holds other files.
     pub fn open(path: &Path, options: &Options) -> Result<Self> {
         let folder = Folder::open(path)?;
+        unsettle(&folder)?;
         let acknowledged = Witness::read(&folder)?;
-        folder.check_rows(acknowledged)?;
-        let journals = journal::check(&folder.rows(), acknowledged.unwrap_or(0))?;
-        let aside = journals.doubtful.map(|path| folder.set_aside(&path)).transpose()?;
-        let database = Database::builder(folder.rows())
-            .cache_size(options.cache_bytes)
-            .max_journaling_size(options.journal_bytes.max(64 << 20))
-            // Compressed values would have to be unpacked to tell whether a journal is whole.
-            .journal_compression(CompressionType::None)
-            .manual_journal_persist(true)
-            .worker_threads(2)
-            .open()
-            .map_err(failed("open"))?;
-        let spaces = Keyspaces::open(&database, acknowledged.is_none())?;
-        let mut head = read_head(&database, &spaces, acknowledged.max(journals.last))?;
-        if acknowledged.is_none() && head.batch > 1 {
-            return Err(Error::data("state: the witness file is missing"));
-        }
-        if let Some(copy) = aside {
-            fs::remove_file(copy).context(Kind::Unavailable, "state: remove copied journal")?;
-        }
+        let (database, spaces, mut head) = open_database(&folder, acknowledged, options)?;
         head.batch += 1;
         head.epoch += 1;
         write(&database, &spaces, Writes::default(), &head)?;
         let witness = Witness::create(&folder, head.batch)?;
         let scattered = Scattered::default();
-        Ok(Self { folder, database, spaces, witness, head, scattered, poisoned: false })
+        let (poisoned, is_settled) = (false, false);
+        let mut store =
+            Self { folder, database, spaces, witness, head, scattered, poisoned, is_settled };
+        if store.folder.is_older {
+            store.bring_up_to_date()?;
+        }
+        Ok(store)
+    }
+
+    /// Writes the lookups that a state of the format before lacks. A crash before the end leaves it
+    /// of that format, and the next opening begins again.
+    fn bring_up_to_date(&mut self) -> Result<()> {
+        let view = self.view();
+        let mut writes = Writes::default();
+        for row in view.records() {
+            let (node, row) = row?;
+            writes.put(Space::Nodes, row.key.0, encode(&node)?);
+            self.write_when_many(&mut writes)?;
+        }
+        for row in view.members() {
+            let (node, identity) = row?;
+            writes.put(Space::Clusters, cluster_key(&identity, node), encode(&())?);
+            self.write_when_many(&mut writes)?;
+        }
+        self.write(writes, self.head)?;
+        self.folder.write_format()?;
+        self.folder.is_older = false;
+        Ok(())
+    }
+
+    fn write_when_many(&mut self, writes: &mut Writes) -> Result<()> {
+        if writes.len() < BATCH_ROWS_MAX {
+            return Ok(());
+        }
+        self.write(std::mem::take(writes), self.head)
     }
 
     /// Makes one micro-batch durable, whole or not at all, and returns its number.
@@ -97,7 +118,12 @@ impl Store {
     /// open the state anew.
     pub fn commit(&mut self, commit: &Commit) -> Result<u64> {
         let sequence = self.head.sequence + 1;
-        let mut writes = commit.writes(sequence)?;
+        let mut writes = Writes::default();
+        if commit.carried_from.is_some() {
+            self.forget_identities(&mut writes)?;
+        }
+        writes.append(commit.writes(sequence)?);
+        self.move_members(commit, &mut writes)?;
         let mut head = commit.head_after(&self.head)?;
         let new_nodes = self.head.next_node..head.next_node;
         for node in commit.removed.iter().map(|(node, _)| *node).collect::<BTreeSet<_>>() {
@@ -106,6 +132,56 @@ impl Store {
         }
         self.write(writes, head)?;
         Ok(sequence)
+    }
+
+    /// Sets what is derived from all records together: how many people use each identifier value
+    /// that several use, and which blocking keys are over their cap. Returns how many rows were
+    /// missing or wrong: none, unless another version of the program wrote the state.
+    pub fn set_derived(
+        &mut self,
+        shared: &[(Field, Box<str>, f64)],
+        capped: &[u64],
+    ) -> Result<u64> {
+        let mut writes = Writes::default();
+        let shared = shared.iter().map(|(field, value, people)| {
+            Ok((shared_key(*field, value).to_vec(), encode(people)?))
+        });
+        self.make_equal(Space::Shared, shared.collect::<Result<_>>()?, &mut writes)?;
+        let capped = capped.iter().map(|key| Ok((key.to_be_bytes().to_vec(), encode(&())?)));
+        self.make_equal(Space::Capped, capped.collect::<Result<_>>()?, &mut writes)?;
+        let rows = writes.len() as u64;
+        if rows > 0 {
+            self.write(writes, self.head)?;
+        }
+        Ok(rows)
+    }
+
+    fn make_equal(
+        &self,
+        space: Space,
+        mut wanted: BTreeMap<Vec<u8>, Vec<u8>>,
+        writes: &mut Writes,
+    ) -> Result<()> {
+        for row in self.view().scan(space, &[]) {
+            let (key, value) = row?;
+            match wanted.remove(&*key) {
+                Some(row) if *row == *value => {}
+                Some(row) => writes.put(space, key, row),
+                None => writes.delete(space, key),
+            }
+        }
+        wanted.into_iter().for_each(|(key, row)| writes.put(space, key, row));
+        Ok(())
+    }
+
+    /// Writes everything out, so that readers need no replay of journals until the state is opened
+    /// for writing again; returns whether that went well. For the end of a job.
+    pub fn settle(&mut self) -> Result<bool> {
+        if self.poisoned {
+            return Ok(false);
+        }
+        self.is_settled = settle(&self.folder, &self.spaces, self.head.batch)?;
+        Ok(self.is_settled)
     }
 
     /// Forgets what was published: the outbox of all commits up to `through`.
@@ -160,19 +236,24 @@ impl Store {
     /// **Errors:** `Invalid` where the state holds another model: its records were resolved with
     /// that.
     pub fn set_model(&mut self, bytes: &[u8]) -> Result<()> {
-        let fingerprint = *blake3::hash(bytes).as_bytes();
+        let model = Model::of(bytes);
         match self.model()? {
-            Some(model) if model.fingerprint == fingerprint => Ok(()),
+            Some(kept) if kept.fingerprint == model.fingerprint => Ok(()),
             Some(_) => Err(Error::invalid(
                 "match.model: the state was built with another; use that, or a new state.path",
             )),
             None => {
                 let mut writes = Writes::default();
-                let model = Model { fingerprint, bytes: bytes.to_owned() };
                 writes.put(Space::Meta, MODEL_KEY, encode(&model)?);
                 self.write(writes, self.head)
             }
         }
+    }
+
+    /// Where ids were carried over from; `None` where they are the state's own.
+    pub fn carried_from(&self) -> Result<Option<String>> {
+        let row = self.spaces[Space::Meta].get(CARRIED_KEY).map_err(failed("read meta"))?;
+        row.map(|row| decode("meta", &row)).transpose()
     }
 
     /// The node of an event that is known.
@@ -210,11 +291,50 @@ impl Store {
         }
         // Poisoned until it is known to have gone well.
         self.poisoned = true;
+        if std::mem::take(&mut self.is_settled) {
+            unsettle(&self.folder)?;
+        }
         head.batch += 1;
         write(&self.database, &self.spaces, writes, &head)?;
         self.witness.record(head.batch)?;
         self.head = head;
         self.poisoned = false;
+        Ok(())
+    }
+
+    /// Keeps the members of each identity in step with the identity of each member.
+    fn move_members(&self, commit: &Commit, writes: &mut Writes) -> Result<()> {
+        for (node, identity) in commit.moves() {
+            let row = self.spaces[Space::Members].get(node.to_be_bytes());
+            let row = row.map_err(failed("read member"))?;
+            let former: Option<IdentityId> = row.map(|row| decode("members", &row)).transpose()?;
+            if former == identity {
+                continue;
+            }
+            if let Some(former) = former {
+                writes.delete(Space::Clusters, cluster_key(&former, node));
+            }
+            if let Some(identity) = identity {
+                writes.put(Space::Clusters, cluster_key(&identity, node), encode(&())?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the identities, and what waits in the outbox about them.
+    fn forget_identities(&self, writes: &mut Writes) -> Result<()> {
+        if self.head.published > 0 {
+            return Err(Error::internal("state: identities that were published must stay"));
+        }
+        for row in self.spaces[Space::Identities].iter() {
+            writes.delete(Space::Identities, row.key().map_err(failed("read identities"))?);
+        }
+        for kind in [Outbox::Changes, Outbox::Touched] {
+            let range = outbox_key(kind, 0, 0)..=outbox_key(kind, u64::MAX, u32::MAX);
+            for row in self.spaces[Space::Outbox].range(range) {
+                writes.delete(Space::Outbox, row.key().map_err(failed("read outbox"))?);
+            }
+        }
         Ok(())
     }
 
@@ -245,6 +365,36 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Opens the embedded store in a folder and checks that nothing is lost of what was `acknowledged`.
+pub(super) fn open_database(
+    folder: &Folder,
+    acknowledged: Option<u64>,
+    options: &Options,
+) -> Result<(Database, Keyspaces, Head)> {
+    folder.check_rows(acknowledged)?;
+    let journals = journal::check(&folder.rows(), acknowledged.unwrap_or(0))?;
+    let aside = journals.doubtful.map(|path| folder.set_aside(&path)).transpose()?;
+    let database = Database::builder(folder.rows())
+        .cache_size(options.cache_bytes)
+        .max_journaling_size(options.journal_bytes.max(64 << 20))
+        // Compressed values would have to be unpacked to tell whether a journal is whole.
+        .journal_compression(CompressionType::None)
+        .manual_journal_persist(true)
+        .worker_threads(2)
+        .open()
+        .map_err(failed("open"))?;
+    let may_lack_keyspaces = acknowledged.is_none() || folder.is_older;
+    let spaces = Keyspaces::open(&database, may_lack_keyspaces)?;
+    let head = read_head(&database, &spaces, acknowledged.max(journals.last))?;
+    if acknowledged.is_none() && head.batch > 1 {
+        return Err(Error::data("state: the witness file is missing"));
+    }
+    if let Some(copy) = aside {
+        fs::remove_file(copy).context(Kind::Unavailable, "state: remove copied journal")?;
+    }
+    Ok((database, spaces, head))
 }
 
 /// Reads the head and checks that no batch up to number `expected` is lost; `None` in a new state.

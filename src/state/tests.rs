@@ -2,6 +2,7 @@
 
 mod durability;
 mod model;
+mod reading;
 mod round_trip;
 
 use std::path::Path;

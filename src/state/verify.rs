@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::keyspace::{Space, judgement_key, key_bytes};
+use super::keyspace::{JUDGEMENT_PREFIX, Space, judgement_key, key_bytes};
 use super::row::{NodeId, Status, decode};
 use super::view::View;
 use crate::error::{Error, Result};
@@ -32,8 +32,8 @@ pub struct Report {
 }
 
 /// Checks that every record belongs to one live identity and every live identity has a member, that
-/// edges and facts are those of records, that each judgement stands at its pair, and that the counts are those that
-/// the head names.
+/// edges and facts are those of records, that lookups by key and by identity find them, that each
+/// judgement stands at its pair, and that the counts are those that the head names.
 pub(super) fn verify(view: &View, disk_bytes: u64) -> Result<Report> {
     let mut report = Report { sequence: view.sequence(), disk_bytes, ..Report::default() };
     let nodes = record_nodes(view)?;
@@ -42,6 +42,7 @@ pub(super) fn verify(view: &View, disk_bytes: u64) -> Result<Report> {
         return Err(contradiction("the number of records is not that of the head"));
     }
     verify_identities(view, &nodes, &mut report)?;
+    verify_lookups(view, report.records)?;
     let is_there = |node: NodeId| nodes.get(node as usize).is_some_and(|there| *there);
     for row in view.edges() {
         let (node, edges) = row?;
@@ -114,9 +115,40 @@ fn verify_identities(view: &View, nodes: &[bool], report: &mut Report) -> Result
     }
 }
 
+/// What is read the other way round says the same.
+fn verify_lookups(view: &View, records: u64) -> Result<()> {
+    for row in view.records() {
+        let (node, row) = row?;
+        if view.node_of_record(&row.key)? != Some(node) {
+            return Err(contradiction("a record is not found by its key"));
+        }
+    }
+    let keys = view.scan(Space::Nodes, &[]).try_fold(0, |keys, row| row.map(|_| keys + 1))?;
+    if keys != records {
+        return Err(contradiction("a key leads to a record that is not there"));
+    }
+    let mut members = 0;
+    for row in view.clusters() {
+        let (identity, node) = row?;
+        if view.identity_of(node)? != Some(identity) {
+            return Err(contradiction("an identity lists a record that is not its own"));
+        }
+        members += 1;
+    }
+    if members != records {
+        return Err(contradiction("an identity does not list a record of its own"));
+    }
+    for row in view.shared() {
+        if row?.1 <= 1.0 {
+            return Err(contradiction("an identifier is shared by one person"));
+        }
+    }
+    view.capped().try_for_each(|row| row.map(drop))
+}
+
 fn verify_judgements(view: &View) -> Result<u64> {
     let mut count = 0;
-    for row in view.scan(Space::Judgements, &[]) {
+    for row in view.scan(Space::Meta, &[JUDGEMENT_PREFIX]) {
         let (key, value) = row?;
         let judgement: Judgement = decode("judgements", &value)?;
         if !judgement.pair.is_ordered() || *key != judgement_key(&judgement.pair) {

@@ -7,7 +7,8 @@ use fjall::{Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
 use super::keyspace::{
-    Keyspaces, Outbox, POSITION_PREFIX, Space, failed, judgement_key, key_bytes, outbox_key,
+    JUDGEMENT_PREFIX, Keyspaces, Outbox, POSITION_PREFIX, Space, failed, judgement_key, key_bytes,
+    outbox_key,
 };
 use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, decode,
@@ -16,7 +17,7 @@ use super::row::{
 use super::store::Scattered;
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
-use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, Pair};
+use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, Pair, RecordKey};
 
 /// The state after one commit, whatever was committed since; other threads may read it.
 ///
@@ -114,12 +115,12 @@ impl View {
 
     /// What was judged last of every pair, withdrawals too, ascending by pair.
     pub fn judgements(&self) -> impl Iterator<Item = Result<Judgement>> + use<> {
-        self.scan(Space::Judgements, &[]).map(|row| decode("judgements", &row?.1))
+        self.scan(Space::Meta, &[JUDGEMENT_PREFIX]).map(|row| decode("judgements", &row?.1))
     }
 
     /// What was judged last of a pair.
     pub fn judgement(&self, pair: &Pair) -> Result<Option<Judgement>> {
-        self.row(Space::Judgements, &judgement_key(pair))
+        self.row(Space::Meta, &judgement_key(pair))
     }
 
     /// Every partition's position.
@@ -179,6 +180,30 @@ impl View {
     /// The node of an event that is known.
     pub fn node_of_event(&self, event: &EventKey) -> Result<Option<NodeId>> {
         self.row(Space::Events, &event.0)
+    }
+
+    /// The node of a record.
+    pub fn node_of_record(&self, key: &RecordKey) -> Result<Option<NodeId>> {
+        self.row(Space::Nodes, &key.0)
+    }
+
+    /// The members of every live identity, ascending by identity, then by node.
+    pub fn clusters(&self) -> impl Iterator<Item = Result<(IdentityId, NodeId)>> + use<> {
+        self.scan(Space::Clusters, &[]).map(|row| read_cluster(&row?.0))
+    }
+
+    /// How many people seem to use each identifier value that several use, by the value's hash, ascending.
+    pub fn shared(&self) -> impl Iterator<Item = Result<([u8; 16], f64)>> + use<> {
+        self.scan(Space::Shared, &[]).map(|row| {
+            let (key, people) = row?;
+            Ok((key_bytes(Space::Shared, &key)?, decode("shared", &people)?))
+        })
+    }
+
+    /// The blocking keys whose block is over its cap, ascending.
+    pub fn capped(&self) -> impl Iterator<Item = Result<u64>> + use<> {
+        self.scan(Space::Capped, &[])
+            .map(|row| Ok(u64::from_be_bytes(key_bytes(Space::Capped, &row?.0)?)))
     }
 
     /// Outbox: rows for `interactions` of the commits behind `after`, in the order of commits.
@@ -262,6 +287,16 @@ impl View {
 pub(super) fn node_of_event(spaces: &Keyspaces, event: &EventKey) -> Result<Option<NodeId>> {
     let row = spaces[Space::Events].get(event.0).map_err(failed("read event"))?;
     row.map(|row| decode("events", &row)).transpose()
+}
+
+pub(super) fn read_cluster(key: &[u8]) -> Result<(IdentityId, NodeId)> {
+    let (identity, node) = key
+        .split_at_checked(10)
+        .ok_or_else(|| Error::data("state: a key of clusters is damaged"))?;
+    Ok((
+        IdentityId(key_bytes(Space::Clusters, identity)?),
+        NodeId::from_be_bytes(key_bytes(Space::Clusters, node)?),
+    ))
 }
 
 pub(super) fn is_known(spaces: &Keyspaces, event: &EventKey) -> Result<bool> {

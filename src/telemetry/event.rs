@@ -154,6 +154,9 @@ impl StateOpened {
 pub struct IndexBuilt {
     /// How many records it holds.
     pub records: u64,
+    /// How many rows for explanations the state lacked or had wrong; none, unless another version
+    /// of the program wrote it.
+    pub corrected: u64,
     /// How long it took.
     pub duration: Duration,
 }
@@ -161,8 +164,8 @@ pub struct IndexBuilt {
 impl IndexBuilt {
     /// Logs it at `INFO`.
     pub fn emit(self) {
-        let Self { records, duration } = self;
-        info!(records, duration_ms = milliseconds(duration), "index built");
+        let Self { records, corrected, duration } = self;
+        info!(records, corrected, duration_ms = milliseconds(duration), "index built");
     }
 }
 
@@ -360,6 +363,76 @@ impl PublishDelayed<'_> {
     pub fn emit(self) {
         let Self { sequence, attempt, retry_in, error } = self;
         warn!(sequence, attempt, retry_in_ms = milliseconds(retry_in), %error, "publish delayed");
+    }
+}
+
+/// A state that carries ids over from an earlier output was stopped before all was read: it has published nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct PublishHeldBack {
+    /// The commit that will be published with what is still to be read.
+    pub sequence: u64,
+}
+
+impl PublishHeldBack {
+    /// Logs it at `WARN`.
+    pub fn emit(self) {
+        let Self { sequence } = self;
+        warn!(sequence, "publish held back until all is read and ids are carried over");
+    }
+}
+
+/// Identity ids were taken over from an earlier output.
+#[derive(Clone, Copy, Debug)]
+pub struct IdentitiesCarried {
+    /// The commit.
+    pub sequence: u64,
+    /// Ids that go on.
+    pub carried: u64,
+    /// New ids of records that were not there.
+    pub created: u64,
+    /// Ids that ended in another.
+    pub merged: u64,
+    /// New ids of records of another.
+    pub split: u64,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl IdentitiesCarried {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { sequence, carried, created, merged, split, duration } = self;
+        let duration_ms = milliseconds(duration);
+        info!(sequence, carried, created, merged, split, duration_ms, "identities carried over");
+    }
+}
+
+/// All records of a state were matched again, by another model.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordsRematched {
+    /// The commit.
+    pub sequence: u64,
+    /// How many records.
+    pub records: u64,
+    /// Those that are in another identity now.
+    pub moved: u64,
+    /// Live identities now.
+    pub identities: u64,
+    /// Pairs that were weighed within components.
+    pub component_pairs: u64,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl RecordsRematched {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { sequence, records, moved, identities, component_pairs, duration } = self;
+        let duration_ms = milliseconds(duration);
+        info!(
+            sequence,
+            records, moved, identities, component_pairs, duration_ms, "records matched again"
+        );
     }
 }
 

@@ -16,9 +16,9 @@ mod logging;
 mod tests;
 
 pub use event::{
-    BatchCommitted, CommandFailed, IndexBuilt, JudgementsTaken, PipelineProgressed,
-    PipelineStarted, PipelineStopped, PublishDelayed, RecordsRejected, ShutdownRequested,
-    SourceFinished, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
-    TablesPublished,
+    BatchCommitted, CommandFailed, IdentitiesCarried, IndexBuilt, JudgementsTaken,
+    PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
+    RecordsRejected, RecordsRematched, ShutdownRequested, SourceFinished, SourceRecovered,
+    SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
 };
 pub use logging::{Format, Level, init_logging};

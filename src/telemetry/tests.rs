@@ -100,8 +100,11 @@ fn the_state() {
             "epoch": 2, "duration_ms": 1000}),
     );
     check(
-        || IndexBuilt { records: 3, duration: SECOND }.emit(),
-        json!({"level": "INFO", "message": "index built", "records": 3, "duration_ms": 1000}),
+        || IndexBuilt { records: 3, corrected: 0, duration: SECOND }.emit(),
+        json!({
+            "level": "INFO", "message": "index built", "records": 3, "corrected": 0,
+            "duration_ms": 1000,
+        }),
     );
     let taken = JudgementsTaken { sequence: 7, judgements: 3, changes: 1, duration: SECOND };
     check(
@@ -175,6 +178,32 @@ fn the_tables() {
         || PublishDelayed { sequence: 7, attempt: 1, retry_in: SECOND, error: &error }.emit(),
         json!({"level": "WARN", "message": "publish delayed", "sequence": 7, "attempt": 1,
             "retry_in_ms": 1000, "error": "put log entry"}),
+    );
+    check(
+        || PublishHeldBack { sequence: 7 }.emit(),
+        json!({"level": "WARN", "sequence": 7,
+            "message": "publish held back until all is read and ids are carried over"}),
+    );
+    let (carried, created, merged, split) = (4, 3, 2, 1);
+    let carried =
+        IdentitiesCarried { sequence: 7, carried, created, merged, split, duration: SECOND };
+    check(
+        || carried.emit(),
+        json!({"level": "INFO", "message": "identities carried over", "sequence": 7, "carried": 4,
+            "created": 3, "merged": 2, "split": 1, "duration_ms": 1000}),
+    );
+    let rematched = RecordsRematched {
+        sequence: 7,
+        records: 4,
+        moved: 3,
+        identities: 2,
+        component_pairs: 9,
+        duration: SECOND,
+    };
+    check(
+        || rematched.emit(),
+        json!({"level": "INFO", "message": "records matched again", "sequence": 7, "records": 4,
+            "moved": 3, "identities": 2, "component_pairs": 9, "duration_ms": 1000}),
     );
 }
 

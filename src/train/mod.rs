@@ -138,7 +138,7 @@ pub fn train(
     }
     let mut model = base.clone();
     model.email = email::learn(&records);
-    model.parameters.names_from_email = std::env::var("FILL").is_ok();
+    model.parameters.names_from_email = true;
     let bulk = Bulk::new(&model, records);
     Trainer::new(&bulk, settings, model).run()
 }
@@ -263,6 +263,8 @@ impl<'a> Trainer<'a> {
         random::estimate_u(&mut self.model, &self.defaults, &self.fields, random);
         let least = self.settings.least_carriers;
         frequency::learn(&mut self.model, self.bulk, &partition.clusters, &self.fields, least);
+        self.model.parameters.name_pairing_bits =
+            frequency::name_pairing_bits(self.bulk, &partition.clusters);
     }
 
     fn finish(mut self) -> Result<Trained> {

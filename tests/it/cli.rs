@@ -15,8 +15,23 @@ use crate::support::{folder, repository, text, wait_until};
 
 #[test]
 fn help_is_worth_reading() {
-    let commands =
-        ["demo", "run", "backfill", "check", "evaluate", "lookup", "why", "review", "judge"];
+    let commands = [
+        "demo",
+        "run",
+        "backfill",
+        "check",
+        "evaluate",
+        "import-splink",
+        "lookup",
+        "why",
+        "why-not",
+        "how",
+        "evidence",
+        "diff",
+        "rematch",
+        "review",
+        "judge",
+    ];
     let judge =
         ["together", "withdraw", "list", "import"].map(|act| format!("judge PIPELINE {act}"));
     let mut texts = onefold(&["--help"]).succeed().output;
@@ -71,24 +86,64 @@ fn a_customer_is_found_by_any_spelling_of_an_identifier() {
     assert_eq!(unread.code, Some(2), "{unread:?}");
 }
 
+/// A command that asks what was made of the events, and cannot read them.
+fn asked(folder: &Path, arguments: &[&str]) -> Program {
+    onefold(arguments)
+        .env("OUT", text(&folder.join("out")))
+        .env("STATE", text(&folder.join("state")))
+}
+
 #[test]
-fn two_events_are_explained() {
+fn records_and_identities_are_explained() {
     let folder = folder();
     family(folder.path(), &["backfill", EVENTS]).succeed();
     let mut texts = String::new();
-    for (left, right) in
-        [("signup-1", "call-1"), ("order-1", "order-2"), ("signup-1", "web:signup-1")]
-    {
-        let why = family(folder.path(), &["why", EVENTS, left, right]).succeed().output;
-        writeln!(texts, "$ onefold why {left} {right}\n{why}").expect("a text grows");
+    for question in [
+        &["why", "signup-1", "call-1"][..],
+        &["why", "order-1", "order-2"],
+        &["why", "signup-1", "web:signup-1"],
+        &["why-not", "order-1", "order-2"],
+        &["why-not", "signup-1", "call-1"],
+        &["how", "signup-1"],
+    ] {
+        let [command, names @ ..] = question else { unreachable!("a question has a command") };
+        let arguments = [&[*command, EVENTS][..], names].concat();
+        let answer = asked(folder.path(), &arguments).succeed().output;
+        writeln!(texts, "$ onefold {}\n{answer}", question.join(" ")).expect("a text grows");
     }
     insta::assert_snapshot!("why", texts);
-    let unknown = family(folder.path(), &["why", EVENTS, "signup-1", "nobody"]).run();
+    let unknown = asked(folder.path(), &["why", EVENTS, "signup-1", "nobody"]).run();
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert!(
         unknown.log.starts_with("error: B: no event, row or record of that name"),
         "{unknown:?}"
     );
+}
+
+#[test]
+fn programs_get_explanations_as_json() {
+    let folder = folder();
+    family(folder.path(), &["backfill", EVENTS]).succeed();
+    let ask = |arguments: &[&str]| asked(folder.path(), arguments).report();
+    let why = ask(&["why", EVENTS, "signup-1", "call-1", "--json"]);
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let fields = why["pair"]["fields"].as_array().expect("a list");
+    let bits: f64 = fields.iter().map(|field| number(&field["bits"])).sum();
+    let sum = number(&why["pair"]["prior_bits"]) + bits + number(&why["pair"]["discount_bits"]);
+    assert!((sum - number(&why["pair"]["weight_bits"])).abs() < 1e-9, "{why:#}");
+    assert_eq!(why["together"], true);
+    let identity = why["records"][0]["belongs_to"].as_str().expect("an id").to_owned();
+    let how = ask(&["how", EVENTS, &identity, "--json"]);
+    assert_eq!(how, ask(&["how", EVENTS, "call-1", "--json"]));
+    let (records, steps) = (how["records"].as_array(), how["steps"].as_array());
+    assert_eq!(steps.map(Vec::len), records.map(|records| records.len() - 1), "{how:#}");
+    let why_not = ask(&["why-not", EVENTS, "order-1", "order-2", "--json"]);
+    assert!(why_not["verdict"].is_string() && why_not["between"]["fields"].is_array());
+    insta::assert_snapshot!("why_json", format!("{why:#}"));
+
+    let written = asked(folder.path(), &["evidence", EVENTS]).succeed().output;
+    assert!(written.starts_with("match_evidence: "), "{written}");
+    assert!(folder.path().join("out/match_evidence/_delta_log").exists());
 }
 
 #[test]
@@ -115,16 +170,13 @@ fn judgements_are_given_listed_and_taken_back() {
         ],
         &["judge", "together", "00000000000000000000000000000000", "order-1", "--reason", "later"],
         &["judge", "list"],
-        &["judge", "withdraw", "signup-1", "mail-1"],
+        &["judge", "withdraw", "order-2", "signup-1", "--at", "2026-03-02T09:00:00Z"],
         &["judge", "apart", "signup-1", "web:signup-1", "--reason", "nonsense"],
     ] {
         let mut whole = vec![arguments[0], EVENTS];
         whole.extend(&arguments[1..]);
-        if arguments.len() > 3 && !arguments.contains(&"--at") && arguments[0] == "judge" {
+        if arguments.len() > 3 && !arguments.contains(&"--at") {
             whole.extend(["--at", "2026-03-01T09:00:00Z"]);
-        }
-        if arguments.contains(&"withdraw") {
-            whole.extend(["--at", "2026-03-02T09:00:00Z"]);
         }
         let ran = family(folder.path(), &whole).env("USER", "ada").run();
         let errors: Vec<&str> =
@@ -158,6 +210,12 @@ const MISTAKES: &[(&str, &str)] = &[
     ("[match]\n", "[match]\nthreshold_bits = 1\noperating_point = \"broad\"\n"),
     ("[match]\n", "[match]\noperating_point = \"wide\"\n"),
     ("[match]\n", "[match]\nblock_cap = 1\n"),
+    ("[match]\n", "[match]\nwithout_rules = [\"emial\"]\n"),
+    ("[match]\n", "[match.field.passprt]\nkinds = \"text\"\n[match]\n"),
+    ("[match]\n", "[match.field.emial]\nlimit = 3\n[match]\n"),
+    ("[match]\n", "[match.field.phone]\nlevels = [\"exact\", { edit = 1 }]\n[match]\n"),
+    ("[match]\n", "[match.field.phone]\nm = [0.9, 0.1]\n[match]\n"),
+    ("[match]\n", "[[match.rule]]\nname = \"r\"\nkey = \"surnam:3\"\n[match]\n"),
     ("[match]\n", "[match]\njudgements = \"nowhere.jsonl\"\n"),
     ("[match]\n", "[match]\njudgements = \"pipeline.toml\"\n"),
 ];
@@ -205,6 +263,71 @@ fn mistakes_are_named_with_file_key_value_and_remedy() {
     insta::assert_snapshot!("mistakes", texts);
 }
 
+/// People of an export with fields of its own, under the model of another program.
+#[test]
+fn a_model_of_splink_is_imported_and_used() {
+    let folder = folder();
+    let at = |name: &str| text(&folder.path().join(name)).to_owned();
+    let model = at("model.json");
+    let splink = text(&repository("tests/data/splink/people.json")).to_owned();
+    let report = onefold(&["import-splink", &splink, "--out", &model]).succeed().output;
+    insta::assert_snapshot!("import_splink", report.replace(&model, "MODEL"));
+
+    let people = "id,first,last,dob,place,lat,lon\n\
+                  1,Anna,Hartmann,1980-02-15,Leeds,51.5,-0.12\n\
+                  2,Anne,Hartmann,1980-02-15,Leeds,51.501,-0.12\n\
+                  3,Anna,Hartmann,1962-07-01,York,40.7,-74\n";
+    fs::write(at("people.csv"), people).expect("write the people");
+    let pipeline = format!(
+        r#"
+        name = "people"
+        [source.people]
+        files = "{}"
+        record_id = "/id"
+        [source.people.identity]
+        given_name = "/first"
+        surname = "/last"
+        birth_date = "/dob"
+        birth_place = "/place"
+        location = {{ path = "/lat", and = "/lon" }}
+        [match]
+        model = "{model}"
+        [match.field.birth_place]
+        kind = "text"
+        [match.field.location]
+        kind = "location"
+        [state]
+        path = "{}"
+        [publish]
+        url = "{}"
+        "#,
+        at("people.csv"),
+        at("state"),
+        at("out")
+    );
+    let file = at("people.toml");
+    fs::write(&file, &pipeline).expect("write the pipeline");
+    onefold(&["check", &file]).succeed();
+    onefold(&["backfill", &file]).succeed();
+    let said = |a: &str, b: &str| onefold(&["why", &file, a, b]).succeed().output;
+    assert!(said("1", "2").starts_with("together"), "{}", said("1", "2"));
+    assert!(said("1", "2").contains("≤ 1 km apart"), "{}", said("1", "2"));
+    assert!(said("1", "3").starts_with("apart"), "{}", said("1", "3"));
+
+    // A source that holds each customer once keeps what is alike apart, under a state of its own.
+    let strict = pipeline
+        .replace("record_id = \"/id\"", "record_id = \"/id\"\none_per_customer = true")
+        .replace(&at("state"), &at("state2"))
+        .replace(&at("out"), &at("out2"));
+    fs::write(&file, strict).expect("write the pipeline");
+    onefold(&["backfill", &file]).succeed();
+    assert!(said("1", "2").starts_with("apart"), "{}", said("1", "2"));
+
+    let missing = onefold(&["import-splink", &at("people.csv"), "--out", &model]).run();
+    assert_eq!(missing.code, Some(2), "{missing:?}");
+    assert!(missing.log.contains("not a settings or model file of Splink's"), "{missing:?}");
+}
+
 #[test]
 fn a_second_job_on_one_state_is_told_so() {
     let folder = folder();
@@ -218,18 +341,18 @@ fn a_second_job_on_one_state_is_told_so() {
         assert!(!first.has_ended(), "{}", first.log());
         folder.path().join("out/profiles/_delta_log").exists()
     });
-    for arguments in [
-        &["run", "pipelines/events-kafka.toml"][..],
-        &["backfill", EVENTS],
-        &["why", EVENTS, "signup-1", "call-1"],
+    let write = "; stop that, or set another state.path";
+    let ask = ": a running job keeps it to itself, ask when that has stopped";
+    for (arguments, remedy) in [
+        (&["run", "pipelines/events-kafka.toml"][..], write),
+        (&["backfill", EVENTS], write),
+        (&["why", EVENTS, "signup-1", "call-1"], ask),
     ] {
         let second = command(arguments).run();
         assert_eq!(second.code, Some(1), "{second:?}");
         let state = folder.path().join("state");
-        let said = format!(
-            "error: state: {} is open in another process; stop that, or set another state.path\n",
-            state.display()
-        );
+        let said =
+            format!("error: state: {} is open in another process{remedy}\n", state.display());
         assert_eq!(second.log, said);
     }
     assert!(!first.has_ended(), "{}", first.log());

@@ -37,7 +37,7 @@ fn each_shipped_pipeline_is_tested_here() {
         .map(|entry| entry.expect("a folder's entry").file_name().into_string().expect("UTF-8"))
         .collect();
     names.sort();
-    assert_eq!(names, ["events-kafka.toml", "events.toml", "people.toml"]);
+    assert_eq!(names, ["events-kafka.toml", "events.toml", "organisations.toml", "people.toml"]);
 }
 
 #[test]
@@ -116,6 +116,31 @@ fn people_of_fake_1000_are_matched() {
 fn people_of_febrl3_are_matched() {
     let [records, truth] = people("febrl3");
     assert_f1(&scores_of_people(folder().path(), &records, &truth), "pairwise", 0.995);
+}
+
+/// An abbreviated street, a phone number in another form.
+#[test]
+fn organisations_are_matched() {
+    let folder = folder();
+    let records = folder.path().join("records.csv");
+    let rows = [
+        "record_id,name,address,zip,phone",
+        "1,Harbour Lane Nursery,12 Harbour Lane,60614,(312) 555-0142",
+        "2,HARBOUR LANE NURSERY,12 HARBOUR LN,60614,312-555-0142",
+        "3,Mill Pond Kindergarten,480 W Mill Street,60622,312 555 0177",
+        "4,Mill Pond Kindergarten,480 West Mill St,,+1 312 555 0177",
+        "5,Orchard School,77 Orchard Road,60640,312 555 0190",
+    ];
+    fs::write(&records, rows.join("\n")).expect("write records");
+    let truth = folder.path().join("truth.csv");
+    fs::write(&truth, "record_id,cluster_id\n1,a\n2,a\n3,b\n4,b\n5,c\n").expect("write a truth");
+    let run = |command: &[&str]| {
+        shipped(folder.path(), command, "organisations.toml").env("RECORDS", text(&records))
+    };
+    run(&["check"]).succeed();
+    run(&["backfill"]).succeed();
+    let scores = run(&["evaluate", "--json", "--truth", text(&truth)]).report();
+    assert_f1(&scores, "exact", 1.0);
 }
 
 #[test]

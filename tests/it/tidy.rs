@@ -18,28 +18,44 @@ const ALLOWED: &[(&str, &str)] = &[
     ("score", "block error normalise record"),
     ("cluster", "record score"),
     ("resolve", "block cluster normalise record score"),
+    ("splink", "block error record score"),
+    ("explain", "block cluster record resolve score"),
     ("profile", "record"),
     ("evaluate", "error"),
+    ("report", "evaluate score"),
     ("telemetry", "error record"),
     ("source", "clock error normalise record telemetry"),
-    ("sink", "error profile record telemetry"),
+    ("sink", "error explain profile record telemetry"),
     ("state", "error profile record telemetry"),
     ("demo", "error"),
-    ("config", "error normalise record source"),
+    ("config", "block error normalise record score source"),
     (
         "pipeline",
-        "block clock cluster config error evaluate normalise profile record resolve score sink \
-         source state telemetry",
+        "block clock cluster config error evaluate explain normalise profile record resolve \
+         score sink source state telemetry",
     ),
     (
         "cli",
-        "clock config demo error evaluate normalise pipeline record score source state telemetry",
+        "clock cluster config demo error evaluate explain normalise pipeline record report score source splink state \
+         telemetry",
     ),
 ];
 
 /// The stages that are pure: batches in, batches out.
-const CORE: [&str; 7] =
-    ["normalise", "block", "score", "cluster", "resolve", "profile", "evaluate/table.rs"];
+const CORE: [&str; 12] = [
+    "normalise",
+    "block",
+    "score",
+    "cluster",
+    "resolve",
+    "explain",
+    "profile",
+    "evaluate/assess.rs",
+    "evaluate/mistake.rs",
+    "evaluate/size.rs",
+    "evaluate/table.rs",
+    "report",
+];
 
 /// What a pure stage has no business with.
 const NOT_IN_THE_CORE: [&str; 9] = [

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+
+use super::matching::NamedField;
 use super::{one_of, size};
-use crate::config::problem::At;
+use crate::config::problem::{At, unknown_key};
 use crate::config::settings::{ConsentSettings, LimitSettings, MoneySettings, SourceSettings};
 use crate::config::value::{OneOrMany, Reference, Scalar};
 use crate::error::Result;
@@ -26,6 +30,7 @@ pub(super) fn mapping(
     settings: &SourceSettings,
     date_order: DateOrder,
     flat: bool,
+    custom: &[NamedField],
     at: &At,
 ) -> Result<Mapping> {
     let compile = Compile { flat };
@@ -67,7 +72,7 @@ pub(super) fn mapping(
         kind,
         occurred_at: compile.time(settings, &at.under("occurred_at"))?,
         require: compile.require(&settings.require, &at.under("require"))?,
-        identity: compile.identity(&settings.identity, &at.under("identity"))?,
+        identity: compile.identity(&settings.identity, custom, &at.under("identity"))?,
         money,
         consent: compile.consent(&settings.consent, &at.under("consent"))?,
         category: compile.pointers(&settings.detail.category, &detail.under("category"))?,
@@ -128,7 +133,9 @@ impl Compile {
     /// Pointers without anything else.
     fn pointers(self, given: &OneOrMany<Reference>, at: &At) -> Result<Vec<Pointer>> {
         let pointers = given.0.iter().map(|reference| match reference {
-            Reference { path: Some(path), value: None, take: None } => self.pointer(path, at),
+            Reference { path: Some(path), value: None, take: None, and: None } => {
+                self.pointer(path, at)
+            }
             _ => Err(at.problem("give a pointer or a list of pointers, nothing else")),
         });
         pointers.collect()
@@ -146,7 +153,9 @@ impl Compile {
     fn text(self, given: &OneOrMany<Reference>, at: &At) -> Result<Text> {
         match given.0.as_slice() {
             [] => Err(at.problem("the list is empty")),
-            [Reference { path: None, value: Some(value), take: None }] if !value.0.is_empty() => {
+            [Reference { path: None, value: Some(value), take: None, and: None }]
+                if !value.0.is_empty() =>
+            {
                 Ok(Text::Constant(value.0.as_str().into()))
             }
             _ => self.pointers(given, at).map(Text::At),
@@ -156,7 +165,7 @@ impl Compile {
     /// The same, where a bare word is a constant.
     fn channel(self, given: &OneOrMany<Reference>, at: &At) -> Result<Text> {
         match given.0.as_slice() {
-            [Reference { path: Some(word), value: None, take: None }]
+            [Reference { path: Some(word), value: None, take: None, and: None }]
                 if !word.is_empty() && !word.starts_with('/') =>
             {
                 Ok(Text::Constant(word.as_str().into()))
@@ -189,11 +198,13 @@ impl Compile {
 
     fn identity(
         self,
-        given: &BTreeMap<RawField, OneOrMany<Reference>>,
+        given: &BTreeMap<String, OneOrMany<Reference>>,
+        custom: &[NamedField],
         at: &At,
     ) -> Result<Vec<(RawField, Vec<Choice>)>> {
-        let fields = given.iter().map(|(field, references)| {
-            let at = at.under(&field_name(*field));
+        let fields = given.iter().map(|(name, references)| {
+            let field = raw_field(name, custom, at)?;
+            let at = at.under(name);
             if references.0.is_empty() {
                 return Err(at.problem("the list is empty; give a pointer, or leave the field out"));
             }
@@ -201,14 +212,19 @@ impl Compile {
                 Reference { take: Some(0), .. } => {
                     Err(at.under("take").wrong(0, "give at least 1 character"))
                 }
-                Reference { path: Some(path), value: None, take } => {
-                    Ok(Choice { path: self.pointer(path, &at)?, take: *take })
+                Reference { path: Some(path), value: None, take, and } => {
+                    let and = and.as_ref().map(|path| self.pointer(path, &at.under("and")));
+                    Ok(Choice {
+                        path: self.pointer(path, &at)?,
+                        take: *take,
+                        and: and.transpose()?,
+                    })
                 }
                 _ => {
                     Err(at.problem("identity comes from the event: give a pointer, not a constant"))
                 }
             });
-            Ok((*field, choices.collect::<Result<_>>()?))
+            Ok((field, choices.collect::<Result<_>>()?))
         });
         fields.collect()
     }
@@ -297,10 +313,15 @@ impl Compile {
     }
 }
 
-/// The name of the field in pipeline files.
-fn field_name(field: RawField) -> String {
-    match serde_json::to_value(field) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => format!("{field:?}"),
+/// The field that a name in `[source.NAME.identity]` means.
+fn raw_field(name: &str, custom: &[NamedField], at: &At) -> Result<RawField> {
+    if let Some(own) = custom.iter().find(|own| own.name == name) {
+        return Ok(RawField::Custom(own.custom.field));
     }
+    let read: Result<RawField, serde::de::value::Error> =
+        RawField::deserialize(name.into_deserializer());
+    read.map_err(|error| {
+        let own: Vec<&str> = custom.iter().map(|own| own.name.as_str()).collect();
+        unknown_key(at, &error.to_string(), &own)
+    })
 }

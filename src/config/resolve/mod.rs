@@ -1,14 +1,15 @@
 //! Settings in, plan out: is every value one that can be meant?
 
 mod mapping;
+mod matching;
 mod source;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan};
+use super::plan::{Plan, PublishPlan, RunPlan, StatePlan};
 use super::problem::{At, nearest};
-use super::settings::{MatchSettings, PublishSettings, RunSettings, Settings, StateSettings};
+use super::settings::{PublishSettings, RunSettings, Settings, StateSettings};
 use super::units;
 use super::value::Scalar;
 use crate::error::Result;
@@ -27,17 +28,19 @@ pub(super) fn plan(settings: &Settings, file: &str) -> Result<Plan> {
     if settings.source.is_empty() {
         return Err(at.under("source").problem("there is none; add a `[source.NAME]`"));
     }
+    let one_per_customer = settings.source.values().any(|source| source.one_per_customer);
+    let (own, matching) = matching::plan(&settings.r#match, one_per_customer, &at.under("match"))?;
     let mut sources = Vec::new();
     for (name, source) in &settings.source {
         let at = at.under("source").under(name);
         named(name, &at)?;
-        sources.push(source::plan(name, source, &settings.name, &at)?);
+        sources.push(source::plan(name, source, &settings.name, &own, &at)?);
     }
     source::check_overlap(&sources, &at.under("source"))?;
     Ok(Plan {
         name: settings.name.clone(),
         sources,
-        matching: matching(&settings.r#match, &at.under("match"))?,
+        matching,
         state: state(&settings.state, &at.under("state"))?,
         publish: publish(&settings.publish, &at.under("publish"))?,
         run: run(&settings.run, &at.under("run"))?,
@@ -51,42 +54,6 @@ fn named(name: &str, at: &At) -> Result<()> {
         return Err(at.wrong(name, "a name is made of letters, digits, `_`, `-` and `.`"));
     }
     Ok(())
-}
-
-fn matching(settings: &MatchSettings, at: &At) -> Result<MatchPlan> {
-    if settings.threshold_bits.is_some() && settings.operating_point.is_some() {
-        return Err(at.problem("give `threshold_bits` or `operating_point`, not both"));
-    }
-    if let Some(bits) = settings.threshold_bits.filter(|bits| !(-64.0..=64.0).contains(bits)) {
-        return Err(at.under("threshold_bits").wrong(bits, "log-odds in bits, from -64 to 64"));
-    }
-    if settings.expected_customers == Some(0) {
-        return Err(at.under("expected_customers").wrong(0, "give at least 1"));
-    }
-    let point = settings.operating_point.as_deref().map(|name| {
-        let points = [
-            ("precise", OperatingPoint::Precise),
-            ("balanced", OperatingPoint::Balanced),
-            ("broad", OperatingPoint::Broad),
-        ];
-        one_of(name, &points, &at.under("operating_point"))
-    });
-    let cap = |given: Option<usize>, default, name| match given {
-        Some(cap) if cap < 2 => Err(at.under(name).wrong(cap, "give at least 2")),
-        given => Ok(given.unwrap_or(default)),
-    };
-    let path = |given: &Option<String>| {
-        given.as_deref().filter(|path| !path.trim().is_empty()).map(Into::into)
-    };
-    Ok(MatchPlan {
-        model: path(&settings.model),
-        judgements: path(&settings.judgements),
-        expected_customers: settings.expected_customers,
-        threshold_bits: settings.threshold_bits,
-        operating_point: point.transpose()?,
-        block_cap: cap(settings.block_cap, 150, "block_cap")?,
-        component_cap: cap(settings.component_cap, 400, "component_cap")?,
-    })
 }
 
 fn state(settings: &StateSettings, at: &At) -> Result<StatePlan> {
@@ -109,8 +76,15 @@ fn publish(settings: &PublishSettings, at: &At) -> Result<PublishPlan> {
     if url.trim().is_empty() {
         return Err(at.under("url").wrong(url, "give a local folder, or an object store URL"));
     }
+    let carried = settings.carry_ids_from.as_deref().map(str::trim).filter(|url| !url.is_empty());
+    let plain = |url: &str| url.trim().trim_end_matches('/').to_owned();
+    if let Some(same) = carried.filter(|from| plain(from) == plain(url)) {
+        let remedy = "ids are carried over to another place: set publish.url to a new one";
+        return Err(at.under("carry_ids_from").wrong(same, remedy));
+    }
     Ok(PublishPlan {
         url: url.to_owned(),
+        carry_ids_from: carried.map(ToOwned::to_owned),
         interval: pace(settings.interval.as_deref(), "30s", &at.under("interval"))?,
         options: options(&settings.options),
     })

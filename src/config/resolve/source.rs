@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::mapping;
+use super::matching::OwnFields;
 use super::{one_of, options};
 use crate::config::problem::At;
 use crate::config::settings::{KafkaSettings, SourceSettings};
@@ -25,6 +26,7 @@ pub(super) fn plan(
     name: &str,
     settings: &SourceSettings,
     pipeline: &str,
+    own: &OwnFields,
     at: &At,
 ) -> Result<SourcePlan> {
     let input = match (&settings.files, &settings.kafka) {
@@ -58,8 +60,18 @@ pub(super) fn plan(
         let remedy = "give an ISO 3166 country of two capital letters, such as US";
         return Err(at.under("default_region").wrong(region, remedy));
     }
-    let normalise = normalise::Settings { default_region: region.map(str::to_owned), date_order };
-    let mapping = mapping::mapping(name, settings, date_order, flat, at)?;
+    let mapping = mapping::mapping(name, settings, date_order, flat, &own.fields, at)?;
+    if settings.one_per_customer && mapping.record_id.is_empty() {
+        let remedy = "is for rows that have keys; give `record_id`, or leave it out";
+        return Err(at.under("one_per_customer").problem(remedy));
+    }
+    let source = own.one_per_source.filter(|_| settings.one_per_customer);
+    let normalise = normalise::Settings {
+        default_region: region.map(str::to_owned),
+        date_order,
+        custom: own.fields.iter().map(|field| field.custom).collect(),
+        constant: source.map(|field| (field, name.into())),
+    };
     Ok(SourcePlan { name: name.into(), input, mapping, normalise })
 }
 

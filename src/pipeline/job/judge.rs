@@ -101,6 +101,7 @@ impl Job {
                 )
             })?;
         }
+        self.store.settle()?;
         Ok(judged)
     }
 

@@ -80,6 +80,8 @@ pub struct Choice {
     pub path: Pointer,
     /// How many of its first characters count; `None` for all.
     pub take: Option<usize>,
+    /// A second value that belongs to it, and follows after a comma.
+    pub and: Option<Pointer>,
 }
 
 /// A condition on an event: at each pointer stands one of the values.
@@ -222,10 +224,13 @@ impl Choice {
         if is_nothing(&text) {
             return None;
         }
-        Some(match self.take {
+        let text = match self.take {
             Some(count) => text.chars().take(count).collect(),
             None => text.into_owned(),
-        })
+        };
+        let Some(and) = &self.and else { return Some(text) };
+        let other = and.find(root)?.scalar()?;
+        (!is_nothing(&other)).then(|| format!("{text},{other}"))
     }
 }
 
