@@ -28,6 +28,9 @@ pub struct Reader {
     _folder: Folder,
 }
 
+/// Rows as they are read.
+type Scan = Box<dyn Iterator<Item = Result<(Slice, Slice)>> + Send>;
+
 enum Rows {
     Settled(Box<Settled>),
     Replayed { spaces: Keyspaces, snapshot: Snapshot, _database: Database },
@@ -165,11 +168,7 @@ impl Reader {
         }
     }
 
-    fn prefix(
-        &self,
-        space: Space,
-        prefix: &[u8],
-    ) -> Result<Box<dyn Iterator<Item = Result<(Slice, Slice)>> + Send>> {
+    fn prefix(&self, space: Space, prefix: &[u8]) -> Result<Scan> {
         Ok(match &self.rows {
             Rows::Settled(settled) => Box::new(settled.prefix(space, prefix)?),
             Rows::Replayed { spaces, snapshot, .. } => Box::new(
