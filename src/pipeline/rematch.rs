@@ -9,6 +9,7 @@
 //! kill before it changes nothing; after it, the next start publishes what was committed. Asked for once more, the same
 //! model changes nothing.
 
+use super::index::keep_notes;
 use super::job::open_existing_state;
 use super::model;
 use super::publish::Publisher;
@@ -37,13 +38,14 @@ pub struct Rematched {
 ///
 /// **Errors:** `Invalid` where there is no state, or the model cannot be read; `Fenced` while a job has the state.
 pub fn preview(plan: &Plan) -> Result<Difference> {
-    let store = open_existing_state(&plan.state)?;
+    let mut store = open_existing_state(&plan.state)?;
     let registry = Registry::load(&store.view())?;
     let Some((model, _)) = model::other(plan, &store)? else {
         let membership = registry.membership();
         return Ok(Difference::between(&membership, &membership));
     };
     let (_, outcome) = resolve_all(model, &store.view())?;
+    store.settle()?;
     let key = |node: &_| registry.known(*node).key;
     let former = |node| Former { record: key(node), identity: registry.known(*node).identity };
     let formers: Vec<Vec<Former>> =
@@ -92,6 +94,7 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
             "the records are matched again; the tables are not: the next start publishes them",
         )
     })?;
+    store.settle()?;
     Ok(Rematched { difference, commit: Some(store.sequence()) })
 }
 
@@ -102,11 +105,13 @@ fn commit(
     store: &mut Store,
     registry: &mut Registry,
 ) -> Result<(Resolver, u64)> {
-    let (resolver, mut outcome) = resolve_all(model, &store.view())?;
+    let (mut resolver, mut outcome) = resolve_all(model, &store.view())?;
     unlink(&store.view(), &mut outcome)?;
     let mut draft = identify::redraft(outcome, store, registry);
     draft.commit.model = Some(text.into_bytes());
     store.commit(&draft.commit)?;
+    // A kill in between leaves what explanations read to the next start, which sets it right.
+    keep_notes(store, &mut resolver)?;
     Ok((resolver, draft.work.component_pairs))
 }
 
