@@ -74,14 +74,14 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
         let difference = Difference::between(&before, &before);
         return Ok(Rematched { difference, commit: None });
     };
-    let (resolver, outcome) = commit(model, text, &mut store, &mut registry)?;
+    let (resolver, component_pairs) = commit(model, text, &mut store, &mut registry)?;
     let difference = Difference::between(&before, &registry.membership());
     RecordsRematched {
         sequence: store.sequence(),
         records: difference.records.after,
         moved: difference.records.moved,
         identities: difference.identities.after,
-        component_pairs: outcome,
+        component_pairs,
         duration: clock.elapsed(),
     }
     .emit();
@@ -92,6 +92,7 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
             "the records are matched again; the tables are not: the next start publishes them",
         )
     })?;
+    store.settle()?;
     Ok(Rematched { difference, commit: Some(store.sequence()) })
 }
 
@@ -102,9 +103,9 @@ fn commit(
     store: &mut Store,
     registry: &mut Registry,
 ) -> Result<(Resolver, u64)> {
-    let (resolver, mut outcome) = resolve_all(model, &store.view())?;
+    let (mut resolver, mut outcome) = resolve_all(model, &store.view())?;
     unlink(&store.view(), &mut outcome)?;
-    let mut draft = identify::redraft(outcome, store, registry);
+    let mut draft = identify::redraft(outcome, resolver.take_notes(), store, registry);
     draft.commit.model = Some(text.into_bytes());
     store.commit(&draft.commit)?;
     Ok((resolver, draft.work.component_pairs))
