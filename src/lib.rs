@@ -63,6 +63,7 @@
 //!    out, or a judgement that is withdrawn, leaves what there would be had it never come.
 //!    `resolve::tests::any_history_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::any_history_with_judgements_gives_the_clusters_of_the_set`,
+//!    `resolve::tests::any_history_under_limits_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::order_and_batching_do_not_matter`,
 //!    `resolve::tests::a_rebuilt_index_goes_on`,
 //!    `resolve::simulation::any_seed_gives_the_clusters_of_the_set`,

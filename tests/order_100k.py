@@ -3,7 +3,7 @@
 
     cargo build --release && .venv-test/bin/python tests/order_100k.py [--customers 10000] [--copies 3]
 
-Makes the events by `onefold demo`, whose own result is the first to be compared, shuffles them by
+Makes the events by `onefold demo`, learns a model from them, shuffles them by
 tests/shuffle_events.py, back-fills every copy from its files and streams every copy through a tansu broker of its
 own. Exits 1 where two results differ. Needs the environment of `make test`.
 """
@@ -107,18 +107,22 @@ def main():
         shuffle = [ROOT / "tests/shuffle_events.py", demo / "events", folder, "--copies", str(args.copies)]
         subprocess.run([sys.executable, *shuffle], check=True)
 
-        found = {"demo": partition(demo / "tables")}
-        print("demo", *found["demo"], flush=True)
+        model = str(folder / "model.json")
+        train = [args.onefold, "train", "pipelines/events.toml", "--out", model]
+        environment = {"EVENTS_DIR": str(demo / "events"), "PATH": os.environ["PATH"]}
+        subprocess.run(train, env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+        found = {}
         for copy in range(1, args.copies + 1):
             events = folder / str(copy)
             backfill = ["backfill", "pipelines/events.toml"]
             place = folder / f"files-{copy}"
-            found[place.name], took = onefold(args.onefold, backfill, place, EVENTS_DIR=str(events))
+            found[place.name], took = onefold(args.onefold, backfill, place, EVENTS_DIR=str(events), MODEL=model)
             print(place.name, *found[place.name], f"{took:.0f} s", flush=True)
             place = folder / f"stream-{copy}"
             with Broker(events) as broker:
                 run = ["run", "pipelines/events-kafka.toml", "--until-idle", "10s"]
-                found[place.name], took = onefold(args.onefold, run, place, KAFKA_BROKERS=broker.address)
+                found[place.name], took = onefold(args.onefold, run, place, KAFKA_BROKERS=broker.address, MODEL=model)
             print(place.name, *found[place.name], f"{took:.0f} s", flush=True)
     if len(set(found.values())) > 1:
         sys.exit("the customers differ")

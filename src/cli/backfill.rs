@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{PipelineFile, run};
+use super::{PipelineFile, read_instead, run};
 use crate::error::{Error, Result};
 use crate::pipeline::{Ending, Options};
 use crate::source::Input;
@@ -28,21 +28,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut plan = arguments.pipeline.load()?;
-    if !arguments.input.is_empty() {
-        match plan.sources.as_mut_slice() {
-            [source] => {
-                let Input::Files(files) = &mut source.input else {
-                    return Err(Error::invalid("--input: the pipeline's source must be of files"));
-                };
-                files.patterns.clone_from(&arguments.input);
-            }
-            _ => {
-                return Err(Error::invalid(
-                    "--input: the pipeline has several sources: set their files there",
-                ));
-            }
-        }
-    }
+    read_instead(&mut plan, &arguments.input)?;
     if let Some(source) = plan.sources.iter().find(|s| matches!(s.input, Input::Kafka(_))) {
         return Err(Error::invalid(format!(
             "[source.{}] kafka: a backfill reads files, which end: use onefold run, or --until-idle with it",

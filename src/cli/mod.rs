@@ -30,6 +30,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Plan};
 use crate::error::{Error, Kind, Result};
+use crate::source::Input;
 use crate::telemetry::{CommandFailed, Format, Level, init_logging};
 
 /// Streams of customer events in, one identity per customer and one profile per identity out.
@@ -160,6 +161,23 @@ impl PipelineFile {
 fn settings(plan: &Plan) -> crate::normalise::Settings {
     let mut settings = plan.sources.iter().map(|source| &source.normalise);
     settings.find(|settings| settings.default_region.is_some()).cloned().unwrap_or_default()
+}
+
+/// Sets the files of a pipeline's only source, where `input` names some.
+fn read_instead(plan: &mut Plan, input: &[String]) -> Result<()> {
+    if input.is_empty() {
+        return Ok(());
+    }
+    let [source] = plan.sources.as_mut_slice() else {
+        return Err(Error::invalid(
+            "--input: the pipeline has several sources: set their files there",
+        ));
+    };
+    let Input::Files(files) = &mut source.input else {
+        return Err(Error::invalid("--input: the pipeline's source must be of files"));
+    };
+    files.patterns = input.to_vec();
+    Ok(())
 }
 
 /// Turns an error of writing to standard output into ours.

@@ -490,7 +490,7 @@ fn mistakes_in_fields_and_rules_are_told_with_their_key() {
             ".phone]\nlevels = [\"exact\", { jaro_winkler = 1.5 }]",
             "match.field.phone: jaro_winkler = 1.5: give a share above 0, at most 1",
         ),
-        (".phone]\nm = [0.5]", "match.field.phone: m and u must have 3 numbers each, one a level"),
+        (".phone]\nm = [0.5]", "match.field.phone: m and u must have 4 numbers each, one a level"),
     ] {
         check_more(&format!("{own}{more}"), &format!("p.toml: {expected}"));
     }

@@ -24,6 +24,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 mod text;
+mod waterfall;
 mod weighing;
 
 use std::fmt::Display;

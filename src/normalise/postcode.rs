@@ -25,7 +25,7 @@ pub(super) fn postcode(raw: &str, country: Option<&str>) -> String {
     let text = text.strip_suffix(".0").unwrap_or(text);
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     let mut code = code(text);
-    if is_zip_with_four(text, &code) {
+    if is_zip_with_four(&code) {
         code.truncate(5);
     }
     let apart = text.contains(['-', ' ']);
@@ -43,10 +43,9 @@ pub(super) fn postcode(raw: &str, country: Option<&str>) -> String {
     if nothing { String::new() } else { code }
 }
 
-/// `94789-1234`, `94789 1234` and `947891234`.
-fn is_zip_with_four(text: &str, code: &str) -> bool {
-    let apart = text.as_bytes().get(5).is_none_or(|b| !b.is_ascii_alphanumeric());
-    code.len() == 9 && code.bytes().all(|b| b.is_ascii_digit()) && (apart || text.len() == 9)
+/// `94789-1234`, `94789 1234` and `947891234`: nine digits are nowhere else a postcode.
+fn is_zip_with_four(code: &str) -> bool {
+    code.len() == 9 && code.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Cuts the country, state or province before the digits: no country has a postcode of one or two letters and four
@@ -141,6 +140,7 @@ mod tests {
             ("94789-1234", None, "94789"),
             ("947891234", None, "94789"),
             ("94789 1234", Some("US"), "94789"),
+            ("0000 0 0001", None, ""),
             ("94789.0", None, "94789"),
             ("CA 90210", None, "90210"),
             ("2134", Some("US"), "02134"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use super::batch::{Prepared, Readers};
+use super::query::open_reader;
 use crate::config::Plan;
 use crate::error::{Error, Result};
 use crate::record::{Identity, Micros, RecordKey};
@@ -51,6 +52,21 @@ pub fn gather(plan: &Plan) -> Result<Gathered> {
                 }
             }
         }
+    }
+    Ok(gathered)
+}
+
+/// The records that the job of a pipeline keeps.
+///
+/// **Errors:** as [`super::inspect`].
+pub fn kept_records(plan: &Plan) -> Result<Gathered> {
+    let mut gathered = Gathered::default();
+    let reader = open_reader(&plan.state.path)?;
+    for row in reader.clusters()? {
+        let (_, node) = row?;
+        let absent = || Error::data("state: an identity's member has no record");
+        let row = reader.record(node)?.ok_or_else(absent)?;
+        gathered.records.insert(row.key, row.identity);
     }
     Ok(gathered)
 }

@@ -51,10 +51,11 @@ mod tests;
 
 pub use check::check;
 pub use evidence::write_evidence;
-pub use gather::{Gathered, gather};
+pub use gather::{Gathered, gather, kept_records};
 pub use job::{Given, Job, Judged, Standing};
 pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
 pub use ledger::{time, time_text};
+pub use model::learn;
 pub use query::{Inspection, inspect};
 pub use rematch::{Rematched, preview, rematch};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};

@@ -1,17 +1,22 @@
 //! Which model decides?
 //!
-//! A model file, or the built-in model. The built-in one needs to know about how many customers there are, since that
-//! is what makes an agreement of names remarkable or not: the pipeline says so, or, where all sources are files, their
-//! records are counted first. Whichever model a state began with is frozen with it.
+//! A model file; else, where all sources are files, one that is learnt from them first; else the built-in model, which
+//! needs to know about how many customers there are, since that is what makes an agreement of names remarkable or not.
+//! Where the pipeline says how many (`expected_customers`), it means the built-in model. Whichever model a state began
+//! with is frozen with it.
 
 use std::fs;
-use std::time::Duration;
 
+use super::gather::gather;
+use crate::clock::Stopwatch;
 use crate::config::{OperatingPoint, Plan};
 use crate::error::{Context, Error, Kind, Result};
+use crate::record::{Identity, RecordKey};
 use crate::score::Model;
-use crate::source::{self, Input, Positions};
+use crate::source::Input;
 use crate::state::{self, Store};
+use crate::telemetry::ModelTrained;
+use crate::train::{self, Trained, train};
 
 /// About how many customers there are, where neither pipeline nor files say.
 const EXPECTED_CUSTOMERS: f64 = 100_000.0;
@@ -28,8 +33,8 @@ const EVENTS_THRESHOLD_BITS: f64 = 0.0;
 const EVENTS_EDGE_BITS: f64 = 0.0;
 /// How far the named operating points lie from the balanced one, in bits.
 const OPERATING_POINT_BITS: f64 = 3.0;
-/// Records that are counted at once.
-const COUNTED_AT_ONCE: usize = 10_000;
+/// Of more records than this a job does not learn by itself: it would take longer than the job.
+const RECORDS_LEARNT_MAX: usize = 500_000;
 
 /// The model that is frozen with the state; on an empty state the pipeline's is, from now on.
 ///
@@ -37,7 +42,7 @@ const COUNTED_AT_ONCE: usize = 10_000;
 pub(super) fn frozen(plan: &Plan, store: &mut Store) -> Result<Model> {
     let text = match store.model()? {
         None => {
-            let text = wanted(plan, expected_customers(plan)?)?.to_json();
+            let text = first(plan)?.to_json();
             store.set_model(text.as_bytes())?;
             text
         }
@@ -75,10 +80,55 @@ pub(super) fn other(plan: &Plan, store: &Store) -> Result<Option<(Model, String)
 }
 
 /// The model that the pipeline asks for, beside the one that is frozen: where nobody says how many customers there are,
-/// the state's own answer stays.
+/// the state's own answer stays, and what it learnt by itself.
 fn asked_for(plan: &Plan, frozen: &str) -> Result<Model> {
-    let counted = read(frozen)?.parameters.entities;
-    wanted(plan, plan.matching.expected_customers.map_or(counted, count))
+    let mut frozen = read(frozen)?;
+    let customers = plan.matching.expected_customers;
+    match &frozen.training {
+        Some(training) if plan.matching.model.is_none() && customers.is_none() => {
+            frozen.parameters.threshold_bits = training.threshold_bits;
+            set(plan, frozen)
+        }
+        _ => wanted(plan, customers.map_or(frozen.parameters.entities, count)),
+    }
+}
+
+/// The model for a state that has none.
+fn first(plan: &Plan) -> Result<Model> {
+    let matching = &plan.matching;
+    let endless = plan.sources.iter().any(|source| matches!(source.input, Input::Kafka(_)));
+    if let Some(customers) = matching.expected_customers {
+        return wanted(plan, count(customers));
+    }
+    if matching.model.is_some() || endless {
+        return wanted(plan, EXPECTED_CUSTOMERS);
+    }
+    let records = gather(plan)?.records;
+    let least = train::Settings::default().least_records;
+    if (least..=RECORDS_LEARNT_MAX).contains(&records.len()) {
+        let clock = Stopwatch::start();
+        // Records that say too little of each other to learn from are decided by the built-in model.
+        if let Ok(trained) = learn(plan, records.clone().into_iter().collect()) {
+            let report = &trained.report;
+            let (records, customers) = (report.records, report.customers);
+            ModelTrained { records, customers, duration: clock.elapsed() }.emit();
+            return set(plan, trained.model);
+        }
+    }
+    let records = count(records.len() as u64);
+    wanted(plan, (records / RECORDS_PER_CUSTOMER).max(LEAST_CUSTOMERS))
+}
+
+/// Learns a model from records, with the fields, rules and caps of the pipeline; its threshold is its own.
+///
+/// **Errors:** `Invalid` where the records are too few or say too little of each other.
+pub fn learn(plan: &Plan, records: Vec<(RecordKey, Identity)>) -> Result<Trained> {
+    let customers = (count(records.len() as u64) / RECORDS_PER_CUSTOMER).max(LEAST_CUSTOMERS);
+    let mut base = built_in(plan, customers);
+    base = base.changed(&plan.matching.changes).map_err(|error| error.context("[match]"))?;
+    base.parameters.block_cap = plan.matching.block_cap;
+    base.parameters.component_cap = plan.matching.component_cap;
+    train(&base, records, &train::Settings::default())
 }
 
 fn read(text: &str) -> Result<Model> {
@@ -91,7 +141,7 @@ fn read(text: &str) -> Result<Model> {
 /// **Errors:** `Invalid` where the model file cannot be read.
 pub(super) fn wanted(plan: &Plan, customers: f64) -> Result<Model> {
     let matching = &plan.matching;
-    let mut model = match &matching.model {
+    let model = match &matching.model {
         Some(path) => {
             let name = path.display();
             let text = fs::read_to_string(path)
@@ -101,7 +151,13 @@ pub(super) fn wanted(plan: &Plan, customers: f64) -> Result<Model> {
         }
         None => built_in(plan, customers),
     };
-    model = model.changed(&matching.changes).map_err(|error| error.context("[match]"))?;
+    set(plan, model)
+}
+
+/// A model as the pipeline's own settings would have it.
+fn set(plan: &Plan, model: Model) -> Result<Model> {
+    let matching = &plan.matching;
+    let mut model = model.changed(&matching.changes).map_err(|error| error.context("[match]"))?;
     let parameters = &mut model.parameters;
     parameters.block_cap = matching.block_cap;
     parameters.component_cap = matching.component_cap;
@@ -127,25 +183,6 @@ fn built_in(plan: &Plan, customers: f64) -> Model {
     model.parameters.threshold_bits = threshold;
     model.parameters.edge_bits = edge;
     model
-}
-
-/// About how many customers the sources speak of.
-fn expected_customers(plan: &Plan) -> Result<f64> {
-    if let Some(customers) = plan.matching.expected_customers {
-        return Ok(count(customers));
-    }
-    let endless = plan.sources.iter().any(|source| matches!(source.input, Input::Kafka(_)));
-    if plan.matching.model.is_some() || endless {
-        return Ok(EXPECTED_CUSTOMERS);
-    }
-    let mut records = 0;
-    for source in &plan.sources {
-        let mut source = source::open(source, &Positions::new())?;
-        while let Some(batch) = source.next(COUNTED_AT_ONCE, Duration::ZERO)? {
-            records += batch.messages.len() as u64;
-        }
-    }
-    Ok((count(records) / RECORDS_PER_CUSTOMER).max(LEAST_CUSTOMERS))
 }
 
 fn count(customers: u64) -> f64 {

@@ -4,13 +4,16 @@
 //! no epoch and writes nothing.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::cluster::Constraints;
 use crate::config::Plan;
 use crate::error::{Error, Result};
-use crate::explain::{How, Link, RecordView, Weighing, Why, WhyNot, meetings, named_values};
+use crate::explain::{
+    How, Link, Meeting, RecordView, Weighing, Why, WhyNot, meetings, named_values,
+};
 use crate::record::{EventKey, Field, IdentityId, RecordKey, Verdict};
 use crate::score::Model;
 use crate::sink::CommitInfo;
@@ -37,18 +40,8 @@ struct Asked {
 ///
 /// **Errors:** `Fenced` while a job has it; `Invalid` where there is none yet.
 pub fn inspect(plan: &Plan) -> Result<Inspection> {
-    let path = &plan.state.path;
-    let none = || {
-        Error::invalid(format!(
-            "[state] path = {}: there is no state yet: run the pipeline first",
-            path.display()
-        ))
-    };
-    if !path.exists() {
-        return Err(none());
-    }
-    let reader = Reader::open(path, &state::Options::default())?;
-    let frozen = reader.model()?.ok_or_else(none)?;
+    let reader = open_reader(&plan.state.path)?;
+    let frozen = reader.model()?.ok_or_else(|| no_state(&plan.state.path))?;
     let model = model::kept(frozen)?;
     let channel = |text: &Text| match text {
         Text::Constant(channel) => Some(Arc::clone(channel)),
@@ -61,6 +54,19 @@ pub fn inspect(plan: &Plan) -> Result<Inspection> {
         channels: channels.collect(),
         sources: plan.sources.iter().map(|source| Arc::clone(&source.name)).collect(),
     })
+}
+
+/// Opens a state for reading.
+pub(super) fn open_reader(path: &Path) -> Result<Reader> {
+    if !path.exists() {
+        return Err(no_state(path));
+    }
+    Reader::open(path, &state::Options::default())
+}
+
+fn no_state(path: &Path) -> Error {
+    let path = path.display();
+    Error::invalid(format!("[state] path = {path}: there is no state yet: run the pipeline first"))
 }
 
 impl Inspection {
@@ -163,8 +169,7 @@ impl Inspection {
             (Vec::new(), asked.views.len() - 1)
         };
         let records = [asked.views[a].clone(), asked.views[b].clone()];
-        let is_capped = |key| self.reader.is_capped(key);
-        let keys = meetings(&records[0].identity, &records[1].identity, &self.model, is_capped)?;
+        let keys = self.meetings(&records[0], &records[1])?;
         Ok(Why { together, pair: weighing.pair(a, b), keys, steps, merges, records })
     }
 
@@ -189,8 +194,7 @@ impl Inspection {
         let links = self.links(&asked, &of_left, &of_right)?;
         let (a, b) = (asked.at(left)?, asked.at(right)?);
         let records = [asked.views[a].clone(), asked.views[b].clone()];
-        let is_capped = |key| self.reader.is_capped(key);
-        let keys = meetings(&records[0].identity, &records[1].identity, &self.model, is_capped)?;
+        let keys = self.meetings(&records[0], &records[1])?;
         Ok(WhyNot::of(records, (weighing.pair(a, b), keys), between, &links, judged_apart))
     }
 
@@ -228,6 +232,19 @@ impl Inspection {
             }
         }
         Ok(links)
+    }
+
+    /// Records in the order of their keys, ready to be weighed against one another by their places.
+    pub fn weighing(&self, nodes: Vec<NodeId>) -> Result<(Vec<RecordView>, Weighing<'_>)> {
+        let asked = self.ask(nodes)?;
+        let weighing = self.weigh(&asked)?;
+        Ok((asked.views, weighing))
+    }
+
+    /// The blocking keys that two records share.
+    pub fn meetings(&self, left: &RecordView, right: &RecordView) -> Result<Vec<Meeting>> {
+        let is_capped = |key| self.reader.is_capped(key);
+        meetings(&left.identity, &right.identity, &self.model, is_capped)
     }
 
     fn ask(&self, nodes: Vec<NodeId>) -> Result<Asked> {

@@ -19,6 +19,10 @@ use crate::score::{Evidence, Features, Levels, Model, Symbol, Terms, levels, wei
 
 /// Two records by their places, the lower first.
 pub type Pair = (u32, u32);
+/// Two records and the match weight of their pair.
+type Edge = (u32, u32, f32);
+/// A chain's keys, how many they are, and whose it is.
+type Entry = ([Key; DEPTH], usize, u32);
 
 /// A set of records in the order of their keys, with what depends on the set alone.
 pub struct Bulk {
@@ -125,7 +129,7 @@ impl Bulk {
     pub fn partition(&self, model: &Model, weighed: &[(Pair, f32)]) -> Partition {
         #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
         let least = model.parameters.edge_bits as f32;
-        let edges: Vec<(u32, u32, f32)> = weighed
+        let edges: Vec<Edge> = weighed
             .iter()
             .filter(|(_, weight)| *weight >= least)
             .map(|((left, right), weight)| (*left, *right, *weight))
@@ -176,13 +180,13 @@ impl Bulk {
     }
 
     /// The connected components of more than one record, with their edges, and all others alone.
-    fn components(&self, edges: &[(u32, u32, f32)]) -> Vec<(Vec<u32>, Vec<(u32, u32, f32)>)> {
+    fn components(&self, edges: &[Edge]) -> Vec<(Vec<u32>, Vec<Edge>)> {
         let mut parent: Vec<u32> = (0..).take(self.len()).collect();
         for (left, right, _) in edges {
             let (left, right) = (root(&mut parent, *left), root(&mut parent, *right));
             parent[left.max(right) as usize] = left.min(right);
         }
-        let mut components: Vec<(Vec<u32>, Vec<(u32, u32, f32)>)> = Vec::new();
+        let mut components: Vec<(Vec<u32>, Vec<Edge>)> = Vec::new();
         let mut of_root: FxHashMap<u32, usize> = FxHashMap::default();
         for place in (0..).take(self.len()) {
             let root = root(&mut parent, place);
@@ -220,7 +224,7 @@ impl Bulk {
 }
 
 /// A component's parts within the cap, as places.
-fn parts(component: Vec<u32>, edges: &[(u32, u32, f32)], model: &Model) -> Vec<Vec<u32>> {
+fn parts(component: Vec<u32>, edges: &[Edge], model: &Model) -> Vec<Vec<u32>> {
     let parameters = &model.parameters;
     if component.len() <= parameters.component_cap {
         return vec![component];
@@ -241,7 +245,7 @@ fn parts(component: Vec<u32>, edges: &[(u32, u32, f32)], model: &Model) -> Vec<V
 /// The pairs that meet under a rule: those of each block within the cap whose coarser blocks are all over it.
 fn pairs_of(rule: usize, chains: &[Vec<Chain>], cap: usize) -> Vec<Pair> {
     let of_rule = |chain: &&Chain| usize::from(chain.rule) == rule;
-    let mut entries: Vec<([Key; DEPTH], usize, u32)> = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     for (chains, place) in chains.iter().zip(0..) {
         for chain in chains.iter().filter(of_rule) {
             let mut keys = [0; DEPTH];
@@ -251,7 +255,7 @@ fn pairs_of(rule: usize, chains: &[Vec<Chain>], cap: usize) -> Vec<Pair> {
     }
     entries.sort_unstable();
     let mut pairs = Vec::new();
-    let mut waiting: Vec<(&[([Key; DEPTH], usize, u32)], usize)> = vec![(&entries, 0)];
+    let mut waiting: Vec<(&[Entry], usize)> = vec![(&entries, 0)];
     while let Some((entries, depth)) = waiting.pop() {
         for block in entries.chunk_by(|a, b| a.0[depth] == b.0[depth]) {
             if block.len() <= cap {

@@ -29,4 +29,4 @@ pub use evidence::{Evidence, Levels, compare, levels, weigh};
 pub use features::{Features, Symbol, Terms};
 pub use field::{Exclusive, FieldModel};
 pub use level::Level;
-pub use model::{EmailModel, Model, Parameters};
+pub use model::{EmailModel, Expected, Model, Parameters, Training};

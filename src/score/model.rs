@@ -24,6 +24,9 @@ pub struct Model {
     pub version: u32,
     /// Where the model comes from, for people.
     pub provenance: String,
+    /// What it was trained on; missing in a model that was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Training>,
     /// Numbers that are not of one field.
     pub parameters: Parameters,
     /// One entry a field, in the order of [`Field::ALL`]; a file leaves out those that are not compared.
@@ -45,6 +48,32 @@ pub struct Model {
 #[derive(Deserialize)]
 struct Versioned {
     version: u32,
+}
+
+/// What a trained model was made from, and what it expects of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Records that were learnt from.
+    pub records: u64,
+    /// About how many customers they speak of.
+    pub customers: u64,
+    /// The threshold that it chose, in bits.
+    pub threshold_bits: f64,
+    /// What it expects of the thresholds that it could choose from, ascending.
+    pub expected: Vec<Expected>,
+}
+
+/// What is expected of the clusters at one threshold, without labels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// Merges stop below this match weight, in bits.
+    pub threshold_bits: f64,
+    /// The share of right pairs of records among those joined, 0 to 1.
+    pub precision: f64,
+    /// The share of the right pairs that are joined, of those that the lowest threshold joins, 0 to 1.
+    pub recall: f64,
 }
 
 /// Numbers of the model that are not of one field.
@@ -128,6 +157,7 @@ impl Model {
         Self {
             version: Self::VERSION,
             provenance: "built in".into(),
+            training: None,
             parameters: Parameters {
                 prior_bits: -customers.log2(),
                 household_bits: 2.0,
@@ -219,6 +249,14 @@ impl Model {
     /// Whether one value of a field points at one customer, or a few who share it.
     pub fn is_identifier(&self, field: Field) -> bool {
         self.field(field).identifier
+    }
+
+    /// The precision that the model expects at its threshold, 0 to 1; `None` where it was not trained, or its threshold is
+    /// above all that it looked at.
+    pub fn expected_precision(&self) -> Option<f64> {
+        let expected = &self.training.as_ref()?.expected;
+        let threshold = self.parameters.threshold_bits;
+        expected.iter().find(|e| e.threshold_bits >= threshold - 1e-9).map(|e| e.precision)
     }
 
     /// The content that is compared: a record without a name bears the one that its e-mail address spells, where the

@@ -143,7 +143,7 @@ fn pair(left: &Expr, right: &Expr, columns: &mut Vec<String>) -> Result<Taken, S
     let (left, right) = (side(left)?, side(right)?);
     if left.column != right.column {
         return Err(format!(
-            "it compares {} with {}; Onefold compares names and address lines crosswise by itself",
+            "it compares {} with {}, and a level here is about one column",
             left.column, right.column
         ));
     }

@@ -180,8 +180,14 @@ impl Importer {
         let text = format!("comparison {name} -> {}: {} levels", model.name(), model.levels.len());
         self.notes.insert(before, Note { mapped: true, text });
         if let Some(kind) = self.columns.kind(field) {
-            let text =
+            let mut text =
                 format!("  in the pipeline: [match.field.{}] kind = \"{kind}\"", model.name());
+            if let [latitude, longitude] = levels.columns.as_slice() {
+                text += &format!(
+                    ", and of a source's identity: {} = {{ path = \"/{latitude}\", and = \"/{longitude}\" }}",
+                    model.name()
+                );
+            }
             self.notes.insert(before + 1, Note { mapped: true, text });
         }
         self.model.fields[field as usize] = model;

@@ -10,7 +10,9 @@ use fjall::{Database, Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
 use super::folder::{Folder, Witness};
-use super::keyspace::{HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, Space, failed, shared_key};
+use super::keyspace::{
+    HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, Space, failed, shared_key,
+};
 use super::row::{Edge, Head, IdentityRow, Model, NodeId, RecordRow, decode};
 use super::settled::Settled;
 use super::store::{Options, open_database};
@@ -25,6 +27,9 @@ pub struct Reader {
     /// Holds the lock; goes last.
     _folder: Folder,
 }
+
+/// Rows as they are read.
+type Scan = Box<dyn Iterator<Item = Result<(Slice, Slice)>> + Send>;
 
 enum Rows {
     Settled(Box<Settled>),
@@ -163,11 +168,7 @@ impl Reader {
         }
     }
 
-    fn prefix(
-        &self,
-        space: Space,
-        prefix: &[u8],
-    ) -> Result<Box<dyn Iterator<Item = Result<(Slice, Slice)>> + Send>> {
+    fn prefix(&self, space: Space, prefix: &[u8]) -> Result<Scan> {
         Ok(match &self.rows {
             Rows::Settled(settled) => Box::new(settled.prefix(space, prefix)?),
             Rows::Replayed { spaces, snapshot, .. } => Box::new(

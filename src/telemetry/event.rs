@@ -71,6 +71,25 @@ impl StopCause {
     }
 }
 
+/// A job learnt its model from its own records, since the pipeline names none.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelTrained {
+    /// Records that it learnt from.
+    pub records: usize,
+    /// About how many customers they speak of.
+    pub customers: usize,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl ModelTrained {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { records, customers, duration } = self;
+        info!(records, customers, duration_ms = milliseconds(duration), "model trained");
+    }
+}
+
 /// A pipeline ended as it should.
 #[derive(Clone, Copy, Debug)]
 pub struct PipelineStopped<'a> {

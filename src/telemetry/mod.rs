@@ -16,7 +16,7 @@ mod logging;
 mod tests;
 
 pub use event::{
-    BatchCommitted, CommandFailed, IdentitiesCarried, IndexBuilt, JudgementsTaken,
+    BatchCommitted, CommandFailed, IdentitiesCarried, IndexBuilt, JudgementsTaken, ModelTrained,
     PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
     RecordsRejected, RecordsRematched, ShutdownRequested, SourceFinished, SourceRecovered,
     SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,

@@ -25,15 +25,16 @@ mod prior;
 mod random;
 mod threshold;
 
+#[cfg(test)]
+mod tests;
+
 use rayon::prelude::*;
 
 use crate::cluster::Merge;
 use crate::error::{Error, Result};
 use crate::record::{Field, Identity, RecordKey};
 use crate::resolve::bulk::{Bulk, Pair};
-use crate::score::{Evidence, Levels, Model};
-
-pub use threshold::Expected;
+use crate::score::{Evidence, Levels, Model, Training};
 
 /// How training goes about it. [`Settings::default`] is what was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,8 +83,6 @@ pub struct Report {
     pub customers: usize,
     /// The EM sessions: rule, pairs, expected matches, rounds.
     pub sessions: Vec<Session>,
-    /// The expected precision at each threshold.
-    pub expected: Vec<Expected>,
     /// The records' keys, ascending.
     pub keys: Vec<RecordKey>,
     /// The merges down to the lowest threshold, by component; nodes are indexes into `keys`.
@@ -282,6 +281,12 @@ impl<'a> Trainer<'a> {
         self.model.parameters.edge_bits = lowest.parameters.edge_bits;
         self.model.parameters.threshold_bits = threshold;
         let records = self.bulk.len();
+        self.model.training = Some(Training {
+            records: records as u64,
+            customers: self.customers as u64,
+            threshold_bits: threshold,
+            expected,
+        });
         self.model.provenance = format!(
             "trained without labels on {records} records, about {} customers",
             self.customers
@@ -291,7 +296,6 @@ impl<'a> Trainer<'a> {
             candidates: self.pairs.len(),
             customers: self.customers,
             sessions: self.sessions,
-            expected,
             keys: self.bulk.keys().to_vec(),
             merges: partition.merges,
         };

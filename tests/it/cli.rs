@@ -188,6 +188,26 @@ fn judgements_are_given_listed_and_taken_back() {
     insta::assert_snapshot!("judge", texts);
 }
 
+#[test]
+fn judgements_are_explained() {
+    let folder = folder();
+    family(folder.path(), &["backfill", EVENTS]).succeed();
+    let judge = |verdict: &str| {
+        let arguments = ["judge", EVENTS, verdict, "order-1", "order-2", "--reason", "a call"];
+        family(folder.path(), &arguments).env("USER", "ada").succeed();
+    };
+    let ask = |arguments: &[&str]| asked(folder.path(), arguments).report();
+    judge("together");
+    let how = ask(&["how", EVENTS, "order-1", "--json"]);
+    let judged = |step: &&Value| step["judged"] == true;
+    assert_eq!(how["steps"].as_array().map(|it| it.iter().filter(judged).count()), Some(1));
+    let why = asked(folder.path(), &["why", EVENTS, "order-1", "order-2"]).succeed().output;
+    assert!(why.contains("\nmerged directly by judgement, in step 1 of "), "{why}");
+    judge("apart");
+    let why_not = ask(&["why-not", EVENTS, "order-1", "order-2", "--json"]);
+    assert_eq!(why_not["verdict"], "judged_apart", "{why_not:#}");
+}
+
 /// Mistakes in a pipeline file: what is written in place of what.
 const MISTAKES: &[(&str, &str)] = &[
     ("name = \"retail\"", "name = \"a b\""),

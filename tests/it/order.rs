@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -30,8 +30,8 @@ fn shuffled(lines: &[Line], seed: u8) -> Vec<Line> {
     lines.into_iter().map(|(_, line)| line.clone()).collect()
 }
 
-/// Streams lines through a broker of their own.
-fn streamed(python: &Python, lines: &[Line], pace: &str) -> Partition {
+/// Streams lines through a broker of their own, matched under a model.
+fn streamed(python: &Python, lines: &[Line], pace: &str, model: &Path) -> Partition {
     let broker = Broker::start(python);
     broker.produce(lines);
     let folder = folder();
@@ -39,6 +39,7 @@ fn streamed(python: &Python, lines: &[Line], pace: &str) -> Partition {
     let out = folder.path().join("out");
     let report = onefold(&["run", text(&pipeline), "--until-idle", "5s", "--json"])
         .env("KAFKA_BROKERS", &broker.address())
+        .env("MODEL", text(model))
         .env("OUT", text(&out))
         .env("STATE", text(&folder.path().join("state")))
         .report();
@@ -46,14 +47,22 @@ fn streamed(python: &Python, lines: &[Line], pace: &str) -> Partition {
     Tables::local(&out).partition()
 }
 
-/// Reads lines from files, compressed ones where `gz` says so, by the shipped pipeline with changes.
+/// Learns a model from lines in files.
+fn trained(lines: &[Line], folder: &Path) -> PathBuf {
+    write_all(lines, folder, false);
+    let model = folder.join("model.json");
+    let pipeline = pipeline::changed("events.toml", folder, &[]);
+    onefold(&["train", text(&pipeline), "--out", text(&model)])
+        .env("EVENTS_DIR", text(folder))
+        .succeed();
+    model
+}
+
+/// Reads lines from files, compressed ones where `gz` says so, by the shipped pipeline with changes: it learns its
+/// model from them.
 fn backfilled(lines: &[Line], gz: bool, changes: &[(&str, &str)]) -> Partition {
     let folder = folder();
-    for channel in Channel::ALL {
-        let lines = lines.iter().filter(|line| line.channel == channel);
-        let text: String = lines.map(|line| format!("{}\n", line.text)).collect();
-        write(folder.path(), channel.name(), &text, gz);
-    }
+    write_all(lines, folder.path(), gz);
     let pipeline = pipeline::changed("events.toml", folder.path(), changes);
     let out = folder.path().join("out");
     let report = onefold(&["backfill", text(&pipeline), "--json"])
@@ -63,6 +72,14 @@ fn backfilled(lines: &[Line], gz: bool, changes: &[(&str, &str)]) -> Partition {
         .report();
     assert_eq!(report["read"], lines.len());
     Tables::local(&out).partition()
+}
+
+fn write_all(lines: &[Line], folder: &Path, gz: bool) {
+    for channel in Channel::ALL {
+        let lines = lines.iter().filter(|line| line.channel == channel);
+        let text: String = lines.map(|line| format!("{}\n", line.text)).collect();
+        write(folder, channel.name(), &text, gz);
+    }
 }
 
 fn write(folder: &Path, name: &str, text: &str, gz: bool) {
@@ -82,6 +99,8 @@ fn shuffled_events_are_the_same_customers_streamed_and_from_files() {
     let Some(python) = Python::find() else { return };
     let stream = stream(250);
     let in_order = backfilled(&stream.lines, false, &[]);
+    let folder = folder();
+    let model = trained(&stream.lines, folder.path());
     let events: BTreeSet<String> = in_order.iter().flatten().cloned().collect();
     assert_eq!(events, Expected::of(&stream).events);
     for (seed, pace) in [
@@ -90,7 +109,7 @@ fn shuffled_events_are_the_same_customers_streamed_and_from_files() {
         (3, "interval = \"30s\"\n[run]\nbatch = 33\ncommit_interval = \"10ms\"\n"),
     ] {
         let lines = shuffled(&stream.lines, seed);
-        assert!(streamed(&python, &lines, pace) == in_order, "order {seed}, streamed");
+        assert!(streamed(&python, &lines, pace, &model) == in_order, "order {seed}, streamed");
         assert!(
             backfilled(&lines, seed == 2, &[(INTERVAL, pace)]) == in_order,
             "order {seed}, from files"

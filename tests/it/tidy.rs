@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("score", "block error normalise record"),
     ("cluster", "record score"),
     ("resolve", "block cluster normalise record score"),
+    ("train", "block cluster error normalise record resolve score"),
     ("splink", "block error record score"),
     ("explain", "block cluster record resolve score"),
     ("profile", "record"),
@@ -32,17 +33,18 @@ const ALLOWED: &[(&str, &str)] = &[
     (
         "pipeline",
         "block clock cluster config error evaluate explain normalise profile record resolve \
-         score sink source state telemetry",
+         score sink source state telemetry train",
     ),
     (
         "cli",
         "clock cluster config demo error evaluate explain normalise pipeline record report score source splink state \
-         telemetry",
+         telemetry train",
     ),
 ];
 
 /// The stages that are pure: batches in, batches out.
-const CORE: [&str; 12] = [
+const CORE: [&str; 13] = [
+    "train",
     "normalise",
     "block",
     "score",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::Plan;
 use crate::error::Result;
 use crate::evaluate::{Mistake, Part};
-use crate::explain::{Outcome, Pair, RecordView, Why};
+use crate::explain::{FieldTerm, Outcome, Pair};
 use crate::pipeline::{Inspection, inspect};
 use crate::report::{Case, CaseRecord, Decisive, Line};
 use crate::state::NodeId;
@@ -17,6 +17,7 @@ const PARTS: usize = 6;
 const PAIRS: usize = 4_000;
 
 /// A record of a mistake: the number of its part, its key, and what the truth first calls it.
+#[derive(Clone, Copy)]
 struct Candidate<'a> {
     part: usize,
     record: &'a Arc<str>,
@@ -45,31 +46,46 @@ pub(super) fn gather<'a>(
 }
 
 fn case<'a>(state: &Inspection, mistake: &'a Mistake) -> Result<Case<'a>> {
-    let mut records = BTreeMap::new();
-    let mut best: Option<(Why, [&Candidate<'_>; 2])> = None;
     let candidates = candidates(state, mistake);
+    let nodes = candidates.iter().map(|candidate| candidate.node).collect();
+    let (views, weighing) = state.weighing(nodes)?;
+    let places: BTreeMap<String, usize> =
+        views.iter().map(|view| view.record.to_string()).zip(0..).collect();
+    let place = |candidate: &Candidate<'_>| places[&**candidate.record];
+
+    let mut best: Option<(f64, [Candidate<'_>; 2])> = None;
     let mut weighed = 0;
     for (at, left) in candidates.iter().enumerate() {
         for right in candidates[at + 1..].iter().filter(|right| right.part != left.part) {
-            let why = state.why(left.node, right.node)?;
             weighed += 1;
-            for (candidate, view) in [left, right].into_iter().zip(&why.records) {
-                records
-                    .entry(Arc::clone(candidate.record))
-                    .or_insert_with(|| case_record(view));
-            }
             // One record in two parts is what nothing can weigh; else the heaviest, and the first
             // of equals.
-            let is_better = best.as_ref().is_none_or(|(other, pair)| {
-                pair[0].node != pair[1].node
-                    && (left.node == right.node || why.pair.sum.weight_bits > other.pair.sum.weight_bits)
-            });
-            if is_better {
-                best = Some((why, [left, right]));
+            let bits = if left.node == right.node {
+                f64::INFINITY
+            } else {
+                weighing.evidence(place(left), place(right)).weight(state.model())
+            };
+            if best.as_ref().is_none_or(|(most, _)| bits > *most) {
+                best = Some((bits, [*left, *right]));
             }
         }
     }
-    let decisive = best.map(|(why, pair)| decisive(&why, pair));
+    let decisive = match best {
+        None => None,
+        Some((_, pair)) => {
+            let [left, right] = pair.map(|candidate| place(&candidate));
+            let meetings = state.meetings(&views[left], &views[right])?;
+            let met = meetings.into_iter().filter(|meeting| meeting.outcome == Outcome::Used);
+            let rules = met.map(|meeting| meeting.rule).collect();
+            Some(decisive(weighing.pair(left, right), rules, pair))
+        }
+    };
+    let record = |candidate: &Candidate<'_>| {
+        let view = &views[place(candidate)];
+        let values = view.values.clone();
+        (Arc::clone(candidate.record), CaseRecord { source: view.source.to_string(), values })
+    };
+    let records = candidates.iter().map(record).collect();
     Ok(Case { mistake, records, decisive, weighed: (weighed, pairs_of(mistake)) })
 }
 
@@ -108,31 +124,22 @@ fn pairs_of(mistake: &Mistake) -> u64 {
     sizes.iter().map(|size| size * (all - size)).sum::<u64>() / 2
 }
 
-fn case_record(view: &RecordView) -> CaseRecord {
-    CaseRecord { source: view.source.to_string(), values: view.values.clone() }
-}
-
-fn decisive(why: &Why, pair: [&Candidate<'_>; 2]) -> Decisive {
-    let rules = why.keys.iter().filter(|meeting| meeting.outcome == Outcome::Used);
+fn decisive(said: Pair, rules: Vec<String>, pair: [Candidate<'_>; 2]) -> Decisive {
     Decisive {
         ids: pair.map(|candidate| candidate.id.to_owned()),
         records: pair.map(|candidate| Arc::clone(candidate.record)),
-        lines: lines(&why.pair),
-        prior_bits: why.pair.sum.prior_bits,
-        weight_bits: why.pair.sum.weight_bits,
-        threshold_bits: why.pair.sum.threshold_bits,
-        rules: rules.map(|meeting| meeting.rule.clone()).collect(),
+        lines: said.fields.into_iter().map(line).collect(),
+        prior_bits: said.sum.prior_bits,
+        weight_bits: said.sum.weight_bits,
+        threshold_bits: said.sum.threshold_bits,
+        rules,
     }
 }
 
-fn lines(pair: &Pair) -> Vec<Line> {
-    let fields = pair.fields.iter();
-    fields
-        .map(|term| Line {
-            field: term.name.clone(),
-            level: term.label.clone(),
-            bits: term.bits,
-            values: [term.left.clone(), term.right.clone()],
-        })
-        .collect()
+fn line(term: FieldTerm) -> Line {
+    let level = match term.people {
+        Some(people @ 2.0..) => format!("{}, used by about {people:.0} people", term.label),
+        _ => term.label,
+    };
+    Line { field: term.name, level, bits: term.bits, values: [term.left, term.right] }
 }

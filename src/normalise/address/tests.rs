@@ -143,7 +143,7 @@ fn american_addresses() {
         ("postcode", &["ZipCode"]),
     ];
     let scores = score("addresses_us.csv", &labels);
-    for (score, floor) in scores.iter().zip([0.94, 0.82, 0.87, 0.98, 0.99]) {
+    for (score, floor) in scores.iter().zip([0.94, 0.82, 0.86, 0.98, 0.99]) {
         score.at_least(floor);
     }
 }

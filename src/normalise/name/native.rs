@@ -71,8 +71,9 @@ fn is_chinese_surname(word: &str) -> bool {
 }
 
 fn is_east_asian(c: char) -> bool {
-    matches!(c, '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
-        | '々')
+    let kana = matches!(c, '\u{3041}'..='\u{30ff}' | '々');
+    let han = matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}');
+    kana || han || matches!(c, '\u{ac00}'..='\u{d7a3}')
 }
 
 struct Tables {
