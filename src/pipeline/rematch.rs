@@ -9,7 +9,6 @@
 //! kill before it changes nothing; after it, the next start publishes what was committed. Asked for once more, the same
 //! model changes nothing.
 
-use super::index::keep_notes;
 use super::job::open_existing_state;
 use super::model;
 use super::publish::Publisher;
