@@ -365,6 +365,7 @@ impl Job {
         self.report.state_bytes = self.store.disk_bytes();
         self.report.tables = self.publisher.size();
         self.report.shared_identifiers = self.resolver.shared_identifiers();
+        self.report.expected_precision = self.resolver.model().expected_precision();
         self.report.clone()
     }
 

@@ -9,7 +9,6 @@
 //! kill before it changes nothing; after it, the next start publishes what was committed. Asked for once more, the same
 //! model changes nothing.
 
-use super::index::keep_notes;
 use super::job::open_existing_state;
 use super::model;
 use super::publish::Publisher;
@@ -76,14 +75,14 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
         let difference = Difference::between(&before, &before);
         return Ok(Rematched { difference, commit: None });
     };
-    let (resolver, outcome) = commit(model, text, &mut store, &mut registry)?;
+    let (resolver, component_pairs) = commit(model, text, &mut store, &mut registry)?;
     let difference = Difference::between(&before, &registry.membership());
     RecordsRematched {
         sequence: store.sequence(),
         records: difference.records.after,
         moved: difference.records.moved,
         identities: difference.identities.after,
-        component_pairs: outcome,
+        component_pairs,
         duration: clock.elapsed(),
     }
     .emit();
@@ -107,11 +106,9 @@ fn commit(
 ) -> Result<(Resolver, u64)> {
     let (mut resolver, mut outcome) = resolve_all(model, &store.view())?;
     unlink(&store.view(), &mut outcome)?;
-    let mut draft = identify::redraft(outcome, store, registry);
+    let mut draft = identify::redraft(outcome, resolver.take_notes(), store, registry);
     draft.commit.model = Some(text.into_bytes());
     store.commit(&draft.commit)?;
-    // A kill in between leaves what explanations read to the next start, which sets it right.
-    keep_notes(store, &mut resolver)?;
     Ok((resolver, draft.work.component_pairs))
 }
 
