@@ -13,7 +13,7 @@ use crate::cluster::{self, Former, Origin};
 use crate::error::Result;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
 use crate::record::{DeadLetter, Event, Identity, IdentityId, Judgement, RecordKey};
-use crate::resolve::{Insert, Outcome, Resolver, Work};
+use crate::resolve::{Insert, Notes, Outcome, Resolver, Work};
 use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, RecordRow, Status, Store, View};
 
 /// A micro-batch on its way to a commit.
@@ -61,8 +61,14 @@ pub(super) fn draft(
 
 /// Turns the clusters of all records under another model into a commit, and brings the registry up to date with it.
 /// Every id that goes on says so.
-pub(super) fn redraft(outcome: Outcome, store: &Store, registry: &mut Registry) -> Draft {
+pub(super) fn redraft(
+    outcome: Outcome,
+    notes: Notes,
+    store: &Store,
+    registry: &mut Registry,
+) -> Draft {
     let mut draft = Draft::new(store.counters(), MODEL);
+    (draft.commit.shared, draft.commit.capped) = (notes.shared, notes.capped);
     draft.commit.max_event_time = store.view().max_event_time();
     draft.work = outcome.work;
     draft.identify(outcome, registry, store.sequence() + 1);

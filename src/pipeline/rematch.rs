@@ -37,13 +37,14 @@ pub struct Rematched {
 ///
 /// **Errors:** `Invalid` where there is no state, or the model cannot be read; `Fenced` while a job has the state.
 pub fn preview(plan: &Plan) -> Result<Difference> {
-    let store = open_existing_state(&plan.state)?;
+    let mut store = open_existing_state(&plan.state)?;
     let registry = Registry::load(&store.view())?;
     let Some((model, _)) = model::other(plan, &store)? else {
         let membership = registry.membership();
         return Ok(Difference::between(&membership, &membership));
     };
     let (_, outcome) = resolve_all(model, &store.view())?;
+    store.settle()?;
     let key = |node: &_| registry.known(*node).key;
     let former = |node| Former { record: key(node), identity: registry.known(*node).identity };
     let formers: Vec<Vec<Former>> =
@@ -74,14 +75,14 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
         let difference = Difference::between(&before, &before);
         return Ok(Rematched { difference, commit: None });
     };
-    let (resolver, outcome) = commit(model, text, &mut store, &mut registry)?;
+    let (resolver, component_pairs) = commit(model, text, &mut store, &mut registry)?;
     let difference = Difference::between(&before, &registry.membership());
     RecordsRematched {
         sequence: store.sequence(),
         records: difference.records.after,
         moved: difference.records.moved,
         identities: difference.identities.after,
-        component_pairs: outcome,
+        component_pairs,
         duration: clock.elapsed(),
     }
     .emit();
@@ -92,6 +93,7 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
             "the records are matched again; the tables are not: the next start publishes them",
         )
     })?;
+    store.settle()?;
     Ok(Rematched { difference, commit: Some(store.sequence()) })
 }
 
@@ -102,9 +104,9 @@ fn commit(
     store: &mut Store,
     registry: &mut Registry,
 ) -> Result<(Resolver, u64)> {
-    let (resolver, mut outcome) = resolve_all(model, &store.view())?;
+    let (mut resolver, mut outcome) = resolve_all(model, &store.view())?;
     unlink(&store.view(), &mut outcome)?;
-    let mut draft = identify::redraft(outcome, store, registry);
+    let mut draft = identify::redraft(outcome, resolver.take_notes(), store, registry);
     draft.commit.model = Some(text.into_bytes());
     store.commit(&draft.commit)?;
     Ok((resolver, draft.work.component_pairs))

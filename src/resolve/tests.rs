@@ -425,3 +425,35 @@ fn judgements_come_before_evidence_and_apart_before_together() {
         assert_eq!(bench.partition(), bench.expected());
     }
 }
+
+/// Strangers come who share a phone with two records that other records join. No edge changes by that, and yet the phone
+/// says less now of whether the two are one person.
+#[test]
+fn an_unlinked_pair_that_weighs_differently_is_decided_anew() {
+    let record = |values: &[(Field, &str)]| {
+        let mut identity = Identity::default();
+        values.iter().for_each(|(field, value)| identity.set(*field, value));
+        identity
+    };
+    let stranger = |given, surname| {
+        record(&[(Field::Given, given), (Field::Surname, surname), (Field::Phone, "2125550101")])
+    };
+    let (mut anna, mut bob) = (stranger("anna", "smith"), stranger("bob", "jones"));
+    anna.set(Field::Cookie, "c1");
+    bob.set(Field::Email, "x17@y.org");
+    let between = record(&[(Field::Cookie, "c1"), (Field::Email, "x17@y.org")]);
+    let mut parted = 0;
+    for threshold in -24..8 {
+        let mut model = Model::default_with(50.0);
+        model.parameters.threshold_bits = f64::from(threshold) / 2.0;
+        let mut bench = Bench::new(model);
+        bench.change(&[], vec![anna.clone(), between.clone(), bob.clone()]);
+        let before = bench.clusters[&0].clone();
+        for (given, surname) in [("carl", "kent"), ("dora", "young"), ("eve", "brown")] {
+            bench.change(&[], vec![stranger(given, surname)]);
+            assert_eq!(bench.partition(), bench.expected(), "threshold {threshold}");
+        }
+        parted += u32::from(bench.clusters[&0] != before);
+    }
+    assert!(parted > 0, "at some threshold it matters");
+}

@@ -61,7 +61,8 @@ pub struct Commit {
     pub counters: Counters,
     /// The time of the latest event in this micro-batch, or of all so far.
     pub max_event_time: Micros,
-    /// The model that the edges and members are by from now on; `None` where it stays.
+    /// The model that the edges and members are by from now on, and `shared` and `capped`, which are complete then;
+    /// `None` where it stays.
     pub model: Option<Vec<u8>>,
     /// Where ids were carried over from: the identities so far, and what is in the outbox about them, are forgotten, for
     /// nobody saw them. `None` for every other commit.

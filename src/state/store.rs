@@ -122,6 +122,12 @@ impl Store {
         if commit.carried_from.is_some() {
             self.forget_identities(&mut writes)?;
         }
+        if commit.model.is_some() {
+            // The commit holds all that the new model's index says of all records together.
+            for space in [Space::Shared, Space::Capped] {
+                self.make_equal(space, BTreeMap::new(), &mut writes)?;
+            }
+        }
         writes.append(commit.writes(sequence)?);
         self.move_members(commit, &mut writes)?;
         let mut head = commit.head_after(&self.head)?;

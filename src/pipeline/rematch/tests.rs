@@ -53,9 +53,13 @@ fn with_threshold(plan: &Plan, bits: f64) -> Plan {
     plan
 }
 
+/// The last commit of a state that fits together, and says of all records what a fresh index finds.
 fn sequence(plan: &Plan) -> u64 {
-    let store = Store::open(&plan.state.path, &Options::default()).unwrap();
+    let mut store = Store::open(&plan.state.path, &Options::default()).unwrap();
     store.verify().unwrap();
+    let frozen = model::kept(store.model().unwrap().unwrap()).unwrap();
+    let (_, mut resolver) = super::super::index::load_index(frozen, &store.view()).unwrap();
+    assert_eq!(keep_notes(&mut store, &mut resolver).unwrap(), 0);
     store.sequence()
 }
 
