@@ -1,9 +1,11 @@
 //! Which blocking keys brought two records together?
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::block::Key;
-use crate::record::Identity;
+use crate::record::{Field, Identity};
 use crate::resolve::chains_of;
 use crate::score::Model;
 
@@ -28,16 +30,30 @@ pub enum Outcome {
     Parted,
     /// Their block is over its cap however it is narrowed.
     Capped,
+    /// It is made of a value that more people use than its field's limit.
+    Silent,
 }
 
 /// The keys that two records share, those that brought them together first, each rule and outcome
-/// once. `is_capped` says whether a key's block is over its cap.
+/// once. `people` says how many people seem to use a value, `is_capped` whether a key's block is over
+/// its cap.
 pub fn meetings<E>(
     left: &Identity,
     right: &Identity,
     model: &Model,
+    mut people: impl FnMut(Field, &str) -> Result<f64, E>,
     mut is_capped: impl FnMut(Key) -> Result<bool, E>,
 ) -> Result<Vec<Meeting>, E> {
+    let mut silent = BTreeSet::new();
+    for (rule, number) in model.rules.iter().zip(0..) {
+        for field in rule.fields().filter(|field| model.field(*field).limit.is_some()) {
+            for value in [left, right].into_iter().filter_map(|identity| identity.value(field)) {
+                if model.hears(field, value) && model.field(field).is_over(people(field, value)?) {
+                    silent.insert(number);
+                }
+            }
+        }
+    }
     let (left, right) = (chains_of(left, model), chains_of(right, model));
     let mut meetings = Vec::new();
     for chain in &left {
@@ -48,7 +64,9 @@ pub fn meetings<E>(
         while narrowed < common.len() && is_capped(common[narrowed])? {
             narrowed += 1;
         }
-        let outcome = if narrowed < common.len() {
+        let outcome = if silent.contains(&chain.rule) {
+            Outcome::Silent
+        } else if narrowed < common.len() {
             Outcome::Used
         } else if common.len() < chain.keys().len() {
             Outcome::Parted

@@ -198,7 +198,7 @@ fn label(
     let (level, of_field) = (evidence.levels[field as usize], weighing.model.field(field));
     let label = of_field.label(level);
     if level == 0 && records.iter().all(|at| weighing.value(*at, field).is_some()) {
-        return "not used: the model does not compare it, or blocks the value".into();
+        return "not used: not compared, blocked, or used by too many people".into();
     }
     if evidence.swapped && level > 0 && is_swappable(field, weighing.model) {
         return format!("{label}, crosswise");

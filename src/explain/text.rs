@@ -299,6 +299,7 @@ fn write_keys(f: &mut Formatter<'_>, keys: &[Meeting]) -> fmt::Result {
     line("compared because they share", Outcome::Used)?;
     line("shared, but over its cap, and they differ in what narrows it", Outcome::Parted)?;
     line("shared, but over its cap however it is narrowed", Outcome::Capped)?;
+    line("shared, but made of a value that too many people use", Outcome::Silent)?;
     if of(Outcome::Used).next().is_none() {
         writeln!(f, "no blocking key brings the two records together: only a third record can")?;
     }

@@ -26,7 +26,7 @@ impl<'a> Weighing<'a> {
     /// Prepares records, which must ascend by key to be merged as the matcher merges them.
     ///
     /// `people(field, value)` says how many people seem to use an identifier value; it is asked
-    /// once for each that several of the records carry.
+    /// once for each that several of the records carry, and for each of a field with a limit.
     pub fn new<E>(
         model: &'a Model,
         records: Vec<(RecordKey, Identity)>,
@@ -37,14 +37,18 @@ impl<'a> Weighing<'a> {
         let features: Vec<Features> =
             identities.iter().map(|identity| terms.features(identity, model)).collect();
         let mut carriers: BTreeMap<(Field, Symbol), u32> = BTreeMap::new();
-        for field in Field::ALL.into_iter().filter(|field| model.field(*field).sharing.is_some()) {
+        let is_limited = |field: Field| model.field(field).limit.is_some();
+        let is_shared = |field: &Field| model.field(*field).sharing.is_some() || is_limited(*field);
+        for field in Field::ALL.into_iter().filter(is_shared) {
             for symbol in features.iter().map(|f| f.symbol(field)).filter(|symbol| *symbol != 0) {
                 *carriers.entry((field, symbol)).or_default() += 1;
             }
         }
         let mut known = FxHashMap::default();
-        for ((field, symbol), _) in carriers.into_iter().filter(|(_, carriers)| *carriers > 1) {
-            known.insert((field, symbol), people(field, terms.text(symbol))?);
+        for ((field, symbol), carriers) in carriers {
+            if carriers > 1 || is_limited(field) {
+                known.insert((field, symbol), people(field, terms.text(symbol))?);
+            }
         }
         let constraints = Constraints::NONE;
         Ok(Self { model, keys, identities, features, terms, people: known, constraints })

@@ -248,8 +248,9 @@ impl Inspection {
 
     /// The blocking keys that two records share.
     pub fn meetings(&self, left: &RecordView, right: &RecordView) -> Result<Vec<Meeting>> {
+        let people = |field: Field, value: &str| self.reader.people(field, value);
         let is_capped = |key| self.reader.is_capped(key);
-        meetings(&left.identity, &right.identity, &self.model, is_capped)
+        meetings(&left.identity, &right.identity, &self.model, people, is_capped)
     }
 
     fn ask(&self, nodes: Vec<NodeId>) -> Result<Asked> {

@@ -13,6 +13,7 @@
 
 mod blocks;
 pub mod bulk;
+mod candidates;
 mod chains;
 mod decided;
 mod doubt;
@@ -267,18 +268,6 @@ impl Resolver {
         }
     }
 
-    /// Whether two records are a candidate pair.
-    fn meet(&self, left: NodeId, right: NodeId) -> bool {
-        !self.meeting_rules(left, right).is_empty()
-    }
-
-    /// Whether a record's keys under a rule are of no use, since too many people use a value that they are made of.
-    fn is_silent(&self, rule: u8, node: NodeId) -> bool {
-        let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
-        self.limits.concern(rule)
-            && self.limits.silence(rule, &self.known(node).features, &self.model, people)
-    }
-
     /// Identifiers whose number of users changed: every pair that shares one weighs differently. Where one crossed its
     /// limit, so do all pairs of a record that carries it, and other pairs meet. Returns the records that carry one.
     fn follow_usage(
@@ -334,24 +323,6 @@ impl Resolver {
             })
             .collect();
         self.score(pairs, work)
-    }
-
-    /// The records that share a used key with one of these chains, ascending.
-    fn candidates(&self, node: NodeId, chains: &[Chain]) -> Vec<NodeId> {
-        let mut others = Vec::new();
-        for chain in chains {
-            let members = self.blocks.used(chain);
-            if !self.limits.concern(chain.rule) {
-                others.extend_from_slice(members);
-            } else if !self.is_silent(chain.rule, node) {
-                let speaks = |other: &&NodeId| !self.is_silent(chain.rule, **other);
-                others.extend(members.iter().filter(speaks));
-            }
-        }
-        others.sort_unstable();
-        others.dedup();
-        others.retain(|other| *other != node);
-        others
     }
 
     /// Weighs pairs and brings their edges up to date; returns the ends of those that changed.
