@@ -48,7 +48,7 @@
 //! # Which way imports run
 //!
 //! Down, and never in a circle: `main` > `cli` > `pipeline` > `config`, `demo` > `source`, `sink`,
-//! `state` > `explain` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
+//! `state` > `explain`, `train` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
 //! `telemetry` > `record`, `clock`, `error`. The stages between `source` and `sink` name neither
 //! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
 //! counts, so they run anywhere. The table in `tests/it/tidy.rs` holds each module to what it may
@@ -66,6 +66,7 @@
 //!    `resolve::tests::any_history_under_limits_gives_the_clusters_of_the_set`,
 //!    `resolve::tests::order_and_batching_do_not_matter`,
 //!    `resolve::tests::a_rebuilt_index_goes_on`,
+//!    `resolve::tests::bulk_gives_the_clusters_of_the_set`, `train::tests::order_does_not_matter`,
 //!    `resolve::simulation::any_seed_gives_the_clusters_of_the_set`,
 //!    `pipeline::golden::the_clusters_of_a_fixed_set_stay_as_they_are`,
 //!    `pipeline::tests::batches_restarts_and_publishing_do_not_show_in_the_outcome`.

@@ -147,6 +147,7 @@ fn as_json(report: &Report) -> String {
         "records": report.records,
         "identities": report.identities,
         "shared_identifiers": report.shared_identifiers,
+        "expected_precision": report.expected_precision,
         "commits": report.commits,
         "publishes": report.publishes,
         "state_bytes": report.state_bytes,

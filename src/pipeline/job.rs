@@ -10,6 +10,8 @@ use super::backoff::{Backoff, Patience};
 use super::batch::Readers;
 use super::carry;
 use super::identify;
+use super::index::keep_notes;
+pub(super) use super::index::load_index;
 use super::intake::{Arrival, Intake};
 use super::model;
 use super::publish::Publisher;
@@ -20,11 +22,10 @@ pub use judge::{Given, Judged, Standing};
 use crate::clock::Stopwatch;
 use crate::config::{Plan, StatePlan};
 use crate::error::{Error, Kind, Result};
-use crate::record::{DeadLetter, Judgement, Reason};
-use crate::resolve::{Insert, Resolver};
-use crate::score::Model;
+use crate::record::{DeadLetter, Reason};
+use crate::resolve::Resolver;
 use crate::source::{Message, Positions};
-use crate::state::{self, Counters, NodeId, Store, View};
+use crate::state::{self, Counters, Store};
 use crate::telemetry::{
     BatchCommitted, IndexBuilt, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
     RecordsRejected, SourceResumed, StateOpened, StopCause, TablesPublished,
@@ -364,6 +365,7 @@ impl Job {
         self.report.state_bytes = self.store.disk_bytes();
         self.report.tables = self.publisher.size();
         self.report.shared_identifiers = self.resolver.shared_identifiers();
+        self.report.expected_precision = self.resolver.model().expected_precision();
         self.report.clone()
     }
 
@@ -410,50 +412,6 @@ pub(super) fn open_existing_state(plan: &StatePlan) -> Result<Store> {
         )));
     }
     open_state(plan)
-}
-
-/// Rebuilds registry and index from the state's rows.
-pub(super) fn load_index(model: Model, view: &View) -> Result<(Registry, Resolver)> {
-    let mut resolver = load_resolver(model, view)?;
-    let judgement = |row: Result<Judgement>| row.map(|it| (it.pair, it.verdict));
-    // What follows from them is in the state already.
-    resolver.judge(&view.judgements().map(judgement).collect::<Result<Vec<_>>>()?);
-    Ok((Registry::load(view)?, resolver))
-}
-
-/// Sees to it that the state says of all records together what the index found; returns how many
-/// rows it lacked or had wrong.
-fn keep_notes(store: &mut Store, resolver: &mut Resolver) -> Result<u64> {
-    let notes = resolver.take_notes();
-    let shared: Vec<_> = notes.shared.into_iter().filter(|(_, _, people)| *people > 1.0).collect();
-    let capped: Vec<_> =
-        notes.capped.into_iter().filter_map(|(key, is_over)| is_over.then_some(key)).collect();
-    store.set_derived(&shared, &capped)
-}
-
-fn load_resolver(model: Model, view: &View) -> Result<Resolver> {
-    let mut failure: Option<Error> = None;
-    let mut note = |error: Error| {
-        failure.get_or_insert(error);
-    };
-    let records: Vec<Insert> = view
-        .records()
-        .filter_map(|row| row.map_err(&mut note).ok())
-        .map(|(node, row)| Insert { node, key: row.key, identity: row.identity })
-        .collect();
-    let edges: Vec<(NodeId, Vec<(NodeId, f32)>)> = view
-        .edges()
-        .filter_map(|row| row.map_err(&mut note).ok())
-        .map(|(node, edges)| {
-            #[expect(clippy::cast_possible_truncation, reason = "it was widened when it was kept")]
-            let edge = |edge: state::Edge| (edge.lower, edge.weight_bits as f32);
-            (node, edges.into_iter().map(edge).collect())
-        })
-        .collect();
-    match failure {
-        Some(error) => Err(error.context("read the state")),
-        None => Ok(Resolver::load(model, records.into_iter(), edges.into_iter())),
-    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod gather;
 #[cfg(test)]
 mod golden;
 mod identify;
+mod index;
 mod intake;
 mod job;
 mod judge;

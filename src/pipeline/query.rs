@@ -184,8 +184,12 @@ impl Inspection {
             of_right.clear();
         }
         let asked = self.ask([&of_left[..], &of_right].concat())?;
+        // In the order of keys: node numbers depend on what came first.
         let places = |nodes: &[NodeId]| -> Result<Vec<usize>> {
-            nodes.iter().map(|node| asked.at(*node)).collect()
+            let mut places: Vec<usize> =
+                nodes.iter().map(|node| asked.at(*node)).collect::<Result<_>>()?;
+            places.sort_unstable();
+            Ok(places)
         };
         let weighing = self.weigh(&asked)?;
         let (on_left, on_right) = (places(&of_left)?, places(&of_right)?);
@@ -231,6 +235,7 @@ impl Inspection {
                 }
             }
         }
+        links.sort_unstable_by_key(|link| link.records);
         Ok(links)
     }
 

@@ -37,13 +37,14 @@ pub struct Rematched {
 ///
 /// **Errors:** `Invalid` where there is no state, or the model cannot be read; `Fenced` while a job has the state.
 pub fn preview(plan: &Plan) -> Result<Difference> {
-    let store = open_existing_state(&plan.state)?;
+    let mut store = open_existing_state(&plan.state)?;
     let registry = Registry::load(&store.view())?;
     let Some((model, _)) = model::other(plan, &store)? else {
         let membership = registry.membership();
         return Ok(Difference::between(&membership, &membership));
     };
     let (_, outcome) = resolve_all(model, &store.view())?;
+    store.settle()?;
     let key = |node: &_| registry.known(*node).key;
     let former = |node| Former { record: key(node), identity: registry.known(*node).identity };
     let formers: Vec<Vec<Former>> =

@@ -77,6 +77,8 @@ pub struct Report {
     pub state_bytes: u64,
     /// Files of the tables, and their bytes.
     pub tables: (u64, u64),
+    /// The precision that the model expects of the clusters; `None` where it was not trained.
+    pub expected_precision: Option<f64>,
     /// Identifiers that more than one person seems to use.
     pub shared_identifiers: u64,
 }

@@ -13,6 +13,7 @@
 
 mod blocks;
 pub mod bulk;
+mod chains;
 mod decided;
 mod doubt;
 mod graph;
@@ -33,17 +34,19 @@ use std::collections::BTreeSet;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use crate::block::{Chain, Components, chains};
+use crate::block::Chain;
 use crate::cluster::{JUDGED_BITS, agglomerate, groups, split};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
 
+pub use chains::chains_of;
 pub use doubt::{Decision, Doubt};
 pub use notes::Notes;
 pub use work::Work;
 
 use blocks::Blocks;
+use chains::chains_again;
 use decided::Decided;
 use graph::Graph;
 use judged::Judged;
@@ -428,19 +431,4 @@ impl Resolver {
         };
         groups(part.len(), &merges).into_iter().map(named).collect()
     }
-}
-
-/// The key chains of a content.
-pub fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
-    let identity = model.completed(identity);
-    let value = |field| identity.value(field).filter(|value| model.hears(field, value));
-    let tokens = identity.name_tokens.iter().map(|token| &**token);
-    chains(&Components::of(Field::ALL.map(value), tokens), &model.rules)
-}
-
-/// The key chains of a content that is interned.
-fn chains_again(terms: &Terms, features: &Features, model: &Model) -> Vec<Chain> {
-    let values = Field::ALL.map(|field| terms.value(features, field));
-    let tokens = features.tokens.iter().map(|token| terms.text(*token));
-    chains(&Components::of(values, tokens), &model.rules)
 }

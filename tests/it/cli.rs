@@ -120,6 +120,16 @@ fn records_and_identities_are_explained() {
     );
 }
 
+/// The same with bits as whole numbers, whose last digits are not the contract.
+fn whole(value: &Value) -> Value {
+    match value {
+        Value::Number(bits) if bits.is_f64() => Value::from(bits.as_f64().map(f64::round)),
+        Value::Array(values) => values.iter().map(whole).collect(),
+        Value::Object(map) => map.iter().map(|(key, it)| (key.clone(), whole(it))).collect(),
+        other => other.clone(),
+    }
+}
+
 #[test]
 fn programs_get_explanations_as_json() {
     let folder = folder();
@@ -139,7 +149,7 @@ fn programs_get_explanations_as_json() {
     assert_eq!(steps.map(Vec::len), records.map(|records| records.len() - 1), "{how:#}");
     let why_not = ask(&["why-not", EVENTS, "order-1", "order-2", "--json"]);
     assert!(why_not["verdict"].is_string() && why_not["between"]["fields"].is_array());
-    insta::assert_snapshot!("why_json", format!("{why:#}"));
+    insta::assert_snapshot!("why_json", format!("{:#}", whole(&why)));
 
     let written = asked(folder.path(), &["evidence", EVENTS]).succeed().output;
     assert!(written.starts_with("match_evidence: "), "{written}");

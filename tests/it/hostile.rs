@@ -128,7 +128,11 @@ fn a_broken_archive_is_named_and_what_came_before_is_kept() {
     crate::support::pipeline::changed(
         "events.toml",
         folder.path(),
-        &[(crate::support::pipeline::INTERVAL, "interval = \"30s\"\n[run]\nbatch = 100\n")],
+        &[
+            (crate::support::pipeline::INTERVAL, "interval = \"30s\"\n[run]\nbatch = 100\n"),
+            // With the built-in model; one that is learnt needs the files whole.
+            ("[match]\n", "[match]\nexpected_customers = 1000\n"),
+        ],
     );
     fs::rename(folder.path().join("events.toml"), folder.path().join("pipeline.toml")).expect("x");
 

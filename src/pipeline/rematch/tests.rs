@@ -53,15 +53,13 @@ fn with_threshold(plan: &Plan, bits: f64) -> Plan {
     plan
 }
 
-/// The last commit, of a state that fits together and says of all records what an index under its model finds.
+/// The last commit of a state that fits together, and says of all records what a fresh index finds.
 fn sequence(plan: &Plan) -> u64 {
     let mut store = Store::open(&plan.state.path, &Options::default()).unwrap();
     store.verify().unwrap();
-    let model = model::frozen(plan, &mut store).unwrap();
-    let (_, mut resolver) = super::super::job::load_index(model, &store.view()).unwrap();
-    let notes = resolver.take_notes();
-    let capped: Vec<u64> = notes.capped.into_iter().map(|(key, _)| key).collect();
-    assert_eq!(store.set_derived(&notes.shared, &capped).unwrap(), 0);
+    let frozen = model::kept(store.model().unwrap().unwrap()).unwrap();
+    let (_, mut resolver) = super::super::index::load_index(frozen, &store.view()).unwrap();
+    assert_eq!(keep_notes(&mut store, &mut resolver).unwrap(), 0);
     store.sequence()
 }
 
