@@ -153,10 +153,7 @@ pub(super) fn as_text(difference: &Difference, largest: usize) -> String {
         lines.push("\nNo record is in another identity.".into());
     }
     if largest > 0 && !flows.is_empty() {
-        lines.push(format!(
-            "\nThe largest movers, of {} ways that records went:",
-            number(flows.len() as u64)
-        ));
+        lines.push(format!("\nThe largest movers, {} in all:", number(flows.len() as u64)));
         let flow = |flow: &Flow| {
             format!(
                 "{:>8}  of {:>6} in {}  to {} of {}",

@@ -448,11 +448,17 @@ fn an_unlinked_pair_that_weighs_differently_is_decided_anew() {
         model.parameters.threshold_bits = f64::from(threshold) / 2.0;
         let mut bench = Bench::new(model);
         bench.change(&[], vec![anna.clone(), between.clone(), bob.clone()]);
-        let before = bench.clusters[&0].clone();
+        let linked = |bench: &Bench| {
+            let mut edges = bench.edges.clone();
+            edges.retain(|_, lower| !lower.is_empty());
+            edges
+        };
+        let (before, edges) = (bench.clusters[&0].clone(), linked(&bench));
         for (given, surname) in [("carl", "kent"), ("dora", "young"), ("eve", "brown")] {
             bench.change(&[], vec![stranger(given, surname)]);
             assert_eq!(bench.partition(), bench.expected(), "threshold {threshold}");
         }
+        assert_eq!(linked(&bench), edges, "no edge tells");
         parted += u32::from(bench.clusters[&0] != before);
     }
     assert!(parted > 0, "at some threshold it matters");

@@ -59,7 +59,7 @@ fn sequence(plan: &Plan) -> u64 {
     store.verify().unwrap();
     let frozen = model::kept(store.model().unwrap().unwrap()).unwrap();
     let (_, mut resolver) = super::super::index::load_index(frozen, &store.view()).unwrap();
-    assert_eq!(keep_notes(&mut store, &mut resolver).unwrap(), 0);
+    assert_eq!(super::super::index::keep_notes(&mut store, &mut resolver).unwrap(), 0);
     store.sequence()
 }
 
