@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::unwritable;
 use crate::error::{Context, Kind, Result};
+pub(super) use crate::report::grouped as number;
 
 /// Writes a text that was asked for, and a line break, to standard output.
 pub(super) fn say(text: &str) -> Result<()> {
@@ -32,19 +33,6 @@ pub(super) fn complain(text: &str) {
 /// Whether somebody watches.
 pub(super) fn is_watched() -> bool {
     std::io::stderr().is_terminal()
-}
-
-/// A whole number with separators, `1,234,567`.
-pub(super) fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Bytes for people, `12.3 MiB`.

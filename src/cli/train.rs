@@ -58,9 +58,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         arguments.pipeline.load()?
     };
     read_instead(&mut plan, &arguments.input)?;
-    let gathered = if arguments.from_state { kept_records(&plan)? } else { gather(&plan)? };
+    let mut gathered = if arguments.from_state { kept_records(&plan)? } else { gather(&plan)? };
     let clock = Stopwatch::start();
-    let trained = learn(&plan, gathered.records.clone().into_iter().collect())?;
+    let trained = learn(&plan, std::mem::take(&mut gathered.records).into_iter().collect())?;
     let seconds = clock.elapsed().as_secs_f64();
     write(&arguments.out, "--out", &trained.model.to_json())?;
     if let Some(page) = &arguments.report {

@@ -104,19 +104,19 @@ fn first(plan: &Plan) -> Result<Model> {
         return wanted(plan, EXPECTED_CUSTOMERS);
     }
     let records = gather(plan)?.records;
+    let found = count(records.len() as u64);
     let least = train::Settings::default().least_records;
     if (least..=RECORDS_LEARNT_MAX).contains(&records.len()) {
         let clock = Stopwatch::start();
         // Records that say too little of each other to learn from are decided by the built-in model.
-        if let Ok(trained) = learn(plan, records.clone().into_iter().collect()) {
+        if let Ok(trained) = learn(plan, records.into_iter().collect()) {
             let report = &trained.report;
             let (records, customers) = (report.records, report.customers);
             ModelTrained { records, customers, duration: clock.elapsed() }.emit();
             return set(plan, trained.model);
         }
     }
-    let records = count(records.len() as u64);
-    wanted(plan, (records / RECORDS_PER_CUSTOMER).max(LEAST_CUSTOMERS))
+    wanted(plan, (found / RECORDS_PER_CUSTOMER).max(LEAST_CUSTOMERS))
 }
 
 /// Learns a model from records, with the fields, rules and caps of the pipeline; its threshold is its own.

@@ -123,7 +123,7 @@ pub(super) fn share_bar(share: f64, class: &'static str) -> Html {
 }
 
 /// A whole number with separators, `1,234,567`.
-pub(super) fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

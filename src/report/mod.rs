@@ -18,5 +18,6 @@ mod tests;
 pub use assessment::{Heading, assessment_page};
 pub use case::{Case, CaseRecord, Decisive, Line, cases_text};
 pub use curve::CurvePoint;
+pub use html::grouped;
 pub use model::{model_page, model_page_with_curve};
 pub use model_table::model_table;

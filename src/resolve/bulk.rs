@@ -134,11 +134,7 @@ impl Bulk {
             .filter(|(_, weight)| *weight >= least)
             .map(|((left, right), weight)| (*left, *right, *weight))
             .collect();
-        let parts: Vec<Vec<u32>> = self
-            .components(&edges)
-            .into_par_iter()
-            .flat_map_iter(|(component, edges)| parts(component, &edges, model))
-            .collect();
+        let parts = split(self.len(), &edges, model.parameters.component_cap, least);
         let decided: Vec<(Vec<Vec<u32>>, Vec<Merge>)> =
             parts.par_iter().map(|part| self.decide(model, part)).collect();
         let mut partition = Partition::default();
@@ -179,30 +175,6 @@ impl Bulk {
         self.people = estimates.collect();
     }
 
-    /// The connected components of more than one record, with their edges, and all others alone.
-    fn components(&self, edges: &[Edge]) -> Vec<(Vec<u32>, Vec<Edge>)> {
-        let mut parent: Vec<u32> = (0..).take(self.len()).collect();
-        for (left, right, _) in edges {
-            let (left, right) = (root(&mut parent, *left), root(&mut parent, *right));
-            parent[left.max(right) as usize] = left.min(right);
-        }
-        let mut components: Vec<(Vec<u32>, Vec<Edge>)> = Vec::new();
-        let mut of_root: FxHashMap<u32, usize> = FxHashMap::default();
-        for place in (0..).take(self.len()) {
-            let root = root(&mut parent, place);
-            let number = *of_root.entry(root).or_insert(components.len());
-            if number == components.len() {
-                components.push(Default::default());
-            }
-            components[number].0.push(place);
-        }
-        for edge in edges {
-            let number = of_root[&root(&mut parent, edge.0)];
-            components[number].1.push(*edge);
-        }
-        components
-    }
-
     fn decide(&self, model: &Model, part: &[u32]) -> (Vec<Vec<u32>>, Vec<Merge>) {
         let evidence = |i: usize, j: usize| {
             let pair = (part[i], part[j]);
@@ -221,25 +193,6 @@ impl Bulk {
         }
         (clusters, merges)
     }
-}
-
-/// A component's parts within the cap, as places.
-fn parts(component: Vec<u32>, edges: &[Edge], model: &Model) -> Vec<Vec<u32>> {
-    let parameters = &model.parameters;
-    if component.len() <= parameters.component_cap {
-        return vec![component];
-    }
-    let at = |place: u32| {
-        let at = component.binary_search(&place).expect("an edge joins records of its component");
-        u32::try_from(at).expect("places are 32 bits")
-    };
-    let inside: Vec<(u32, u32, f32)> =
-        edges.iter().map(|(left, right, weight)| (at(*left), at(*right), *weight)).collect();
-    #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
-    let least = parameters.edge_bits as f32;
-    let pieces = split(component.len(), &inside, parameters.component_cap, least);
-    let named = |piece: Vec<u32>| piece.into_iter().map(|at| component[at as usize]).collect();
-    pieces.into_iter().map(named).collect()
 }
 
 /// The pairs that meet under a rule: those of each block within the cap whose coarser blocks are all over it.
@@ -271,12 +224,4 @@ fn pairs_of(rule: usize, chains: &[Vec<Chain>], cap: usize) -> Vec<Pair> {
     pairs.sort_unstable();
     pairs.dedup();
     pairs
-}
-
-fn root(parent: &mut [u32], mut node: u32) -> u32 {
-    while parent[node as usize] != node {
-        parent[node as usize] = parent[parent[node as usize] as usize];
-        node = parent[node as usize];
-    }
-    node
 }

@@ -191,9 +191,7 @@ impl<'a> Trainer<'a> {
     /// m, and the priors.
     fn learn_agreement(&mut self) -> Result<()> {
         self.run_sessions()?;
-        let weighed = self.weigh_all();
-        let scores = weighed.iter().map(|evidence| prior::Scores::of(evidence, &self.model));
-        let scores: Vec<prior::Scores> = scores.collect();
+        let scores = self.scores();
         let swaps = self.levels.iter().map(|levels| levels.swapped);
         let priors = prior::estimate(&scores, swaps, self.bulk.len());
         self.model.parameters.prior_bits = priors.match_bits;
@@ -226,9 +224,12 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    fn weigh_all(&self) -> Vec<Evidence> {
+    /// What each candidate pair says, without any prior. Not the evidence itself: that of millions of pairs is too large.
+    fn scores(&self) -> Vec<prior::Scores> {
         let pairs = self.pairs.par_iter().zip(&self.levels);
-        pairs.map(|(pair, levels)| self.bulk.weigh(&self.model, *pair, *levels)).collect()
+        let evidence =
+            |(pair, levels): (&Pair, &Levels)| self.bulk.weigh(&self.model, *pair, *levels);
+        pairs.map(evidence).map(|evidence| prior::Scores::of(&evidence, &self.model)).collect()
     }
 
     fn edges(&self, model: &Model) -> Vec<(Pair, f32)> {
@@ -267,13 +268,8 @@ impl<'a> Trainer<'a> {
     }
 
     fn finish(mut self) -> Result<Trained> {
-        let scores: Vec<prior::Scores> = self
-            .weigh_all()
-            .iter()
-            .map(|evidence| prior::Scores::of(evidence, &self.model))
-            .collect();
         self.model.parameters.household_bits =
-            prior::household(&scores, self.model.parameters.prior_bits, self.bulk.len());
+            prior::household(&self.scores(), self.model.parameters.prior_bits, self.bulk.len());
         let lowest = threshold::lowest(&self.model);
         let partition = self.bulk.partition(&lowest, &self.edges(&lowest));
         let expected = threshold::expected(&partition.merges);
