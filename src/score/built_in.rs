@@ -10,9 +10,9 @@ use crate::record::Field;
 /// The built-in levels of a field, best first; none for a custom field.
 pub fn comparison(field: Field) -> Vec<Level> {
     use Level::{
-        DateEditOrSwap, DateTwoParts, Edits, EmailAlike, Exact, Initial, InitialOrJaroWinkler,
-        JaroWinkler, Nickname, Otherwise, SameEnding, SameLocalPart, SameOutward, SameYear,
-        SharedToken,
+        DateEditOrSwap, DateTwoParts, DaysWithin, Edits, EmailAlike, Exact, Initial,
+        InitialOrJaroWinkler, JaroWinkler, Nickname, Otherwise, SameEnding, SameLocalPart,
+        SameOutward, SameYear, SharedToken,
     };
     let alike_or_edits =
         |jaro_winkler, edits, length| Level::JaroWinklerOrEdits { jaro_winkler, edits, length };
@@ -36,7 +36,16 @@ pub fn comparison(field: Field) -> Vec<Level> {
             ]
         }
         Field::BirthDate => {
-            vec![Exact, DateEditOrSwap, DateTwoParts, Edits(2), SameYear, Otherwise]
+            vec![
+                Exact,
+                DateEditOrSwap,
+                DateTwoParts,
+                DaysWithin(31.0),
+                Edits(2),
+                SameYear,
+                DaysWithin(366.0),
+                Otherwise,
+            ]
         }
         Field::Email => {
             vec![Exact, SameLocalPart, Edits(2), EmailAlike { whole: 0.88, local: 0.92 }, Otherwise]
@@ -87,8 +96,8 @@ const ROWS: [Row; 18] = [
     ),
     (
         Field::BirthDate,
-        &[0.78, 0.09, 0.05, 0.03, 0.02, 0.03],
-        &[0.0001, 0.0006, 0.004, 0.015, 0.02, 0.9603],
+        &[0.78, 0.09, 0.05, 0.01, 0.02, 0.02, 0.005, 0.025],
+        &[0.0001, 0.0006, 0.004, 0.002, 0.0135, 0.0185, 0.01, 0.9513],
         0.01,
         None,
         None,

@@ -2,6 +2,8 @@
 //!
 //! `None` where a text is not of its kind, which then is no agreement.
 
+use std::ops::Range;
+
 use chrono::NaiveDate;
 
 /// Kilometres from the middle of the Earth to its surface, on average.
@@ -9,7 +11,11 @@ const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// Days between two dates, `YYYYMMDD`.
 pub(super) fn days(left: &str, right: &str) -> Option<f64> {
-    let date = |text: &str| NaiveDate::parse_from_str(text, "%Y%m%d").ok();
+    let part = |text: &str, part: Range<usize>| text.get(part)?.parse().ok();
+    let date = |text: &str| {
+        let [year, month, day] = [part(text, 0..4)?, part(text, 4..6)?, part(text, 6..8)?];
+        NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
+    };
     let days = (date(left)? - date(right)?).num_days().abs();
     Some(days as f64)
 }
