@@ -260,7 +260,7 @@ impl Model {
     }
 
     /// The content that is compared: a record without a name bears the one that its e-mail address spells, where the
-    /// model says so.
+    /// model says so and the lexicon knows both names.
     pub fn completed<'a>(&self, identity: &'a Identity) -> Cow<'a, Identity> {
         let nameless = [Field::Given, Field::Surname].iter().all(|f| identity.value(*f).is_none());
         let email = identity.value(Field::Email).filter(|email| self.hears(Field::Email, email));
@@ -269,7 +269,12 @@ impl Model {
         };
         let parts = EmailParts::of(email, &self.email);
         let Some([left, right]) = parts.spelt() else { return Cow::Borrowed(identity) };
-        let (straight, crossed) = (self.name_odds(left, right), self.name_odds(right, left));
+        // Not what the model has learnt: training compares the same contents, before it has learnt anything.
+        let share = |share: Option<f64>| share.unwrap_or_default();
+        let odds = |given: &str, surname: &str| {
+            share(lexicon::given_share(given)) * share(lexicon::surname_share(surname))
+        };
+        let (straight, crossed) = (odds(left, right), odds(right, left));
         if straight.max(crossed) <= 0.0 {
             return Cow::Borrowed(identity);
         }
@@ -278,16 +283,6 @@ impl Model {
         completed.set(Field::Given, given);
         completed.set(Field::Surname, surname);
         Cow::Owned(completed)
-    }
-
-    /// How common the first as a given name and the second as a surname are, together.
-    fn name_odds(&self, given: &str, surname: &str) -> f64 {
-        let share = |field: Field, name: &str, built_in: Option<f64>| {
-            let listed = self.field(field).frequencies.get(name).copied();
-            listed.or(built_in).unwrap_or_default()
-        };
-        share(Field::Given, given, lexicon::given_share(given))
-            * share(Field::Surname, surname, lexicon::surname_share(surname))
     }
 
     /// Whether a value says anything: its field is used, and the value is not blocked.
