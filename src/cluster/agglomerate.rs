@@ -42,8 +42,10 @@ const TIE_BITS: f64 = 1e-9;
 ///
 /// `evidence(i, j)`, `i < j`, is what a pair says; nodes must be in an order that depends on their content only.
 /// Two groups' field says `share·max + (1 − share)·mean` over the pairs that have a value; an identifier says its
-/// maximum; the prior is charged once a merge. Groups with a hard conflict between any two members never merge.
-/// What was judged comes first: see [`Constraints`]. Returns the merges in the order they were made.
+/// maximum; the prior is charged once a merge. Where two groups have no identifier in common, each that both have
+/// takes off [`crate::score::Parameters::apart_bits`] with every doubling of its pairs. Groups with a hard conflict
+/// between any two members never merge. What was judged comes first: see [`Constraints`]. Returns the merges in the
+/// order they were made.
 pub fn agglomerate(
     nodes: usize,
     model: &Model,
@@ -122,6 +124,21 @@ impl Said {
     pub fn bits(self, field: Field, model: &Model) -> f64 {
         let share = Self::best_share(field, model);
         share * self.max + (1.0 - share) * self.sum / f64::from(self.pairs)
+    }
+
+    /// Whether the groups have an identifier in common, or one that is nearly the same.
+    pub fn is_in_common(self, field: Field, model: &Model) -> bool {
+        model.field(field).sharing.is_some() && self.max > 0.0
+    }
+
+    /// What an identifier takes off, in bits, 0 or less, where two groups have none in common.
+    pub fn apart_bits(self, field: Field, model: &Model) -> f64 {
+        match model.field(field).sharing {
+            Some(_) if self.pairs > 1 => {
+                -model.parameters.apart_bits * f64::from(self.pairs).log2()
+            }
+            _ => 0.0,
+        }
     }
 
     /// What both say together.
@@ -217,14 +234,19 @@ impl<'a> Groups<'a> {
     fn weight(&self, i: usize, j: usize) -> f64 {
         let mut stranger = self.model.parameters.prior_bits;
         let mut household = self.model.parameters.household_bits;
-        for (field, said) in self.fields.iter().zip(&self.said) {
-            let said = said[i * self.nodes + j];
-            if said.pairs == 0 {
-                continue;
+        let said = || {
+            let fields = self.fields.iter().zip(&self.said);
+            let between = fields.map(|(field, said)| (*field, said[i * self.nodes + j]));
+            between.filter(|(_, said)| said.pairs > 0)
+        };
+        let in_common = said().any(|(field, said)| said.is_in_common(field, self.model));
+        for (field, said) in said() {
+            let mut bits = said.bits(field, self.model);
+            if !in_common {
+                bits += said.apart_bits(field, self.model);
             }
-            let bits = said.bits(*field, self.model);
             stranger += bits;
-            household += self.model.field(*field).household_evidence(bits);
+            household += self.model.field(field).household_evidence(bits);
         }
         Model::posterior(stranger, household)
     }
@@ -296,5 +318,50 @@ impl<'a> Groups<'a> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a pair says that agrees on the names, and of whose e-mail addresses and numbers this is known.
+    fn namesakes(email: f64, phone: f64) -> Evidence {
+        let mut evidence = Evidence {
+            levels: [0; Field::COUNT],
+            bits: [0.0; Field::COUNT],
+            swapped: false,
+            pairing_bits: 0.0,
+        };
+        for (field, bits) in [(Field::Surname, 12.0), (Field::Email, email), (Field::Phone, phone)]
+        {
+            evidence.levels[field as usize] = if bits > 0.0 { 1 } else { 4 };
+            evidence.bits[field as usize] = bits;
+        }
+        evidence
+    }
+
+    /// What the last merge weighs of {0, 1} and {2, 3}, each of one address, whose numbers say `phone`.
+    fn last_merge(apart_bits: f64, phone: f64) -> f64 {
+        let mut model = Model::default_with(50.0);
+        model.parameters.apart_bits = apart_bits;
+        model.parameters.household_bits = Model::NO_HOUSEHOLDS_BITS;
+        let evidence = |i: usize, j: usize| {
+            if i / 2 == j / 2 { namesakes(19.0, 18.0) } else { namesakes(-1.0, phone) }
+        };
+        let merges = agglomerate(4, &model, &Constraints::NONE, evidence);
+        merges.last().filter(|_| merges.len() == 3).expect("all become one").weight_bits
+    }
+
+    #[test]
+    fn groups_without_an_identifier_in_common_are_the_less_one_the_more_they_have() {
+        // Four pairs, two identifiers: twice the bits of two doublings.
+        let difference = last_merge(0.0, -1.0) - last_merge(0.5, -1.0);
+        assert!((difference - 2.0).abs() < 1e-9, "{difference}");
+    }
+
+    #[test]
+    fn groups_with_an_identifier_in_common_may_differ_in_others() {
+        assert_eq!(last_merge(0.0, 18.0), last_merge(0.5, 18.0));
     }
 }

@@ -24,7 +24,7 @@ pub struct Between {
     pub conflicts: Vec<[RecordKey; 2]>,
 }
 
-/// What one field says between two groups: `best_share` of the best pair, the rest of the mean.
+/// What one field says between two groups: `best_share` of the best pair, the rest of the mean, and `apart_bits`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GroupTerm {
     /// The field.
@@ -50,6 +50,8 @@ pub struct GroupTerm {
     pub mean_bits: f64,
     /// How much the best pair counts.
     pub best_share: f64,
+    /// What it takes off, in bits, because the groups have no identifier in common.
+    pub apart_bits: f64,
     /// What it comes to in bits, against strangers.
     pub bits: f64,
     /// What it comes to in bits, against household mates.
@@ -108,9 +110,13 @@ impl Between {
                 }
             }
         }
+        let in_common = |field: Field| said[field as usize].is_in_common(field, weighing.model);
+        let in_common = Field::ALL.into_iter().any(in_common);
         let term = |field: Field| {
             let (i, j, level) = best[field as usize]?;
-            Some(GroupTerm::of(weighing, field, said[field as usize], [i, j], level))
+            let said = said[field as usize];
+            let apart = if in_common { 0.0 } else { said.apart_bits(field, weighing.model) };
+            Some(GroupTerm::of(weighing, field, (said, apart), [i, j], level))
         };
         let fields: Vec<GroupTerm> = Field::ALL.into_iter().filter_map(term).collect();
         let terms = fields.iter().map(|term| (term.bits, term.household_bits));
@@ -120,8 +126,14 @@ impl Between {
 }
 
 impl GroupTerm {
-    fn of(weighing: &Weighing<'_>, field: Field, said: Said, best: [usize; 2], level: u8) -> Self {
-        let bits = said.bits(field, weighing.model);
+    fn of(
+        weighing: &Weighing<'_>,
+        field: Field,
+        (said, apart_bits): (Said, f64),
+        best: [usize; 2],
+        level: u8,
+    ) -> Self {
+        let bits = said.bits(field, weighing.model) + apart_bits;
         let of_field = weighing.model.field(field);
         let value = |at: usize| weighing.value(at, field).unwrap_or_default().to_owned();
         Self {
@@ -135,6 +147,7 @@ impl GroupTerm {
             best_bits: said.max,
             mean_bits: said.sum / f64::from(said.pairs),
             best_share: Said::best_share(field, weighing.model),
+            apart_bits,
             bits,
             household_bits: of_field.household_evidence(bits),
         }

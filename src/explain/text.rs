@@ -257,7 +257,7 @@ fn write_between(f: &mut Formatter<'_>, between: &Between) -> fmt::Result {
     writeln!(f, "  {:<14} {a} {b} {:>5} {:>8} {:>8}  agreement", "field", "pairs", "best", "mean")?;
     for term in &between.fields {
         let [a, b] = term.values.each_ref().map(|value| column(value, VALUE_COLUMNS));
-        writeln!(
+        write!(
             f,
             "  {:<14} {a} {b} {:>5} {:>8} {:>8}  {}",
             term.name,
@@ -266,6 +266,10 @@ fn write_between(f: &mut Formatter<'_>, between: &Between) -> fmt::Result {
             signed(term.mean_bits),
             term.label
         )?;
+        if term.apart_bits < 0.0 {
+            write!(f, " ({} for no identifier in common)", signed(term.apart_bits))?;
+        }
+        writeln!(f)?;
     }
     writeln!(f)
 }

@@ -169,6 +169,8 @@ fn set(plan: &Plan, model: Model) -> Result<Model> {
         Some(OperatingPoint::Broad) => parameters.threshold_bits -= OPERATING_POINT_BITS,
         Some(OperatingPoint::Balanced) | None => {}
     }
+    // What may merge must be found.
+    parameters.edge_bits = parameters.edge_bits.min(parameters.threshold_bits);
     Ok(model)
 }
 

@@ -19,8 +19,8 @@ use crate::score::{Evidence, Features, Levels, Model, Symbol, Terms, levels, wei
 
 /// Two records by their places, the lower first.
 pub type Pair = (u32, u32);
-/// Two records and the match weight of their pair.
-type Edge = (u32, u32, f32);
+/// Two records and how firmly they hold together, in bits.
+pub type Edge = (u32, u32, f32);
 /// A chain's keys, how many they are, and whose it is.
 type Entry = ([Key; DEPTH], usize, u32);
 
@@ -125,16 +125,11 @@ impl Bulk {
         weigh(levels, left, right, &self.terms, model, |field, symbol| self.people(field, symbol))
     }
 
-    /// The partition, where the candidate pairs and their weights are known.
-    pub fn partition(&self, model: &Model, weighed: &[(Pair, f32)]) -> Partition {
+    /// The partition, where the edges are known.
+    pub fn partition(&self, model: &Model, edges: &[Edge]) -> Partition {
         #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
         let least = model.parameters.edge_bits as f32;
-        let edges: Vec<Edge> = weighed
-            .iter()
-            .filter(|(_, weight)| *weight >= least)
-            .map(|((left, right), weight)| (*left, *right, *weight))
-            .collect();
-        let parts = split(self.len(), &edges, model.parameters.component_cap, least);
+        let parts = split(self.len(), edges, model.parameters.component_cap, least);
         let decided: Vec<(Vec<Vec<u32>>, Vec<Merge>)> =
             parts.par_iter().map(|part| self.decide(model, part)).collect();
         let mut partition = Partition::default();
@@ -146,11 +141,16 @@ impl Bulk {
         partition
     }
 
-    /// The match weight of every candidate pair.
-    pub fn weights(&self, model: &Model) -> Vec<(Pair, f32)> {
-        let weight = |pair: Pair| self.weigh(model, pair, self.levels(model, pair)).weight(model);
-        #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
-        self.pairs().into_par_iter().map(|pair| (pair, weight(pair) as f32)).collect()
+    /// The candidate pairs that are edges.
+    pub fn edges(&self, model: &Model) -> Vec<Edge> {
+        let pairs = self.pairs().into_par_iter();
+        pairs.filter_map(|pair| self.edge(model, pair, self.levels(model, pair))).collect()
+    }
+
+    /// The edge of a candidate pair, its levels known, if it is one.
+    pub fn edge(&self, model: &Model, pair: Pair, levels: Levels) -> Option<Edge> {
+        let bits = self.weigh(model, pair, levels).edge(model)?;
+        Some((pair.0, pair.1, bits))
     }
 
     fn people(&self, field: Field, symbol: Symbol) -> f64 {

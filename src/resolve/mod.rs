@@ -186,12 +186,9 @@ impl Resolver {
         compare(&left.features, &right.features, &self.terms, &self.model, people)
     }
 
-    /// The edge weight of a pair; `None` below the least.
+    /// The edge of a pair, if it is one.
     fn edge(&self, left: NodeId, right: NodeId) -> Option<f32> {
-        let evidence = self.compare(self.known(left), self.known(right));
-        #[expect(clippy::cast_possible_truncation, reason = "an edge's weight needs few digits")]
-        let weight = evidence.weight(&self.model) as f32;
-        (f64::from(weight) >= self.model.parameters.edge_bits).then_some(weight)
+        self.compare(self.known(left), self.known(right)).edge(&self.model)
     }
 
     /// Puts a record in; returns those that it was judged to be together with.

@@ -75,11 +75,8 @@ pub fn whole(model: &Model, records: &[Insert], judgements: &BTreeMap<Pair, Verd
             if !meet(&speaking[i], &speaking[j], &whole.blocks, model.parameters.block_cap) {
                 continue;
             }
-            #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
-            let weight = evidence(i, j).weight(model) as f32;
-            if f64::from(weight) >= model.parameters.edge_bits {
-                edges.push((narrow(i), narrow(j), weight));
-            }
+            let edge = evidence(i, j).edge(model);
+            edges.extend(edge.map(|bits| (narrow(i), narrow(j), bits)));
         }
     }
     whole.edges = edges.iter().map(|(i, j, weight)| ((key(*i), key(*j)), *weight)).collect();

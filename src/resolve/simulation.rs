@@ -370,7 +370,7 @@ fn live(history: &History) -> Result<Tally, String> {
 fn in_bulk(model: &Model, set: &BTreeMap<RecordKey, Insert>) -> BTreeSet<BTreeSet<RecordKey>> {
     let records = set.values().map(|record| (record.key, record.identity.clone())).collect();
     let bulk = bulk::Bulk::new(model, records);
-    let partition = bulk.partition(model, &bulk.weights(model));
+    let partition = bulk.partition(model, &bulk.edges(model));
     let key = |place: &u32| bulk.keys()[*place as usize];
     partition.clusters.iter().map(|cluster| cluster.iter().map(key).collect()).collect()
 }

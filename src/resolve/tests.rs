@@ -231,7 +231,7 @@ proptest! {
             prop_assert_eq!(bench.partition(), expected.clone());
             let whole = bench.records().into_iter().map(|record| (record.key, record.identity));
             let bulk = bulk::Bulk::new(&strict(), whole.collect());
-            let partition = bulk.partition(&strict(), &bulk.weights(&strict()));
+            let partition = bulk.partition(&strict(), &bulk.edges(&strict()));
             let key = |place: &u32| bulk.keys()[*place as usize];
             let named = |cluster: &Vec<u32>| cluster.iter().map(key).collect::<BTreeSet<_>>();
             let clusters: BTreeSet<_> = partition.clusters.iter().map(named).collect();
@@ -363,7 +363,7 @@ proptest! {
         let records = bench.records();
         let whole = records.iter().map(|record| (record.key, record.identity.clone())).collect();
         let bulk = bulk::Bulk::new(&low_caps(), whole);
-        let partition = bulk.partition(&low_caps(), &bulk.weights(&low_caps()));
+        let partition = bulk.partition(&low_caps(), &bulk.edges(&low_caps()));
         let key = |place: &u32| bulk.keys()[*place as usize];
         let named = |cluster: &Vec<u32>| cluster.iter().map(key).collect::<BTreeSet<_>>();
         let clusters: BTreeSet<_> = partition.clusters.iter().map(named).collect();

@@ -35,6 +35,20 @@ impl Evidence {
         Model::posterior(stranger, household)
     }
 
+    /// How firmly a pair holds a component together, in bits; `None` where it is no edge of the candidate graph.
+    pub fn edge(&self, model: &Model) -> Option<f32> {
+        let weight = self.weight(model);
+        let in_common = |(field, level): (&FieldModel, &u8)| field.sharing.is_some() && *level == 1;
+        let firmer = if model.fields.iter().zip(&self.levels).any(in_common) {
+            model.parameters.identifier_link_bits
+        } else {
+            0.0
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "an edge's weight needs few digits")]
+        let edge = (weight as f32, (weight + firmer) as f32);
+        (f64::from(edge.0) >= model.parameters.edge_bits).then_some(edge.1)
+    }
+
     /// Whether no other evidence makes these one person: exclusive values clash, or every field of a group that is never
     /// all different for one person disagrees.
     pub fn is_conflict(&self, model: &Model) -> bool {
@@ -228,5 +242,36 @@ fn borrow_tokens(
         if usize::from(levels[field as usize]) == otherwise && (among(a, right) || among(b, left)) {
             levels[field as usize] = borrowed;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_in_common_makes_a_link_firmer_but_no_pair_an_edge() {
+        let mut model = Model::default_with(50.0);
+        model.parameters.household_bits = Model::NO_HOUSEHOLDS_BITS;
+        let pair = |field: Field, level: u8, bits: f64| {
+            let mut evidence = Evidence {
+                levels: [0; Field::COUNT],
+                bits: [0.0; Field::COUNT],
+                swapped: false,
+                pairing_bits: 0.0,
+            };
+            evidence.levels[field as usize] = level;
+            evidence.bits[field as usize] = bits - model.parameters.prior_bits;
+            evidence.edge(&model)
+        };
+        let firmer = 1.0 + model.parameters.identifier_link_bits;
+        let close = |edge: Option<f32>, bits: f64| {
+            let edge = f64::from(edge.expect("an edge"));
+            assert!((edge - bits).abs() < 1e-5, "{edge} is not {bits}");
+        };
+        close(pair(Field::Cookie, 1, 1.0), firmer);
+        close(pair(Field::Email, 3, 1.0), 1.0);
+        close(pair(Field::Surname, 1, 1.0), 1.0);
+        assert_eq!(pair(Field::Cookie, 1, model.parameters.edge_bits - 0.1), None);
     }
 }

@@ -102,6 +102,14 @@ pub struct Parameters {
     /// names of one language go together.
     #[serde(default)]
     pub name_pairing_bits: f64,
+    /// How many bits each identifier takes off with every doubling of the pairs of records that have it, where two groups
+    /// have no identifier in common: namesakes go on using different ones, one customer sooner or later repeats one.
+    #[serde(default)]
+    pub apart_bits: f64,
+    /// How much firmer than its weight says an identifier in common links two records, in bits, where a component over
+    /// its cap is split: the links of namesakes fall first.
+    #[serde(default)]
+    pub identifier_link_bits: f64,
     /// A record with an e-mail address and no name bears the two names that the address spells.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub names_from_email: bool,
@@ -169,6 +177,8 @@ impl Model {
                 entities: customers,
                 swap_bits: 0.0,
                 name_pairing_bits: 0.0,
+                apart_bits: 0.25,
+                identifier_link_bits: 4.0,
                 names_from_email: false,
             },
             fields: built_in::fields(),

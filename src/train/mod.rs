@@ -33,7 +33,7 @@ use rayon::prelude::*;
 use crate::cluster::Merge;
 use crate::error::{Error, Result};
 use crate::record::{Field, Identity, RecordKey};
-use crate::resolve::bulk::{Bulk, Pair};
+use crate::resolve::bulk::{Bulk, Edge, Pair};
 use crate::score::{Evidence, Levels, Model, Training};
 
 /// How training goes about it. [`Settings::default`] is what was measured.
@@ -45,7 +45,7 @@ pub struct Settings {
     pub least_records: usize,
     /// Rounds over provisional customers.
     pub rounds: usize,
-    /// The expected precision that the threshold must keep.
+    /// The share of doubtful merges that must be right at the threshold, as the model expects it.
     pub precision: f64,
     /// Values of fewer provisional customers are not listed by name in the model.
     pub least_carriers: u32,
@@ -57,7 +57,7 @@ impl Default for Settings {
             random_pairs: 300_000,
             least_records: 200,
             rounds: 1,
-            precision: 0.94,
+            precision: 0.93,
             least_carriers: 2,
         }
     }
@@ -232,14 +232,9 @@ impl<'a> Trainer<'a> {
         pairs.map(evidence).map(|evidence| prior::Scores::of(&evidence, &self.model)).collect()
     }
 
-    fn edges(&self, model: &Model) -> Vec<(Pair, f32)> {
+    fn edges(&self, model: &Model) -> Vec<Edge> {
         let pairs = self.pairs.par_iter().zip(&self.levels);
-        #[expect(clippy::cast_possible_truncation, reason = "as the edges are kept")]
-        pairs
-            .map(|(pair, levels)| {
-                (*pair, self.bulk.weigh(model, *pair, *levels).weight(model) as f32)
-            })
-            .collect()
+        pairs.filter_map(|(pair, levels)| self.bulk.edge(model, *pair, *levels)).collect()
     }
 
     /// u over pairs of different provisional customers, and term frequencies over customers instead of records.
@@ -270,11 +265,14 @@ impl<'a> Trainer<'a> {
     fn finish(mut self) -> Result<Trained> {
         self.model.parameters.household_bits =
             prior::household(&self.scores(), self.model.parameters.prior_bits, self.bulk.len());
-        let lowest = threshold::lowest(&self.model);
-        let partition = self.bulk.partition(&lowest, &self.edges(&lowest));
-        let expected = threshold::expected(&partition.merges);
-        let threshold = threshold::choose(&expected, self.settings.precision);
-        self.model.parameters.edge_bits = lowest.parameters.edge_bits;
+        // The decided groups of every threshold from the lowest on follow from one agglomeration.
+        let lowest = self.defaults.parameters.threshold_bits;
+        self.model.parameters.threshold_bits = lowest;
+        self.model.parameters.edge_bits = lowest;
+        let partition = self.bulk.partition(&self.model, &self.edges(&self.model));
+        let expected = threshold::expected(&partition.merges, lowest);
+        let threshold = threshold::choose(&partition.merges, lowest, self.settings.precision);
+        self.model.parameters.edge_bits = threshold::edge(lowest, threshold);
         self.model.parameters.threshold_bits = threshold;
         let records = self.bulk.len();
         self.model.training = Some(Training {
