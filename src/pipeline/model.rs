@@ -15,7 +15,7 @@ use crate::record::{Identity, RecordKey};
 use crate::score::Model;
 use crate::source::Input;
 use crate::state::{self, Store};
-use crate::telemetry::ModelTrained;
+use crate::telemetry::{ModelBuiltIn, ModelTrained};
 use crate::train::{self, Trained, train};
 
 /// About how many customers there are, where neither pipeline nor files say.
@@ -104,18 +104,25 @@ fn first(plan: &Plan) -> Result<Model> {
         return wanted(plan, EXPECTED_CUSTOMERS);
     }
     let records = gather(plan)?.records;
-    let found = count(records.len() as u64);
-    let least = train::Settings::default().least_records;
-    if (least..=RECORDS_LEARNT_MAX).contains(&records.len()) {
+    let found = records.len();
+    let reason = if records.len() < train::Settings::default().least_records {
+        "too_few_records"
+    } else if records.len() > RECORDS_LEARNT_MAX {
+        "too_many_records"
+    } else {
         let clock = Stopwatch::start();
-        // Records that say too little of each other to learn from are decided by the built-in model.
-        if let Ok(trained) = learn(plan, records.into_iter().collect()) {
-            let report = &trained.report;
-            let (records, customers) = (report.records, report.customers);
-            ModelTrained { records, customers, duration: clock.elapsed() }.emit();
-            return set(plan, trained.model);
+        match learn(plan, records.into_iter().collect()) {
+            Ok(Trained { model, report }) => {
+                let (records, customers) = (report.records, report.customers);
+                ModelTrained { records, customers, duration: clock.elapsed() }.emit();
+                return set(plan, model);
+            }
+            // The records say too little of each other to learn from.
+            Err(_) => "too_little_in_common",
         }
-    }
+    };
+    ModelBuiltIn { records: found, reason }.emit();
+    let found = count(found as u64);
     wanted(plan, (found / RECORDS_PER_CUSTOMER).max(LEAST_CUSTOMERS))
 }
 

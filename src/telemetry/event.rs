@@ -90,6 +90,23 @@ impl ModelTrained {
     }
 }
 
+/// A job decides by the built-in model, though the pipeline names none: it could not learn one.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelBuiltIn<'a> {
+    /// Records that it found.
+    pub records: usize,
+    /// Why it did not learn from them.
+    pub reason: &'a str,
+}
+
+impl ModelBuiltIn<'_> {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { records, reason } = self;
+        info!(records, reason, "model built in");
+    }
+}
+
 /// A pipeline ended as it should.
 #[derive(Clone, Copy, Debug)]
 pub struct PipelineStopped<'a> {

@@ -16,9 +16,9 @@ mod logging;
 mod tests;
 
 pub use event::{
-    BatchCommitted, CommandFailed, IdentitiesCarried, IndexBuilt, JudgementsTaken, ModelTrained,
-    PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
-    RecordsRejected, RecordsRematched, ShutdownRequested, SourceFinished, SourceRecovered,
-    SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
+    BatchCommitted, CommandFailed, IdentitiesCarried, IndexBuilt, JudgementsTaken, ModelBuiltIn,
+    ModelTrained, PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed,
+    PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SourceFinished,
+    SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
 };
 pub use logging::{Format, Level, init_logging};

@@ -106,6 +106,16 @@ fn the_state() {
             "duration_ms": 1000,
         }),
     );
+    check(
+        || ModelTrained { records: 300, customers: 100, duration: SECOND }.emit(),
+        json!({"level": "INFO", "message": "model trained", "records": 300, "customers": 100,
+            "duration_ms": 1000}),
+    );
+    check(
+        || ModelBuiltIn { records: 3, reason: "too_few_records" }.emit(),
+        json!({"level": "INFO", "message": "model built in", "records": 3,
+            "reason": "too_few_records"}),
+    );
     let taken = JudgementsTaken { sequence: 7, judgements: 3, changes: 1, duration: SECOND };
     check(
         || taken.emit(),
