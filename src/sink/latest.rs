@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::store_error;
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around_async};
 
 /// A consistent set of table versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +51,7 @@ pub async fn write_latest(
     let put = async |mode: PutMode| {
         store.put_opts(&path(root), bytes.clone().into(), mode.into()).await.map(|_| ())
     };
-    let mut answer = put(mode).await;
+    let mut answer = around_async(Step::Latest, put(mode)).await;
     if matches!(answer, Err(object_store::Error::NotImplemented { .. })) {
         answer = put(PutMode::Overwrite).await;
     }

@@ -19,6 +19,7 @@ use super::settled::{settle, unsettle};
 use super::verify::{Report, verify};
 use super::view::{View, is_known, node_of_event};
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around};
 use crate::record::{EventKey, Field, IdentityId};
 
 /// How a state is opened.
@@ -429,5 +430,6 @@ fn write(database: &Database, spaces: &Keyspaces, writes: Writes, head: &Head) -
     }
     batch.insert(&spaces[Space::Meta], HEAD_KEY, encode(head)?);
     // Whatever the cause, a caller must not try again: what reached the disk is unknown.
-    batch.commit().map_err(|error| Error::data("state: write batch").caused_by(error))
+    around(Step::StateBatch, || batch.commit())
+        .map_err(|error| Error::data("state: write batch").caused_by(error))
 }

@@ -22,6 +22,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
 use super::store::store_error;
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around_async};
 
 /// How many entries there are from one checkpoint to the next.
 pub(super) const CHECKPOINT_INTERVAL: u64 = 20;
@@ -150,7 +151,7 @@ impl Log {
         let bytes = action::encode(&lines)?;
         let path = self.entry(version);
         let put = self.store.put_opts(&path, bytes.into(), PutMode::Create.into());
-        let Err(failure) = put.await else { return Ok(lines) };
+        let Err(failure) = around_async(Step::LogEntry, put).await else { return Ok(lines) };
         match self.settle(version, attempts).await? {
             Some(found) => Ok(found),
             None => Err(store_error(format!("put log entry {version}"), failure)),
@@ -177,7 +178,7 @@ impl Log {
         let (bytes, actions) = checkpoint::encode(table)?;
         let size = bytes.len();
         let path = self.folder.clone().join(format!("{:020}.checkpoint.parquet", table.version));
-        let put = self.store.put(&path, bytes.into()).await;
+        let put = around_async(Step::Checkpoint, self.store.put(&path, bytes.into())).await;
         put.map_err(|error| store_error("put checkpoint", error))?;
         let hint = serde_json::json!({
             "version": table.version,
@@ -187,7 +188,7 @@ impl Log {
         });
         let bytes = serde_json::to_vec(&hint).context(Kind::Internal, "encode _last_checkpoint")?;
         let path = self.folder.clone().join("_last_checkpoint");
-        let put = self.store.put(&path, bytes.into()).await;
+        let put = around_async(Step::CheckpointHint, self.store.put(&path, bytes.into())).await;
         put.map_err(|error| store_error("put _last_checkpoint", error))?;
         Ok(())
     }
