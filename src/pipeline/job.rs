@@ -84,7 +84,7 @@ impl Job {
         if carrying {
             carry::check(&plan)?;
         }
-        let publisher = Publisher::open(&plan.publish, &plan.name, &store)?;
+        let publisher = Publisher::open(&plan.publish, &plan.name, &mut store)?;
         let mut job = Self {
             readers: Readers::new(&plan),
             plan,

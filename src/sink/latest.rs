@@ -41,8 +41,8 @@ pub async fn write_latest(
 ) -> Result<()> {
     let mode = match read(store, root).await? {
         Some((found, _)) if found == *latest => return Ok(()),
-        Some((found, _)) if found.commit > latest.commit => {
-            return Err(Error::fenced("a later commit was published by another writer"));
+        Some((found, _)) if is_behind(latest, &found) => {
+            return Err(Error::fenced("a later set was published by another writer"));
         }
         Some((_, version)) => PutMode::Update(version),
         None => PutMode::Create,
@@ -62,6 +62,12 @@ pub async fn write_latest(
         _ if conflicts(&failure) => Err(Error::fenced("latest.json was replaced meanwhile")),
         _ => Err(store_error("put latest.json", failure)),
     }
+}
+
+/// Whether a set is older than one that was found, in its commit or in any table.
+fn is_behind(latest: &Latest, found: &Latest) -> bool {
+    let later = |(table, version): (&String, &u64)| found.tables.get(table) > Some(version);
+    found.commit > latest.commit || latest.tables.iter().any(later)
 }
 
 fn conflicts(failure: &object_store::Error) -> bool {

@@ -227,6 +227,12 @@ impl Store {
         self.head.epoch
     }
 
+    /// Takes a later epoch: the state may be a copy of one that was opened more often.
+    pub fn raise_epoch(&mut self, epoch: u64) -> Result<()> {
+        let epoch = self.head.epoch.max(epoch);
+        self.write(Writes::default(), Head { epoch, ..self.head })
+    }
+
     /// What became of the messages, as of the last commit.
     pub fn counters(&self) -> Counters {
         self.head.counters

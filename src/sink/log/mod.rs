@@ -170,7 +170,9 @@ impl Log {
         if action::id(&found).is_some_and(|id| attempts.iter().any(|attempt| attempt == id)) {
             return Ok(Some(found));
         }
-        Err(Error::fenced(format!("log entry {version} is another writer's")))
+        Err(Error::fenced(format!(
+            "log entry {version} is another writer's: two jobs publish here, and this one stops"
+        )))
     }
 
     /// Writes a checkpoint of `table`, then says where it is.
