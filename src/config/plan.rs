@@ -60,6 +60,8 @@ pub struct StatePlan {
     pub path: PathBuf,
     /// Its budget of memory in bytes.
     pub memory: u64,
+    /// How long an event is known, in event time; `None`: for ever.
+    pub event_window: Option<Duration>,
 }
 
 /// Where the tables go.

@@ -262,6 +262,11 @@ pub struct StateSettings {
     /// blocks, which gets an eighth of it. Not within it yet: the store's write buffers (96 MiB and
     /// those being written out), and the matcher's index, which grows with every record.
     pub memory: Option<String>,
+    /// For how long an event is known, so that a second delivery of it counts once, e.g. `90d`; at least `1d`. Default:
+    /// for ever. The window is one of event time and ends with the latest event of each source. An event from before it
+    /// that is not known goes to the dead letters (`too_late`), for it may have counted already. What is forgotten
+    /// takes no disk.
+    pub event_window: Option<String>,
 }
 
 /// `[publish]`: where the tables go.

@@ -17,6 +17,7 @@ use super::model;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
+use super::window::{self, Window};
 pub use judge::{Given, Judged, Standing};
 
 use crate::clock::Stopwatch;
@@ -49,6 +50,8 @@ pub struct Job {
     publisher: Publisher,
     positions: Positions,
     report: Report,
+    /// How long events are known; `None`: for ever.
+    window: Option<Window>,
     /// Ids are still to be carried over from an earlier output; until then nothing is published.
     carrying: bool,
     /// How long publishing at the end waits for a store that is away.
@@ -85,8 +88,10 @@ impl Job {
             carry::check(&plan)?;
         }
         let publisher = Publisher::open(&plan.publish, &plan.name, &mut store)?;
+        let window = plan.state.event_window.map(|span| Window::open(span, &store)).transpose()?;
         let mut job = Self {
             readers: Readers::new(&plan),
+            window,
             plan,
             store,
             registry,
@@ -224,11 +229,9 @@ impl Job {
     fn process(&mut self, messages: &[Message]) -> Result<()> {
         let (whole, before) = (Stopwatch::start(), self.store.counters());
         let clock = Stopwatch::start();
-        let mut prepared = self.readers.prepare(messages);
+        let prepared = self.readers.prepare(messages);
         let (positions, again) = advance(&self.positions, messages);
-        // An event that is read again is known by its id; a dead letter has only its place.
-        let mut again = again.into_iter();
-        prepared.retain(|prepared| again.next() != Some(true) || prepared.is_ok());
+        let prepared = window::sift(self.window.as_ref(), prepared, messages, &again, &self.store)?;
         self.report.time.prepare += clock.elapsed();
 
         let clock = Stopwatch::start();
@@ -243,6 +246,9 @@ impl Job {
 
         let clock = Stopwatch::start();
         draft.commit.positions = positions;
+        if let Some(window) = &mut self.window {
+            window.note(&mut draft.commit);
+        }
         self.store.commit(&draft.commit)?;
         self.tell_batch(&before, &draft.commit.dead_letters, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
@@ -291,6 +297,9 @@ impl Job {
             let written =
                 self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
             self.report.publishes += 1;
+            if let Some(window) = &self.window {
+                window.forget(&mut self.store)?;
+            }
             TablesPublished {
                 sequence: self.store.published(),
                 profiles: written.profiles,

@@ -49,6 +49,7 @@ mod tables;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use check::check;
 pub use evidence::write_evidence;

@@ -47,6 +47,7 @@ mod settled;
 mod store;
 mod verify;
 mod view;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -60,3 +61,4 @@ pub use row::{
 pub use store::{Options, Store};
 pub use verify::Report;
 pub use view::View;
+pub use window::LatestTimes;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fjall::{CompressionType, Database, PersistMode, Readable};
+use fjall::{CompressionType, Database, Keyspace, PersistMode, Readable};
 
 use super::commit::Commit;
 use super::folder::{Folder, Witness};
@@ -296,6 +296,16 @@ impl Store {
     /// The disk space that the state takes. **Units:** bytes.
     pub fn disk_bytes(&self) -> u64 {
         self.folder.disk_bytes()
+    }
+
+    /// The rows of a keyspace as they are now.
+    pub(super) fn rows(&self, space: Space) -> &Keyspace {
+        &self.spaces[space]
+    }
+
+    /// Writes rows that belong to no commit.
+    pub(super) fn write_rows(&mut self, writes: Writes) -> Result<()> {
+        self.write(writes, self.head)
     }
 
     fn write(&mut self, writes: Writes, mut head: Head) -> Result<()> {

@@ -18,6 +18,9 @@ use crate::source::Options;
 /// Memory below which a state cannot work.
 const MEMORY_MIN: u64 = 16 << 20;
 
+/// Events are forgotten by the day on which they happened.
+const EVENT_WINDOW_MIN: Duration = Duration::from_hours(24);
+
 /// Larger batches win nothing and cost memory.
 const BATCH_MAX: usize = 1_000_000;
 
@@ -68,7 +71,13 @@ fn state(settings: &StateSettings, at: &At) -> Result<StatePlan> {
     if memory < MEMORY_MIN {
         return Err(at.under("memory").wrong(memory, "give at least 16MiB"));
     }
-    Ok(StatePlan { path: path.into(), memory })
+    let at = at.under("event_window");
+    let given = settings.event_window.as_deref();
+    let event_window = given.map(|text| pace(Some(text), text, &at)).transpose()?;
+    if let Some(short) = given.filter(|_| event_window < Some(EVENT_WINDOW_MIN)) {
+        return Err(at.wrong(short, "give at least 1d: events are forgotten by whole days"));
+    }
+    Ok(StatePlan { path: path.into(), memory, event_window })
 }
 
 fn publish(settings: &PublishSettings, at: &At) -> Result<PublishPlan> {
