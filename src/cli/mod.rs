@@ -19,6 +19,7 @@ mod progress;
 mod rematch;
 mod review;
 mod run;
+mod state;
 mod train;
 mod why;
 mod why_not;
@@ -75,6 +76,7 @@ enum Command {
     Rematch(rematch::Arguments),
     Review(review::Arguments),
     Judge(judge::Arguments),
+    State(state::Arguments),
 }
 
 impl Command {
@@ -96,6 +98,7 @@ impl Command {
             Self::Rematch(arguments) => rematch::run(arguments),
             Self::Review(arguments) => review::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
+            Self::State(arguments) => state::run(arguments),
         }
     }
 

@@ -19,11 +19,11 @@ mod value;
 
 use std::path::Path;
 
-pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan};
+pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
 pub use settings::{
     ConsentSettings, DetailSettings, KafkaSettings, LimitSettings, MatchSettings, MoneySettings,
-    PublishSettings, RuleSettings, RunSettings, Settings, SourceSettings, StateSettings,
-    TimeSettings,
+    PublishSettings, RuleSettings, RunSettings, Settings, SnapshotSettings, SourceSettings,
+    StateSettings, TimeSettings,
 };
 pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};

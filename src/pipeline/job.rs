@@ -17,6 +17,7 @@ use super::model;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
+use super::snapshot::Snapshots;
 use super::window::{self, Window};
 pub use judge::{Given, Judged, Standing};
 
@@ -52,6 +53,8 @@ pub struct Job {
     report: Report,
     /// How long events are known; `None`: for ever.
     window: Option<Window>,
+    /// Snapshots of the state that are taken meanwhile.
+    snapshots: Option<Snapshots>,
     /// Ids are still to be carried over from an earlier output; until then nothing is published.
     carrying: bool,
     /// How long publishing at the end waits for a store that is away.
@@ -92,6 +95,7 @@ impl Job {
         let mut job = Self {
             readers: Readers::new(&plan),
             window,
+            snapshots: plan.state.snapshot.as_ref().map(|it| Snapshots::new(it, &plan.name)),
             plan,
             store,
             registry,
@@ -143,6 +147,9 @@ impl Job {
             Ok(cause)
         });
         intake.stop();
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.finish();
+        }
         let cause = finished?;
         self.report.time.total = clock.elapsed();
         progress(&self.progress());
@@ -190,6 +197,9 @@ impl Job {
                 quiet = Stopwatch::start();
             } else if !intake.is_ready() {
                 quiet = Stopwatch::start();
+            }
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.take_if_due(self.store.sequence(), || self.store.view());
             }
             if ended {
                 return Ok(StopCause::Finished);
@@ -404,10 +414,26 @@ fn advance(behind: &Positions, messages: &[Message]) -> (Positions, Vec<bool>) {
     (positions, again)
 }
 
-/// Opens the state within its share of the memory budget, which so far is the store's cache.
+/// The state's share of the memory budget, which so far is the store's cache.
+pub(super) fn state_options(plan: &StatePlan) -> state::Options {
+    state::Options { cache_bytes: plan.memory / CACHE_SHARE, ..state::Options::default() }
+}
+
+/// Opens the state within its share of the memory budget.
 pub(super) fn open_state(plan: &StatePlan) -> Result<Store> {
-    let cache_bytes = plan.memory / CACHE_SHARE;
-    Store::open(&plan.path, &state::Options { cache_bytes, ..state::Options::default() })
+    Store::open(&plan.path, &state_options(plan)).map_err(damaged)
+}
+
+/// Says what to do about a state that is damaged.
+fn damaged(error: Error) -> Error {
+    if error.kind() != Kind::Data {
+        return error;
+    }
+    error.context(
+        "the state is damaged, nothing was changed: move its folder away and restore a snapshot \
+         (`onefold state PIPELINE restore`), or read the sources anew into a new publish.url with \
+         publish.carry_ids_from",
+    )
 }
 
 /// Opens the state of a pipeline that has run.

@@ -115,10 +115,7 @@ impl Publisher {
     ) -> Result<Table> {
         let table = Table::open(Arc::clone(store), root, spec).await?;
         if let Some(other) = table.other_writer(app) {
-            return Err(Error::invalid(format!(
-                "table {} is published by the pipeline `{other}`: give publish.url a place of its own, or set `name` back",
-                spec.name
-            )));
+            return Err(other_pipeline(spec, other));
         }
         if table.txn(app).is_some_and(|commit| commit > sequence) {
             return Err(Error::data(format!(
@@ -230,6 +227,48 @@ impl Publisher {
         let files = self.tables().into_iter().map(Table::files);
         files.fold((0, 0), |(files, bytes), (more, size)| (files + more, bytes + size))
     }
+}
+
+/// Puts the tables of a pipeline back to a commit, and says which were later. No job can go on with them then: whoever
+/// publishes now starts later.
+///
+/// **Errors:** `Data` where files of that commit are gone; `Invalid` where another pipeline publishes there.
+pub(super) fn put_back(plan: &PublishPlan, app: &str, commit: u64) -> Result<Vec<&'static str>> {
+    let (store, root) = sink::open_store(&plan.url, &plan.options.0)
+        .map_err(|error| error.context(format!("publish.url = {}", plan.url)))?;
+    runtime()?.block_on(async {
+        let mut opened = Vec::new();
+        for spec in tables::ALL {
+            let table = Table::open_existing(Arc::clone(&store), &root, spec).await?;
+            opened.extend(table);
+        }
+        if opened.iter().all(|table| table.txn(app) <= Some(commit)) {
+            return Ok(Vec::new());
+        }
+        let epoch = opened.iter().filter_map(|table| table.epoch(app)).max().unwrap_or(0) + 1;
+        let (commit, nonce) =
+            (CommitInfo { app: app.to_owned(), commit, epoch, time_ms: 0 }, clock::nonce());
+        let mut put_back = Vec::new();
+        for table in &mut opened {
+            if let Some(other) = table.other_writer(app) {
+                return Err(other_pipeline(table.spec(), other));
+            }
+            if table.restore(&commit, nonce).await? {
+                put_back.push(table.spec().name);
+            }
+        }
+        let version = |table: &Table| (table.spec().name.to_owned(), table.version());
+        let tables = opened.iter().map(version).collect();
+        sink::replace_latest(&store, &root, &Latest { commit: commit.commit, tables }).await?;
+        Ok(put_back)
+    })
+}
+
+fn other_pipeline(spec: &TableSpec, other: &str) -> Error {
+    Error::invalid(format!(
+        "table {} is published by the pipeline `{other}`: give publish.url a place of its own, or set `name` back",
+        spec.name
+    ))
 }
 
 /// A runtime for the object store's client.

@@ -39,11 +39,32 @@ pub async fn write_latest(
     root: &Path,
     latest: &Latest,
 ) -> Result<()> {
-    let mode = match read(store, root).await? {
+    let found = read(store, root).await?;
+    if found.as_ref().is_some_and(|(found, _)| is_behind(latest, found)) {
+        return Err(Error::fenced("a later set was published by another writer"));
+    }
+    put(store, root, latest, found).await
+}
+
+/// Publishes the set of a commit before the latest, once the tables were put back to it.
+///
+/// **Errors:** `Fenced` where another writer came between.
+pub async fn replace_latest(
+    store: &Arc<dyn ObjectStore>,
+    root: &Path,
+    latest: &Latest,
+) -> Result<()> {
+    put(store, root, latest, read(store, root).await?).await
+}
+
+async fn put(
+    store: &Arc<dyn ObjectStore>,
+    root: &Path,
+    latest: &Latest,
+    found: Option<(Latest, UpdateVersion)>,
+) -> Result<()> {
+    let mode = match found {
         Some((found, _)) if found == *latest => return Ok(()),
-        Some((found, _)) if is_behind(latest, &found) => {
-            return Err(Error::fenced("a later set was published by another writer"));
-        }
         Some((_, version)) => PutMode::Update(version),
         None => PutMode::Create,
     };

@@ -52,7 +52,7 @@ pub struct Table {
     pub(super) folder: Path,
     pub(super) spec: &'static TableSpec,
     pub(super) snapshot: Snapshot,
-    log: Log,
+    pub(super) log: Log,
     /// The ids of this writer's tries of the next version whose outcome is not known.
     attempts: Vec<String>,
     /// How many tries there were.
@@ -270,7 +270,7 @@ impl Table {
         }
     }
 
-    fn attempt(&mut self, commit: &CommitInfo, nonce: u64) -> Attempt {
+    pub(super) fn attempt(&mut self, commit: &CommitInfo, nonce: u64) -> Attempt {
         self.tries += 1;
         let numbers = [commit.commit, commit.epoch, self.snapshot.version, self.tries, nonce];
         let numbers = numbers.map(|number| number.to_string());

@@ -303,6 +303,11 @@ impl Store {
         &self.spaces[space]
     }
 
+    /// Stands where another state stood, all of whose rows it has.
+    pub(super) fn take_head(&mut self, head: Head) -> Result<()> {
+        self.write(Writes::default(), Head { batch: self.head.batch, ..head })
+    }
+
     /// Writes rows that belong to no commit.
     pub(super) fn write_rows(&mut self, writes: Writes) -> Result<()> {
         self.write(writes, self.head)

@@ -30,16 +30,40 @@ class Durable:
         self.replay()
 
     def replay(self):
+        """Sends what is in the journal again, and leaves in it what still counts."""
+        kept = {}
+        for number, (head, body) in enumerate(self.records()):
+            environ = json.loads(head)
+            path = environ["PATH_INFO"]
+            if environ["REQUEST_METHOD"] == "DELETE":
+                kept.pop(path, None)
+                continue
+            is_object = environ["REQUEST_METHOD"] == "PUT" and not environ["QUERY_STRING"] and path.count("/") > 1
+            if is_object:
+                # It took effect: on what condition no longer matters.
+                for condition in ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"):
+                    environ.pop(condition, None)
+                kept.pop(path, None)
+            kept[path if is_object else number] = (environ, body)
         self.journal.seek(0)
-        whole = 0
+        self.journal.truncate()
+        for environ, body in kept.values():
+            self.call(environ, body)
+            self.note(environ, body)
+
+    def records(self):
+        self.journal.seek(0)
         while len(lengths := self.journal.read(LENGTHS.size)) == LENGTHS.size:
             of_head, of_body = LENGTHS.unpack(lengths)
             head, body = self.journal.read(of_head), self.journal.read(of_body)
             if (len(head), len(body)) != (of_head, of_body):
-                break
-            self.call(json.loads(head), body)
-            whole = self.journal.tell()
-        self.journal.truncate(whole)
+                return
+            yield head, body
+
+    def note(self, environ, body):
+        head = json.dumps(environ).encode()
+        self.journal.write(LENGTHS.pack(len(head), len(body)) + head + body)
+        self.journal.flush()
 
     def call(self, environ, body):
         """What the application answers: status, headers, body."""
@@ -66,9 +90,7 @@ class Durable:
             with self.lock:
                 status, headers, content = self.call(kept, body)
                 if status.startswith("2"):
-                    head = json.dumps(kept).encode()
-                    self.journal.write(LENGTHS.pack(len(head), len(body)) + head + body)
-                    self.journal.flush()
+                    self.note(kept, body)
         start_response(status, headers)
         return [content]
 

@@ -7,9 +7,9 @@ mod source;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{Plan, PublishPlan, RunPlan, StatePlan};
+use super::plan::{Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
 use super::problem::{At, nearest};
-use super::settings::{PublishSettings, RunSettings, Settings, StateSettings};
+use super::settings::{PublishSettings, RunSettings, Settings, SnapshotSettings, StateSettings};
 use super::units;
 use super::value::Scalar;
 use crate::error::Result;
@@ -71,13 +71,34 @@ fn state(settings: &StateSettings, at: &At) -> Result<StatePlan> {
     if memory < MEMORY_MIN {
         return Err(at.under("memory").wrong(memory, "give at least 16MiB"));
     }
+    let snapshot = &settings.snapshot;
+    let snapshot =
+        snapshot.as_ref().map(|it| self::snapshot(it, &at.under("snapshot"))).transpose()?;
     let at = at.under("event_window");
     let given = settings.event_window.as_deref();
     let event_window = given.map(|text| pace(Some(text), text, &at)).transpose()?;
     if let Some(short) = given.filter(|_| event_window < Some(EVENT_WINDOW_MIN)) {
         return Err(at.wrong(short, "give at least 1d: events are forgotten by whole days"));
     }
-    Ok(StatePlan { path: path.into(), memory, event_window })
+    Ok(StatePlan { path: path.into(), memory, event_window, snapshot })
+}
+
+fn snapshot(settings: &SnapshotSettings, at: &At) -> Result<SnapshotPlan> {
+    if settings.url.trim().is_empty() {
+        return Err(at.under("url").wrong("", "give a folder, or an object store URL"));
+    }
+    let keep = settings.keep.unwrap_or(3);
+    if keep == 0 {
+        return Err(at.under("keep").wrong(keep, "keep at least 1"));
+    }
+    let given = settings.interval.as_deref();
+    let at = at.under("interval");
+    Ok(SnapshotPlan {
+        url: settings.url.clone(),
+        interval: given.map(|text| pace(Some(text), text, &at)).transpose()?,
+        keep,
+        options: options(&settings.options),
+    })
 }
 
 fn publish(settings: &PublishSettings, at: &At) -> Result<PublishPlan> {

@@ -54,10 +54,17 @@ impl Log {
 
     /// Reads the table's present state; `None` where there is no table.
     pub(super) async fn load(&self) -> Result<Option<Snapshot>> {
-        let hint = self.hint().await?;
-        let mut listing = self.list(hint).await?;
+        self.load_at(u64::MAX).await
+    }
+
+    /// Reads the table's state at a version, or the latest before; `None` where there is no table.
+    ///
+    /// **Errors:** `Data` where entries are missing.
+    pub(super) async fn load_at(&self, version: u64) -> Result<Option<Snapshot>> {
+        let hint = self.hint().await?.filter(|hint| *hint <= version);
+        let mut listing = self.list(hint, version).await?;
         if hint.is_some() && listing.checkpoint.is_none() {
-            listing = self.list(None).await?;
+            listing = self.list(None, version).await?;
         }
         let mut table = Snapshot::default();
         if let Some((version, bytes)) = listing.checkpoint {
@@ -92,7 +99,8 @@ impl Log {
         Ok(hint["version"].as_u64())
     }
 
-    async fn list(&self, from: Option<u64>) -> Result<Listing> {
+    /// The files of versions up to one; those before `from` need not be among them.
+    async fn list(&self, from: Option<u64>, up_to: u64) -> Result<Listing> {
         // The name of a checkpoint comes after its bare version in the order of names.
         let from = from.map(|version| self.folder.clone().join(format!("{version:020}")));
         let mut files = match &from {
@@ -104,6 +112,9 @@ impl Log {
             let name = file.location.filename().unwrap_or_default();
             let Some((version, suffix)) = name.split_once('.') else { continue };
             let Ok(version) = version.parse::<u64>() else { continue };
+            if version > up_to {
+                continue;
+            }
             match suffix {
                 "json" => listing.entries.push(version),
                 "checkpoint.parquet" => {
