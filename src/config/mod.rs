@@ -19,11 +19,13 @@ mod value;
 
 use std::path::Path;
 
-pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan};
+pub use plan::{
+    HttpPlan, MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan, TlsPlan, Token,
+};
 pub use settings::{
-    ConsentSettings, DetailSettings, KafkaSettings, LimitSettings, MatchSettings, MoneySettings,
-    PublishSettings, RuleSettings, RunSettings, Settings, SourceSettings, StateSettings,
-    TimeSettings,
+    ConsentSettings, DetailSettings, HttpSettings, KafkaSettings, LimitSettings, MatchSettings,
+    MoneySettings, PublishSettings, RuleSettings, RunSettings, Settings, SourceSettings,
+    StateSettings, TimeSettings, TlsSettings,
 };
 pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};

@@ -1,8 +1,8 @@
 //! What does one job do, from start to stop?
 
 mod judge;
+mod tell;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,13 +22,12 @@ pub use judge::{Given, Judged, Standing};
 use crate::clock::Stopwatch;
 use crate::config::{Plan, StatePlan};
 use crate::error::{Error, Kind, Result};
-use crate::record::{DeadLetter, Reason};
 use crate::resolve::Resolver;
 use crate::source::{Message, Positions};
-use crate::state::{self, Counters, Store};
+use crate::state::{self, Store};
 use crate::telemetry::{
-    BatchCommitted, IndexBuilt, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
-    RecordsRejected, SourceResumed, StateOpened, StopCause, TablesPublished,
+    Activity, IndexBuilt, PipelineStopped, PublishDelayed, PublishHeldBack, Stage, StateOpened,
+    StopCause, TablesPublished, Telemetry,
 };
 
 /// How long the loop waits for messages before it looks after other things.
@@ -53,6 +52,7 @@ pub struct Job {
     carrying: bool,
     /// How long publishing at the end waits for a store that is away.
     patience: Patience,
+    telemetry: Telemetry,
 }
 
 impl Job {
@@ -62,7 +62,15 @@ impl Job {
     /// **Errors:** `Invalid` for a model that is not the state's, or a file of judgements that cannot be read; `Fenced`
     /// where another job has the state; `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
+        Self::open_told(plan, &Telemetry::default())
+    }
+
+    /// As [`Job::open`]; what the job does is told to `telemetry`.
+    ///
+    /// **Errors:** as of [`Job::open`].
+    pub fn open_told(plan: Plan, telemetry: &Telemetry) -> Result<Self> {
         let clock = Stopwatch::start();
+        telemetry.beat(Activity::Opening);
         let mut store = open_state(&plan.state)?;
         StateOpened {
             sequence: store.sequence(),
@@ -70,7 +78,7 @@ impl Job {
             epoch: store.epoch(),
             duration: clock.elapsed(),
         }
-        .emit();
+        .emit(telemetry);
         let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
         let building = Stopwatch::start();
@@ -79,12 +87,13 @@ impl Job {
         let records = view.nodes();
         drop(view);
         let corrected = keep_notes(&mut store, &mut resolver)?;
-        IndexBuilt { records, corrected, duration: building.elapsed() }.emit();
+        IndexBuilt { records, corrected, duration: building.elapsed() }.emit(telemetry);
         let carrying = carry::is_pending(&plan, &store)?;
         if carrying {
             carry::check(&plan)?;
         }
-        let publisher = Publisher::open(&plan.publish, &plan.name, &store)?;
+        telemetry.beat(Activity::Opening);
+        let publisher = Publisher::open(&plan.publish, &plan.name, &store)?.telling(telemetry);
         let mut job = Self {
             readers: Readers::new(&plan),
             plan,
@@ -96,7 +105,9 @@ impl Job {
             report: Report::default(),
             carrying,
             patience: Patience::BOUNDED,
+            telemetry: telemetry.clone(),
         };
+        job.tell_opened();
         job.take_ledger()?;
         job.publish()?;
         job.report.time.open = clock.elapsed();
@@ -120,7 +131,8 @@ impl Job {
             carry::check_end(&self.plan)?;
         }
         self.tell_start();
-        let intake = Intake::start(&self.plan.sources, &self.positions, self.plan.run.batch)?;
+        let (batch, telemetry) = (self.plan.run.batch, &self.telemetry);
+        let intake = Intake::start(&self.plan.sources, &self.positions, batch, telemetry)?;
         let looped = self.run_loop(&intake, options, stop, progress);
         let finished = looped.and_then(|cause| {
             progress(&Progress { publishing: true, ..self.progress() });
@@ -148,20 +160,8 @@ impl Job {
             published: self.store.published(),
             duration: clock.elapsed(),
         }
-        .emit();
+        .emit(&self.telemetry);
         Ok(self.finish_report())
-    }
-
-    fn tell_start(&self) {
-        PipelineStarted {
-            pipeline: &self.plan.name,
-            sources: self.plan.sources.len(),
-            publish_url: &self.plan.publish.url,
-        }
-        .emit();
-        for ((source, partition), next_offset) in &self.positions {
-            SourceResumed { source, partition, next_offset: *next_offset }.emit();
-        }
     }
 
     fn run_loop(
@@ -207,6 +207,7 @@ impl Job {
         let mut messages = Vec::new();
         let gathering = Stopwatch::start();
         loop {
+            self.telemetry.beat(Activity::Waiting);
             match intake.next(TICK)? {
                 Arrival::Messages(more) => messages.extend(more),
                 Arrival::End => return Ok((messages, true)),
@@ -229,7 +230,8 @@ impl Job {
         // An event that is read again is known by its id; a dead letter has only its place.
         let mut again = again.into_iter();
         prepared.retain(|prepared| again.next() != Some(true) || prepared.is_ok());
-        self.report.time.prepare += clock.elapsed();
+        self.tell_messages(messages, &prepared);
+        self.took(Stage::Prepare, &clock);
 
         let clock = Stopwatch::start();
         let mut draft = identify::draft(
@@ -239,39 +241,19 @@ impl Job {
             &mut self.registry,
             &mut self.resolver,
         )?;
-        self.report.time.resolve += clock.elapsed();
+        self.took(Stage::Resolve, &clock);
 
         let clock = Stopwatch::start();
         draft.commit.positions = positions;
         self.store.commit(&draft.commit)?;
-        self.tell_batch(&before, &draft.commit.dead_letters, whole.elapsed());
+        self.took(Stage::Commit, &clock);
+        self.tell_batch(&before, &draft, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
-        self.report.time.commit += clock.elapsed();
 
         self.report.commits += 1;
         self.report.messages += messages.len() as u64;
         self.report.work = self.report.work.and(draft.work);
         Ok(())
-    }
-
-    fn tell_batch(&self, before: &Counters, letters: &[DeadLetter], duration: Duration) {
-        let after = self.store.counters();
-        BatchCommitted {
-            sequence: self.store.sequence(),
-            read: after.read - before.read,
-            resolved: after.resolved - before.resolved,
-            duplicate: after.duplicate - before.duplicate,
-            dead_lettered: after.dead_lettered - before.dead_lettered,
-            duration,
-        }
-        .emit();
-        let mut rejected: BTreeMap<(&str, Reason), u64> = BTreeMap::new();
-        for letter in letters {
-            *rejected.entry((&letter.origin.source, letter.reason)).or_default() += 1;
-        }
-        for ((source, reason), count) in rejected {
-            RecordsRejected { source, reason, count }.emit();
-        }
     }
 
     /// Takes over the ids of an earlier output, where that is still to be done.
@@ -291,6 +273,7 @@ impl Job {
             let written =
                 self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
             self.report.publishes += 1;
+            self.tell_published();
             TablesPublished {
                 sequence: self.store.published(),
                 profiles: written.profiles,
@@ -300,7 +283,7 @@ impl Job {
                 dead_letters: written.dead_letters,
                 duration: clock.elapsed(),
             }
-            .emit();
+            .emit(&self.telemetry);
         }
         let took = clock.elapsed();
         self.report.time.publish += took;
@@ -321,7 +304,8 @@ impl Job {
             Err(error) if error.kind() == Kind::Unavailable => {
                 *delays += 1;
                 let sequence = self.store.sequence();
-                PublishDelayed { sequence, attempt: *delays, retry_in: rest, error: &error }.emit();
+                PublishDelayed { sequence, attempt: *delays, retry_in: rest, error: &error }
+                    .emit(&self.telemetry);
             }
             Err(error) => return Err(error),
         }
@@ -344,7 +328,8 @@ impl Job {
                 ));
             };
             let (sequence, attempt) = (self.store.sequence(), backoff.waits());
-            PublishDelayed { sequence, attempt, retry_in: wait, error: &error }.emit();
+            PublishDelayed { sequence, attempt, retry_in: wait, error: &error }
+                .emit(&self.telemetry);
             std::thread::sleep(wait);
         }
     }
