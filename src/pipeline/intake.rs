@@ -15,7 +15,9 @@ use std::time::Duration;
 use super::backoff::{Backoff, Patience};
 use crate::error::{Context, Error, Kind, Result};
 use crate::source::{self, Batch, Input, Message, Positions, Source, SourcePlan};
-use crate::telemetry::{SourceFinished, SourceRecovered, SourceUnavailable, Telemetry};
+use crate::telemetry::{
+    OffsetsNotAcknowledged, SourceFinished, SourceRecovered, SourceUnavailable, Telemetry,
+};
 
 /// Batches that wait for the loop at most.
 const QUEUED_BATCHES: usize = 2;
@@ -239,7 +241,7 @@ impl Reader {
         }
         // The last positions reach the broker's dashboards where they can; nothing rests on them.
         if let Err(error) = self.acknowledge() {
-            tracing::debug!(source = &*self.opener.name, %error, "offsets were not acknowledged");
+            OffsetsNotAcknowledged { source: &self.opener.name, error: &error }.emit();
         }
         Ok(())
     }

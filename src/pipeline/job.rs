@@ -70,7 +70,7 @@ impl Job {
     /// **Errors:** as of [`Job::open`].
     pub fn open_told(plan: Plan, telemetry: &Telemetry) -> Result<Self> {
         let clock = Stopwatch::start();
-        telemetry.beat(Activity::Opening);
+        Self::tell_opening(&plan, telemetry);
         let mut store = open_state(&plan.state)?;
         StateOpened {
             sequence: store.sequence(),

@@ -192,6 +192,23 @@ impl SourceResumed<'_> {
     }
 }
 
+/// A source's broker did not hear how far its messages are durable. Nothing rests on it.
+#[derive(Clone, Copy, Debug)]
+pub struct OffsetsNotAcknowledged<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// Why.
+    pub error: &'a Error,
+}
+
+impl OffsetsNotAcknowledged<'_> {
+    /// Logs it at `DEBUG`.
+    pub fn emit(self) {
+        let Self { source, error } = self;
+        debug!(name: "offsets_not_acknowledged", source, %error, "offsets not acknowledged");
+    }
+}
+
 /// A bounded source was read to the end.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceFinished<'a> {
@@ -367,6 +384,25 @@ impl TablesPublished {
             facts.published = sequence;
             facts.last_publish = Some(Moment::default());
         });
+    }
+}
+
+/// A table's log got no checkpoint; the next commit tries again, readers only read more entries.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckpointNotWritten<'a> {
+    /// The table.
+    pub table: &'a str,
+    /// Its version.
+    pub version: u64,
+    /// Why.
+    pub error: &'a Error,
+}
+
+impl CheckpointNotWritten<'_> {
+    /// Logs it at `WARN`.
+    pub fn emit(self) {
+        let Self { table, version, error } = self;
+        warn!(name: "checkpoint_not_written", table, version, %error, "checkpoint not written");
     }
 }
 

@@ -28,7 +28,7 @@ where
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         let metadata = event.metadata();
         write!(line, "{{\"timestamp\":\"{time}\",\"level\":\"{}\"", metadata.level())?;
-        let mut members = Members { line: &mut line, failed: Ok(()) };
+        let mut members = Members { line: &mut line, has_message: false, failed: Ok(()) };
         if is_named(metadata.name()) {
             members.put("event", metadata.name());
         } else {
@@ -40,6 +40,9 @@ where
     }
 }
 
+/// Keys of every line.
+const OWN: [&str; 4] = ["timestamp", "level", "event", "target"];
+
 /// Whether somebody gave the event a name: those that nobody named have that of their place.
 fn is_named(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
@@ -47,6 +50,7 @@ fn is_named(name: &str) -> bool {
 
 struct Members<'l, 'w> {
     line: &'l mut Writer<'w>,
+    has_message: bool,
     failed: fmt::Result,
 }
 
@@ -54,6 +58,17 @@ impl Members<'_, '_> {
     fn put(&mut self, key: &str, value: impl serde::Serialize) {
         if self.failed.is_ok() {
             self.failed = self.try_put(key, value);
+        }
+    }
+
+    /// A key stands once in an object: a field that is called as one of the line's own gets a mark.
+    fn put_field(&mut self, field: &Field, value: impl serde::Serialize) {
+        let name = field.name();
+        // The line's message comes first.
+        let is_second_message = name == "message" && std::mem::replace(&mut self.has_message, true);
+        match OWN.contains(&name) || is_second_message {
+            true => self.put(&format!("{name}_"), value),
+            false => self.put(name, value),
         }
     }
 
@@ -66,26 +81,26 @@ impl Members<'_, '_> {
 
 impl Visit for Members<'_, '_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field.name(), value);
+        self.put_field(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), value);
+        self.put_field(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), value);
+        self.put_field(field, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), value);
+        self.put_field(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field.name(), value);
+        self.put_field(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.put(field.name(), format!("{value:?}"));
+        self.put_field(field, format!("{value:?}"));
     }
 }

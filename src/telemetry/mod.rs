@@ -26,11 +26,11 @@ mod pulse;
 mod tests;
 
 pub use event::{
-    BatchCommitted, CommandFailed, HttpListening, IdentitiesCarried, IndexBuilt, JudgementsTaken,
-    ModelBuiltIn, ModelTrained, PipelineProgressed, PipelineStarted, PipelineStopped,
-    PublishDelayed, PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested,
-    SourceFinished, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
-    TablesPublished, ThreadPanicked,
+    BatchCommitted, CheckpointNotWritten, CommandFailed, HttpListening, IdentitiesCarried,
+    IndexBuilt, JudgementsTaken, ModelBuiltIn, ModelTrained, OffsetsNotAcknowledged,
+    PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
+    RecordsRejected, RecordsRematched, ShutdownRequested, SourceFinished, SourceRecovered,
+    SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished, ThreadPanicked,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;

@@ -187,6 +187,11 @@ fn the_sources() {
         json!({"level": "INFO", "message": "source recovered", "source": "web", "attempts": 2}),
     );
     check(
+        || OffsetsNotAcknowledged { source: "web", error: &error }.emit(),
+        json!({"level": "DEBUG", "message": "offsets not acknowledged", "source": "web",
+            "error": "poll"}),
+    );
+    check(
         || {
             RecordsRejected { source: "web", reason: Reason::BadTime, count: 4 }
                 .emit(&Telemetry::default())
@@ -221,6 +226,11 @@ fn the_tables() {
         },
         json!({"level": "WARN", "message": "publish delayed", "sequence": 7, "attempt": 1,
             "retry_in_ms": 1000, "error": "put log entry"}),
+    );
+    check(
+        || CheckpointNotWritten { table: "profiles", version: 9, error: &error }.emit(),
+        json!({"level": "WARN", "message": "checkpoint not written", "table": "profiles",
+            "version": 9, "error": "put log entry"}),
     );
     check(
         || PublishHeldBack { sequence: 7 }.emit(),
@@ -273,12 +283,12 @@ fn the_level_bounds_what_is_logged() {
 
 #[test]
 fn events_of_libraries_say_where_they_come_from() {
-    let library = || tracing::info!(target: "object_store", size = 3, "chatter");
+    let library = || tracing::info!(target: "object_store", size = 3, level = "low", message = "own", "chatter");
     let line = logged(Format::Json, read_filter("info").expect("a filter"), library);
     let mut line: Value = serde_json::from_str(&line).expect("one JSON object");
     line.as_object_mut().and_then(|object| object.remove("timestamp"));
-    let expected =
-        json!({"level": "INFO", "target": "object_store", "message": "chatter", "size": 3});
+    let expected = json!({"level": "INFO", "target": "object_store", "message": "chatter", "size": 3,
+        "level_": "low", "message_": "own"});
     assert_eq!(line, expected);
 }
 

@@ -250,7 +250,6 @@ fn the_requests_to_a_bucket_tell_of_nobody() {
             .env("STATE", text(&folder.path().join(format)))
             .envs(&s3.environment());
         let ran = program.succeed();
-        assert!(ran.log.contains("_delta_log"), "libraries tell of their requests");
         assert_silent(&ran.log, "a client of object stores");
     }
 }
@@ -303,8 +302,6 @@ fn panics_in_a_process_of_its_own() {
     let stage =
         std::thread::Builder::new().name("source-web".into()).spawn(move || cut[..11].len());
     assert!(stage.expect("a thread").join().is_err());
-    let wrong: Result<u32, _> = Err(name.clone());
-    assert!(std::panic::catch_unwind(|| wrong.expect("a number")).is_err());
     let number = || "canary".parse::<u32>().map_err(|_| name.clone()).expect("a number");
     assert!(std::panic::catch_unwind(number).is_err());
     // Before the test harness says more.
@@ -322,7 +319,7 @@ fn a_panic_tells_where_it_was_and_nothing_else() {
             .expect("run this program");
         assert!(ran.status.success());
         let told = String::from_utf8_lossy(&ran.stderr).into_owned();
-        assert_eq!(told.matches("tests/it/canary.rs:").count() >= 3, true, "{told}");
+        assert!(told.matches("tests/it/canary.rs:").count() >= 2, "{told}");
         assert!(told.contains("source-web") && told.contains("thread panicked"), "{told}");
         // The functions of a backtrace are called after this file.
         let functions = told.replace("canary.rs", "").replace("canary::", "");

@@ -169,7 +169,7 @@ fn a_drain_is_alive_and_not_ready() {
     assert_eq!(health.json()["doing"], "publishing");
     let metrics = endpoint.metrics();
     assert_eq!(metrics.sum("onefold_published_sequence"), 0.0);
-    assert!(metrics.sum("onefold_messages_dead_lettered_total") > 0.0);
+    assert!(metrics.sum("onefold_messages_read_total") > 0.0);
 
     way.open();
     let report = report(&mut process);
@@ -211,6 +211,7 @@ fn tls_is_spoken_where_it_is_asked_for() {
     let made = Command::new("openssl")
         .args(["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
         .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout", text(&key), "-out", text(&certificate)])
         .output()
         .expect("run openssl, which ca-certificates brings");

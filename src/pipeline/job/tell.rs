@@ -7,21 +7,29 @@ use super::super::batch::Prepared;
 use super::super::identify::Draft;
 use super::Job;
 use crate::clock::Stopwatch;
+use crate::config::Plan;
 use crate::record::{DeadLetter, Reason};
 use crate::source::{Message, Positions};
 use crate::state::Counters;
 use crate::telemetry::{
     Activity, BatchCommitted, Facts, Matching, PipelineStarted, RecordsRejected, SourceResumed,
-    Stage,
+    Stage, Telemetry,
 };
 
 impl Job {
+    /// What is to be opened.
+    pub(super) fn tell_opening(plan: &Plan, telemetry: &Telemetry) {
+        telemetry.beat(Activity::Opening);
+        telemetry.note(|facts| {
+            plan.name.clone_into(&mut facts.pipeline);
+            plan.state.path.clone_into(&mut facts.state_path);
+        });
+    }
+
     /// What was found in the state.
     pub(super) fn tell_opened(&self) {
         let Counters { read, resolved, duplicate, dead_lettered } = self.store.counters();
         self.telemetry.note(|facts| {
-            self.plan.name.clone_into(&mut facts.pipeline);
-            self.plan.state.path.clone_into(&mut facts.state_path);
             (facts.read, facts.resolved) = (read, resolved);
             (facts.duplicate, facts.dead_lettered) = (duplicate, dead_lettered);
             facts.identities = self.registry.identities();

@@ -12,6 +12,7 @@
 mod gauges;
 mod process;
 mod shelf;
+mod work;
 
 use std::time::Duration;
 
@@ -19,7 +20,9 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, T
 
 use self::gauges::Gauges;
 pub use self::shelf::Spec;
-use self::shelf::{DECISIONS, LONG, RATIOS, SHORT, Shelf};
+use self::shelf::{LONG, SHORT, Shelf};
+pub use self::work::Matching;
+use self::work::Work;
 use super::facts::Facts;
 use super::pulse::Pulse;
 use crate::error::{Context, Kind, Result};
@@ -45,21 +48,6 @@ impl Stage {
     }
 }
 
-/// How much matching work one micro-batch made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Matching {
-    /// Events that count.
-    pub events: u64,
-    /// Candidate pairs that were scored.
-    pub candidates: u64,
-    /// Components that were decided anew.
-    pub components: u64,
-    /// Pairs inside them.
-    pub component_pairs: u64,
-    /// Records in the largest of them.
-    pub largest_component: u64,
-}
-
 /// The counters, histograms and gauges of one job.
 pub struct Metrics {
     registry: Registry,
@@ -77,11 +65,7 @@ pub struct Metrics {
     pub(super) publish_failures: IntCounter,
     pub(super) rows_published: IntCounterVec,
     pub(super) judgements: IntCounter,
-    candidates: IntCounter,
-    candidates_per_record: Histogram,
-    components: IntCounter,
-    component_pairs: IntCounter,
-    largest_component: Histogram,
+    work: Work,
     http_requests: IntCounterVec,
 }
 
@@ -138,24 +122,7 @@ impl Default for Metrics {
             ),
             judgements: on
                 .counter("onefold_judgements_taken_total", "Judgements taken into the state."),
-            candidates: on
-                .counter("onefold_candidate_pairs_total", "Candidate pairs that were scored."),
-            candidates_per_record: on.histogram(
-                "onefold_candidates_per_record",
-                "Candidate pairs for each event of a micro-batch, on average.",
-                RATIOS,
-            ),
-            components: on.counter(
-                "onefold_components_decided_total",
-                "Components that were decided, for the first time or anew.",
-            ),
-            component_pairs: on
-                .counter("onefold_component_pairs_total", "Pairs weighed within components."),
-            largest_component: on.histogram(
-                "onefold_largest_component_records",
-                "Records in the largest component that a micro-batch decided.",
-                DECISIONS,
-            ),
+            work: Work::new(&mut on),
             http_requests: on.counters(
                 "onefold_http_requests_total",
                 "Requests to this endpoint.",
@@ -188,15 +155,7 @@ impl Metrics {
 
     /// How much work matching was.
     pub fn matched(&self, work: Matching) {
-        self.candidates.inc_by(work.candidates);
-        self.components.inc_by(work.components);
-        self.component_pairs.inc_by(work.component_pairs);
-        if work.events > 0 {
-            self.candidates_per_record.observe(real(work.candidates) / real(work.events));
-        }
-        if work.components > 0 {
-            self.largest_component.observe(real(work.largest_component));
-        }
+        self.work.add(work);
     }
 
     /// Counts an answer; `path` is one of those that are served, or a word for all others.
