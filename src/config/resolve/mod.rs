@@ -1,5 +1,6 @@
 //! Settings in, plan out: is every value one that can be meant?
 
+mod http;
 mod mapping;
 mod matching;
 mod source;
@@ -47,6 +48,7 @@ pub(super) fn plan(settings: &Settings, file: &str) -> Result<Plan> {
         state: state(&settings.state, &at.under("state"))?,
         publish: publish(&settings.publish, &at.under("publish"))?,
         run: run(&settings.run, &at.under("run"))?,
+        http: settings.http.as_ref().map(|it| http::plan(it, &at.under("http"))).transpose()?,
     })
 }
 
