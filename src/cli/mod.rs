@@ -23,7 +23,7 @@ mod train;
 mod why;
 mod why_not;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -31,7 +31,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{self, Plan};
 use crate::error::{Error, Kind, Result};
 use crate::source::Input;
-use crate::telemetry::{CommandFailed, Format, Level, init_logging};
+use crate::telemetry::{CommandFailed, Format, Level, hide_in_lines, init_logging};
 
 /// Streams of customer events in, one identity per customer and one profile per identity out.
 ///
@@ -127,7 +127,11 @@ pub fn main() -> ExitCode {
             Err(error) => {
                 // Said once, in the form that was asked for.
                 match format {
-                    Format::Text => output::complain(&format!("error: {error}")),
+                    Format::Text => {
+                        for line in error.to_string().lines() {
+                            output::complain(&format!("error: {line}"));
+                        }
+                    }
                     Format::Json => CommandFailed { error: &error }.emit(),
                 }
                 error
@@ -147,13 +151,29 @@ struct PipelineFile {
 
 impl PipelineFile {
     fn load(&self) -> Result<Plan> {
-        config::load(&self.pipeline, &|name| std::env::var(name).ok())
+        load(&self.pipeline)
     }
 
     /// For a command that reads no source.
     fn load_without_sources(&self) -> Result<Plan> {
-        config::load_without_sources(&self.pipeline, &|name| std::env::var(name).ok())
+        config::load_without_sources(&self.pipeline, &variable).map(kept_secret)
     }
+}
+
+fn load(pipeline: &Path) -> Result<Plan> {
+    config::load(pipeline, &variable).map(kept_secret)
+}
+
+/// A variable of the environment.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The plan, whose secrets no line will show.
+fn kept_secret(plan: Plan) -> Plan {
+    let secrets = plan.secrets.clone();
+    hide_in_lines(move |text| secrets.hidden_in(text));
+    plan
 }
 
 /// How numbers without a country are read in what a person types: as in the first source that says

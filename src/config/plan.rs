@@ -1,13 +1,15 @@
 //! What shall run, resolved: valid, with units converted and defaults applied.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::secrets::Secrets;
 use crate::score::Changes;
 use crate::source::{Options, SourcePlan};
 
 /// What shall run: valid, with all defaults applied.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     /// The pipeline's name.
     pub name: String,
@@ -21,6 +23,17 @@ pub struct Plan {
     pub publish: PublishPlan,
     /// The pace of the job.
     pub run: RunPlan,
+    /// What of all this is not to be shown.
+    pub secrets: Secrets,
+}
+
+/// The settings without the secrets among them.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, sources, matching, state, publish, run, secrets } = self;
+        let shown = format!("{:?}", (name, sources, matching, state, publish, run));
+        write!(f, "Plan{}", secrets.hidden_in(&shown))
+    }
 }
 
 /// When two records are one customer.

@@ -50,7 +50,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use check::check;
+pub use check::{Finding, Findings, check};
 pub use evidence::write_evidence;
 pub use gather::{Gathered, gather, kept_records};
 pub use job::{Given, Job, Judged, Standing};

@@ -7,9 +7,11 @@
 //!
 //! Levels: `ERROR`, a person must look; `WARN`, unexpected but whole; `INFO`, a state changed;
 //! `DEBUG`, a batch. Names of fields and messages are stable. No personal value is in any field:
-//! sources, partitions, counts, reasons and errors only.
+//! sources, partitions, counts, reasons and errors only. What a pipeline file names as secret is taken
+//! out of every line ([`hide_in_lines`]).
 
 mod event;
+mod hiding;
 mod logging;
 
 #[cfg(test)]
@@ -21,4 +23,5 @@ pub use event::{
     PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SourceFinished,
     SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
 };
+pub use hiding::{hidden_in, hide_in_lines};
 pub use logging::{Format, Level, init_logging};
