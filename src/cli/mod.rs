@@ -19,6 +19,7 @@ mod progress;
 mod rematch;
 mod review;
 mod run;
+mod schema;
 mod train;
 mod why;
 mod why_not;
@@ -64,6 +65,7 @@ enum Command {
     Train(train::Arguments),
     Backfill(backfill::Arguments),
     Check(check::Arguments),
+    Schema(schema::Arguments),
     Evaluate(evaluate::Arguments),
     ImportSplink(import_splink::Arguments),
     Lookup(lookup::Arguments),
@@ -85,6 +87,7 @@ impl Command {
             Self::Train(arguments) => train::run(arguments),
             Self::Backfill(arguments) => backfill::run(arguments),
             Self::Check(arguments) => check::run(arguments),
+            Self::Schema(arguments) => schema::run(arguments),
             Self::Evaluate(arguments) => evaluate::run(arguments),
             Self::ImportSplink(arguments) => import_splink::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),

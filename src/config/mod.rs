@@ -5,6 +5,8 @@
 //! plan. All problems of a file are told at once, each with its line, key, value and remedy, but
 //! never the value of an option or variable, which may be a secret.
 
+#[cfg(test)]
+mod contract_tests;
 mod document;
 mod interpolate;
 #[cfg(test)]
@@ -13,7 +15,9 @@ mod plan;
 mod problem;
 #[cfg(test)]
 mod problem_tests;
+mod reference;
 mod resolve;
+mod schema;
 mod secrets;
 mod settings;
 #[cfg(test)]
@@ -26,6 +30,8 @@ use std::rc::Rc;
 
 pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan};
 pub use problem::Problem;
+pub use reference::reference;
+pub use schema::{schema, schema_text};
 pub use secrets::Secrets;
 pub use settings::{
     ConsentSettings, DetailSettings, KafkaSettings, LimitSettings, MatchSettings, MoneySettings,

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::schema;
 use super::value::{OneOrMany, Reference, Scalar};
 use crate::score::FieldChange;
 
-/// A pipeline file. In every text, `${VAR}` stands for an environment variable and
-/// `${VAR:-default}` for one with a default. Paths are relative to the working directory.
-#[derive(Clone, Debug, Deserialize)]
+/// A pipeline file. In every text, `${VAR}` stands for an environment variable,
+/// `${VAR:-default}` for one with a default, and `${file:/run/secrets/name}` for what a file says.
+/// What comes from a variable or a file, or stands in `options`, is hidden in all that Onefold
+/// tells. Paths are relative to the working directory.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The pipeline's name; names the default consumer group, too.
@@ -34,7 +38,7 @@ pub struct Settings {
 
 /// `[source.NAME]`: where messages stand, and what they mean. Where a pointer is asked for, a list
 /// of pointers is welcome, too: the first that is present counts.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSettings {
     /// Files: a path, glob or URL (`s3://`, `gs://`, `az://`, `file://`), or a list of them. `*`,
@@ -44,6 +48,7 @@ pub struct SourceSettings {
     /// Kafka topics; instead of `files`.
     pub kafka: Option<KafkaSettings>,
     /// `jsonl`, `csv` or `parquet`; by default the ending of each file's name decides.
+    #[schemars(transform = schema::file_format)]
     pub format: Option<String>,
     /// The separator of CSV cells, one character. Default: `,`, and a tab for `.tsv`.
     pub delimiter: Option<String>,
@@ -72,9 +77,11 @@ pub struct SourceSettings {
     pub require: Vec<OneOrMany<String>>,
     /// ISO 3166 country of phone numbers without a country code, and of addresses without a
     /// country, e.g. `US`.
+    #[schemars(transform = schema::country)]
     pub default_region: Option<String>,
     /// How ambiguous numeric dates such as `03/04/1980` are meant: `day_first` (default) or
     /// `month_first`.
+    #[schemars(transform = schema::date_order)]
     pub date_order: Option<String>,
     /// Which events write the month first, where only some do, e.g. `{ "/locale" = "US" }`.
     pub month_first_when: Option<BTreeMap<String, OneOrMany<Scalar>>>,
@@ -91,6 +98,7 @@ pub struct SourceSettings {
     /// `region`, `postcode`, `country`, `gender`, `occupation`, `government_id`, `loyalty`,
     /// `cookie`, `device`, `card`, and those of `[match.field.NAME]`.
     #[serde(default)]
+    #[schemars(transform = schema::identity)]
     pub identity: BTreeMap<String, OneOrMany<Reference>>,
     /// `[source.NAME.purchase]`: money paid; a table or a list of them, of which the first that
     /// holds counts.
@@ -112,7 +120,7 @@ pub struct SourceSettings {
 }
 
 /// `kafka = { ... }`: topics whose messages are JSON objects.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaSettings {
     /// `host:port`, several with commas.
@@ -131,13 +139,14 @@ pub struct KafkaSettings {
 
 /// `occurred_at = { ... }`: when an event happened. Times before 1970 or after 2200 are dead
 /// letters.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimeSettings {
     /// A pointer to the time.
     pub path: String,
     /// `rfc3339` (default; with an offset), `epoch_seconds`, `epoch_millis`, or `local` for a wall
     /// clock.
+    #[schemars(transform = schema::time_format)]
     pub format: Option<String>,
     /// For `local`: `DMY` (default), `MDY` or `YMD`, or where that stands: `{ path =
     /// "/date_format" }`.
@@ -148,7 +157,7 @@ pub struct TimeSettings {
 
 /// Money that an event moves. An event without an amount moves none; an amount that cannot be read
 /// makes a dead letter.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoneySettings {
     /// Which events: for each pointer a value, or a list of values. Default: all.
@@ -164,7 +173,7 @@ pub struct MoneySettings {
 }
 
 /// A consent that an event gives or withdraws. If it cannot be read, the event is a dead letter.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsentSettings {
     /// Which events: for each pointer a value, or a list of values. Default: all.
@@ -177,7 +186,7 @@ pub struct ConsentSettings {
 }
 
 /// What else an event tells.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DetailSettings {
     /// A product category that was looked at or bought.
@@ -192,12 +201,14 @@ pub struct DetailSettings {
 }
 
 /// What is too large to be read.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
     /// One message, line or row. Default `1MiB`.
+    #[schemars(transform = schema::size)]
     pub payload: Option<String>,
     /// One text within it. Default `64KiB`.
+    #[schemars(transform = schema::size)]
     pub text: Option<String>,
     /// Objects and lists within one another, up to 100. Default 32.
     pub depth: Option<usize>,
@@ -206,7 +217,7 @@ pub struct LimitSettings {
 }
 
 /// `[match]`: when two records are one customer.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MatchSettings {
     /// The model file. Empty or absent: the built-in defaults, which need no training.
@@ -220,6 +231,7 @@ pub struct MatchSettings {
     /// The log-odds in bits from which two clusters are merged; overrides the model's own.
     pub threshold_bits: Option<f64>,
     /// `precise`, `balanced` or `broad`; instead of `threshold_bits`.
+    #[schemars(transform = schema::operating_point)]
     pub operating_point: Option<String>,
     /// How many records may share a blocking key before it is narrowed. Default 150.
     pub block_cap: Option<usize>,
@@ -238,7 +250,7 @@ pub struct MatchSettings {
 }
 
 /// `[[match.rule]]`: under which key records meet.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSettings {
     /// What explanations call it; the name of a rule that is there replaces that.
@@ -253,7 +265,7 @@ pub struct RuleSettings {
 }
 
 /// `[state]`: where the job keeps what it must remember.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateSettings {
     /// A local folder. Default `./state`.
@@ -261,16 +273,18 @@ pub struct StateSettings {
     /// How much memory the state may use. Default `2GiB`. Today it sizes the store's cache of
     /// blocks, which gets an eighth of it. Not within it yet: the store's write buffers (96 MiB and
     /// those being written out), and the matcher's index, which grows with every record.
+    #[schemars(transform = schema::size)]
     pub memory: Option<String>,
 }
 
 /// `[publish]`: where the tables go.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishSettings {
     /// A local folder or an object store URL. Default `./out`.
     pub url: Option<String>,
     /// How often changes are published. Default `30s`.
+    #[schemars(transform = schema::duration)]
     pub interval: Option<String>,
     /// Options of the object store, as for a source.
     #[serde(default)]
@@ -282,13 +296,15 @@ pub struct PublishSettings {
 }
 
 /// `[run]`: the pace of the job.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunSettings {
     /// The most messages in one micro-batch. Default 5000.
     pub batch: Option<usize>,
     /// How often results and positions are made durable. Default `1s`.
+    #[schemars(transform = schema::duration)]
     pub commit_interval: Option<String>,
     /// How long a stop may take to drain and commit. Default `30s`.
+    #[schemars(transform = schema::duration)]
     pub shutdown_timeout: Option<String>,
 }

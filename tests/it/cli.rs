@@ -20,6 +20,7 @@ fn help_is_worth_reading() {
         "run",
         "backfill",
         "check",
+        "schema",
         "evaluate",
         "import-splink",
         "lookup",
