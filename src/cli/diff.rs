@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::output::{self, number};
 use crate::cluster::{Difference, Flow, Membership, carry};
-use crate::config;
+use crate::config::Plan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::pipeline::{PublishedTables, preview};
 
@@ -76,8 +76,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(pipeline: &str) -> Result<config::Plan> {
-    config::load(Path::new(pipeline), &|name| std::env::var(name).ok())
+fn load(pipeline: &str) -> Result<Plan> {
+    super::load(Path::new(pipeline))
 }
 
 fn is_pipeline(reference: &str) -> bool {

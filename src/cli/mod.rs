@@ -19,12 +19,13 @@ mod progress;
 mod rematch;
 mod review;
 mod run;
+mod schema;
 mod state;
 mod train;
 mod why;
 mod why_not;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -32,7 +33,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{self, Plan};
 use crate::error::{Error, Kind, Result};
 use crate::source::Input;
-use crate::telemetry::{CommandFailed, Format, Level, init_logging, log_panics};
+use crate::telemetry::{CommandFailed, Format, Level, hide_in_lines, init_logging, log_panics};
 
 /// Streams of customer events in, one identity per customer and one profile per identity out.
 ///
@@ -65,6 +66,7 @@ enum Command {
     Train(train::Arguments),
     Backfill(backfill::Arguments),
     Check(check::Arguments),
+    Schema(schema::Arguments),
     Evaluate(evaluate::Arguments),
     ImportSplink(import_splink::Arguments),
     Lookup(lookup::Arguments),
@@ -87,6 +89,7 @@ impl Command {
             Self::Train(arguments) => train::run(arguments),
             Self::Backfill(arguments) => backfill::run(arguments),
             Self::Check(arguments) => check::run(arguments),
+            Self::Schema(arguments) => schema::run(arguments),
             Self::Evaluate(arguments) => evaluate::run(arguments),
             Self::ImportSplink(arguments) => import_splink::run(arguments),
             Self::Lookup(arguments) => lookup::run(arguments),
@@ -131,7 +134,11 @@ pub fn main() -> ExitCode {
             Err(error) => {
                 // Said once, in the form that was asked for.
                 match format {
-                    Format::Text => output::complain(&format!("error: {error}")),
+                    Format::Text => {
+                        for line in error.to_string().lines() {
+                            output::complain(&format!("error: {line}"));
+                        }
+                    }
                     Format::Json => CommandFailed { error: &error }.emit(),
                 }
                 error
@@ -151,13 +158,29 @@ struct PipelineFile {
 
 impl PipelineFile {
     fn load(&self) -> Result<Plan> {
-        config::load(&self.pipeline, &|name| std::env::var(name).ok())
+        load(&self.pipeline)
     }
 
     /// For a command that reads no source.
     fn load_without_sources(&self) -> Result<Plan> {
-        config::load_without_sources(&self.pipeline, &|name| std::env::var(name).ok())
+        config::load_without_sources(&self.pipeline, &variable).map(kept_secret)
     }
+}
+
+fn load(pipeline: &Path) -> Result<Plan> {
+    config::load(pipeline, &variable).map(kept_secret)
+}
+
+/// A variable of the environment.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The plan, whose secrets no line will show.
+fn kept_secret(plan: Plan) -> Plan {
+    let secrets = plan.secrets.clone();
+    hide_in_lines(move |text| secrets.hidden_in(text));
+    plan
 }
 
 /// How numbers without a country are read in what a person types: as in the first source that says

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::unwritable;
 use crate::error::{Context, Kind, Result};
 pub(super) use crate::report::grouped as number;
+use crate::telemetry::hidden_in;
 
 /// Writes a text that was asked for, and a line break, to standard output.
 pub(super) fn say(text: &str) -> Result<()> {
@@ -24,8 +25,13 @@ pub(super) fn answer(answer: &(impl Display + Serialize), as_json: bool) -> Resu
     say(answer.to_string().trim_end())
 }
 
-/// Writes what a person should know to standard error.
+/// Writes what a person should know to standard error, without the secrets of the pipeline file.
 pub(super) fn complain(text: &str) {
+    complain_as_is(&hidden_in(text));
+}
+
+/// The same of a text that holds no secret already.
+pub(super) fn complain_as_is(text: &str) {
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "{text}");
 }

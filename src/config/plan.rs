@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::secrets::Secrets;
 use crate::score::Changes;
 use crate::source::{Options, SourcePlan};
 
 /// What shall run: valid, with all defaults applied.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     /// The pipeline's name.
     pub name: String,
@@ -25,6 +26,17 @@ pub struct Plan {
     pub run: RunPlan,
     /// The endpoint for probes and metrics; `None`: there is none.
     pub http: Option<HttpPlan>,
+    /// What of all this is not to be shown.
+    pub secrets: Secrets,
+}
+
+/// The settings without the secrets among them.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, sources, matching, state, publish, run, http, secrets } = self;
+        let shown = format!("{:?}", (name, sources, matching, state, publish, run, http));
+        write!(f, "Plan{}", secrets.hidden_in(&shown))
+    }
 }
 
 /// When two records are one customer.

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::schema;
 use super::value::{OneOrMany, Reference, Scalar};
 use crate::score::FieldChange;
 
-/// A pipeline file. In every text, `${VAR}` stands for an environment variable and
-/// `${VAR:-default}` for one with a default. Paths are relative to the working directory.
-#[derive(Clone, Debug, Deserialize)]
+/// A pipeline file. In every text, `${VAR}` stands for an environment variable,
+/// `${VAR:-default}` for one with a default, and `${file:/run/secrets/name}` for what a file says.
+/// What comes from a variable or a file, or stands in `options`, is hidden in all that Onefold
+/// tells. Paths are relative to the working directory.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The pipeline's name; names the default consumer group, too.
@@ -37,7 +41,7 @@ pub struct Settings {
 
 /// `[source.NAME]`: where messages stand, and what they mean. Where a pointer is asked for, a list
 /// of pointers is welcome, too: the first that is present counts.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSettings {
     /// Files: a path, glob or URL (`s3://`, `gs://`, `az://`, `file://`), or a list of them. `*`,
@@ -47,6 +51,7 @@ pub struct SourceSettings {
     /// Kafka topics; instead of `files`.
     pub kafka: Option<KafkaSettings>,
     /// `jsonl`, `csv` or `parquet`; by default the ending of each file's name decides.
+    #[schemars(transform = schema::file_format)]
     pub format: Option<String>,
     /// The separator of CSV cells, one character. Default: `,`, and a tab for `.tsv`.
     pub delimiter: Option<String>,
@@ -75,9 +80,11 @@ pub struct SourceSettings {
     pub require: Vec<OneOrMany<String>>,
     /// ISO 3166 country of phone numbers without a country code, and of addresses without a
     /// country, e.g. `US`.
+    #[schemars(transform = schema::country)]
     pub default_region: Option<String>,
     /// How ambiguous numeric dates such as `03/04/1980` are meant: `day_first` (default) or
     /// `month_first`.
+    #[schemars(transform = schema::date_order)]
     pub date_order: Option<String>,
     /// Which events write the month first, where only some do, e.g. `{ "/locale" = "US" }`.
     pub month_first_when: Option<BTreeMap<String, OneOrMany<Scalar>>>,
@@ -94,6 +101,7 @@ pub struct SourceSettings {
     /// `region`, `postcode`, `country`, `gender`, `occupation`, `government_id`, `loyalty`,
     /// `cookie`, `device`, `card`, and those of `[match.field.NAME]`.
     #[serde(default)]
+    #[schemars(transform = schema::identity)]
     pub identity: BTreeMap<String, OneOrMany<Reference>>,
     /// `[source.NAME.purchase]`: money paid; a table or a list of them, of which the first that
     /// holds counts.
@@ -115,7 +123,7 @@ pub struct SourceSettings {
 }
 
 /// `kafka = { ... }`: topics whose messages are JSON objects.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaSettings {
     /// `host:port`, several with commas.
@@ -134,13 +142,14 @@ pub struct KafkaSettings {
 
 /// `occurred_at = { ... }`: when an event happened. Times before 1970 or after 2200 are dead
 /// letters.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimeSettings {
     /// A pointer to the time.
     pub path: String,
     /// `rfc3339` (default; with an offset), `epoch_seconds`, `epoch_millis`, or `local` for a wall
     /// clock.
+    #[schemars(transform = schema::time_format)]
     pub format: Option<String>,
     /// For `local`: `DMY` (default), `MDY` or `YMD`, or where that stands: `{ path =
     /// "/date_format" }`.
@@ -151,7 +160,7 @@ pub struct TimeSettings {
 
 /// Money that an event moves. An event without an amount moves none; an amount that cannot be read
 /// makes a dead letter.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoneySettings {
     /// Which events: for each pointer a value, or a list of values. Default: all.
@@ -167,7 +176,7 @@ pub struct MoneySettings {
 }
 
 /// A consent that an event gives or withdraws. If it cannot be read, the event is a dead letter.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsentSettings {
     /// Which events: for each pointer a value, or a list of values. Default: all.
@@ -180,7 +189,7 @@ pub struct ConsentSettings {
 }
 
 /// What else an event tells.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DetailSettings {
     /// A product category that was looked at or bought.
@@ -195,12 +204,14 @@ pub struct DetailSettings {
 }
 
 /// What is too large to be read.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
     /// One message, line or row. Default `1MiB`.
+    #[schemars(transform = schema::size)]
     pub payload: Option<String>,
     /// One text within it. Default `64KiB`.
+    #[schemars(transform = schema::size)]
     pub text: Option<String>,
     /// Objects and lists within one another, up to 100. Default 32.
     pub depth: Option<usize>,
@@ -209,7 +220,7 @@ pub struct LimitSettings {
 }
 
 /// `[match]`: when two records are one customer.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MatchSettings {
     /// The model file. Empty or absent: the built-in defaults, which need no training.
@@ -223,6 +234,7 @@ pub struct MatchSettings {
     /// The log-odds in bits from which two clusters are merged; overrides the model's own.
     pub threshold_bits: Option<f64>,
     /// `precise`, `balanced` or `broad`; instead of `threshold_bits`.
+    #[schemars(transform = schema::operating_point)]
     pub operating_point: Option<String>,
     /// How many records may share a blocking key before it is narrowed. Default 150.
     pub block_cap: Option<usize>,
@@ -241,7 +253,7 @@ pub struct MatchSettings {
 }
 
 /// `[[match.rule]]`: under which key records meet.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleSettings {
     /// What explanations call it; the name of a rule that is there replaces that.
@@ -256,7 +268,7 @@ pub struct RuleSettings {
 }
 
 /// `[state]`: where the job keeps what it must remember.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StateSettings {
     /// A local folder. Default `./state`.
@@ -264,24 +276,27 @@ pub struct StateSettings {
     /// How much memory the state may use. Default `2GiB`. Today it sizes the store's cache of
     /// blocks, which gets an eighth of it. Not within it yet: the store's write buffers (96 MiB and
     /// those being written out), and the matcher's index, which grows with every record.
+    #[schemars(transform = schema::size)]
     pub memory: Option<String>,
     /// For how long an event is known, so that a second delivery of it counts once, e.g. `90d`; at least `1d`. Default:
     /// for ever. The window is one of event time and ends with the latest event of each source. An event from before it
     /// that is not known goes to the dead letters (`too_late`), for it may have counted already. What is forgotten
     /// takes no disk.
+    #[schemars(transform = schema::duration)]
     pub event_window: Option<String>,
     /// `[state.snapshot]`: where snapshots of the state go.
     pub snapshot: Option<SnapshotSettings>,
 }
 
 /// `[state.snapshot]`: where snapshots of the state go, from which `onefold state PIPELINE restore` makes it anew.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotSettings {
     /// A folder or URL (`s3://`, `gs://`, `az://`), best on another disk than the state.
     pub url: String,
     /// How often a running job takes one, e.g. `1h`; it goes on meanwhile. Default: never, only `onefold state PIPELINE
     /// snapshot` does.
+    #[schemars(transform = schema::duration)]
     pub interval: Option<String>,
     /// How many are kept; older ones are deleted. Default 3.
     pub keep: Option<usize>,
@@ -291,12 +306,13 @@ pub struct SnapshotSettings {
 }
 
 /// `[publish]`: where the tables go.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishSettings {
     /// A local folder or an object store URL. Default `./out`.
     pub url: Option<String>,
     /// How often changes are published. Default `30s`.
+    #[schemars(transform = schema::duration)]
     pub interval: Option<String>,
     /// Options of the object store, as for a source.
     #[serde(default)]
@@ -308,19 +324,21 @@ pub struct PublishSettings {
 }
 
 /// `[run]`: the pace of the job.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunSettings {
     /// The most messages in one micro-batch. Default 5000.
     pub batch: Option<usize>,
     /// How often results and positions are made durable. Default `1s`.
+    #[schemars(transform = schema::duration)]
     pub commit_interval: Option<String>,
     /// How long a stop may take to drain and commit. Default `30s`.
+    #[schemars(transform = schema::duration)]
     pub shutdown_timeout: Option<String>,
 }
 
 /// `[http]`: an endpoint for probes and metrics: `/health`, `/ready`, `/metrics`, `/status`.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSettings {
     /// Where it listens, e.g. `127.0.0.1:9187`; port 0 takes a free one, which the log names.
@@ -333,6 +351,7 @@ pub struct HttpSettings {
     /// token.
     pub token: Option<String>,
     /// What the token is asked for: `status` (default), or `all`, also health, readiness and metrics.
+    #[schemars(transform = schema::token_for)]
     pub token_for: Option<String>,
     /// TLS: `{ certificate = "server.pem", key = "server.key.pem" }`. Absent: plain HTTP.
     pub tls: Option<TlsSettings>,
@@ -346,7 +365,7 @@ impl fmt::Debug for HttpSettings {
 }
 
 /// TLS of `[http]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TlsSettings {
     /// A PEM file: the certificate, then those that it is signed with.

@@ -1,5 +1,6 @@
 //! How is a value of a field of one's own written, so that equal means equal?
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::DateOrder;
@@ -10,7 +11,9 @@ use super::text::{code, says_nothing, words};
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 
 /// What the values of a custom field are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Words in their order.

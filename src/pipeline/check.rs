@@ -1,70 +1,191 @@
 //! Could a pipeline run?
 //!
-//! Asks every place that a run would need, and nothing more: no state is made, no message is read,
-//! no table is made or changed.
+//! Asks every place that a run would need, and nothing more: no state is made, no table is made or
+//! changed, no position moves. A few messages of each source are read, to see whether its mapping
+//! means them.
 
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use super::carry;
 use super::publish::runtime;
 use crate::config::{Plan, PublishPlan};
 use crate::error::{Error, Kind, Result};
 use crate::sink::{self, Table, tables};
-use crate::source::{self, Input, SourcePlan};
+use crate::source::{self, Input, Sample, SourcePlan};
 use crate::state;
 
 use super::{ledger, model};
 
-/// Everything that keeps a pipeline from running, each error beginning with the key it is about;
-/// empty where it could run.
+/// How many messages of a source are looked at.
+const SAMPLE: usize = 200;
+
+/// Of fewer messages, what none of them has may be rare.
+const SAMPLE_TELLING: usize = 20;
+
+/// How long that may take.
+const SAMPLE_WAIT: Duration = Duration::from_secs(5);
+
+/// Something about a key of the pipeline file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The key.
+    pub key: String,
+    /// What is the matter, and the remedy.
+    pub text: String,
+}
+
+impl Finding {
+    /// An error that may begin with its key and the value of it.
+    fn of(key: &str, error: &Error) -> Self {
+        let text = error.to_string();
+        let rest = text.strip_prefix(key).and_then(|rest| {
+            let value = rest.strip_prefix(" = ").and_then(|rest| rest.split_once(": "));
+            rest.strip_prefix(": ").or(value.map(|(_, rest)| rest))
+        });
+        Self { key: key.to_owned(), text: rest.unwrap_or(&text).to_owned() }
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What keeps the pipeline from running.
+    pub problems: Vec<Finding>,
+    /// What looks wrong, but need not be.
+    pub warnings: Vec<Finding>,
+}
+
+/// What keeps a pipeline from running, and what looks wrong. Only keys that `is_sound` says so of
+/// are looked at.
 ///
 /// The model file and the file of judgements are read, brokers are asked for their topics, files are listed, the state's folder
 /// is looked at where there is one, and the place to publish must take a file and keep two writers
-/// apart, which leaves one small file there ([`sink::check_store`]).
-pub fn check(plan: &Plan) -> Vec<Error> {
-    let mut problems = Vec::new();
-    // How many customers there are does not decide whether a model can be read.
-    problems.extend(model::wanted(plan, 1.0).err());
-    let ledger = plan.matching.judgements.as_deref().map(ledger::judgements);
-    problems.extend(ledger.and_then(Result::err));
-    problems.extend(thread::scope(|scope| {
+/// apart, which leaves one small file there ([`sink::check_store`]). Published tables must have the
+/// columns that would be written.
+pub fn check(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Findings {
+    let mut found = Findings::default();
+    let mut note = |key: &str, result: Result<()>| {
+        found.problems.extend(result.err().map(|error| Finding::of(key, &error)));
+    };
+    if is_sound("match") {
+        // How many customers there are does not decide whether a model can be read.
+        note("match.model", model::wanted(plan, 1.0).map(drop));
+    }
+    let ledger = plan.matching.judgements.as_deref().filter(|_| is_sound("match.judgements"));
+    if let Some(path) = ledger {
+        note("match.judgements", ledger::judgements(path).map(drop));
+    }
+    let sources = plan.sources.iter();
+    let sources = sources.filter(|source| is_sound(&format!("source.{}", source.name)));
+    let of_sources = thread::scope(|scope| {
         // A broker that is away takes its time to be so.
-        let asked = plan.sources.iter().map(|source| scope.spawn(|| check_source(source)));
-        let asked: Vec<_> = asked.collect();
-        let panicked = |_| Err(Error::internal("the check of a source panicked"));
+        let asked: Vec<_> =
+            sources.map(|source| scope.spawn(move || check_source(source))).collect();
+        let panicked = |_| Findings {
+            problems: vec![Finding::of(
+                "source",
+                &Error::internal("the check of a source panicked"),
+            )],
+            ..Findings::default()
+        };
         let answers = asked.into_iter().map(|asked| asked.join().unwrap_or_else(panicked));
-        answers.filter_map(Result::err).collect::<Vec<_>>()
-    }));
-    problems.extend(carry::check(plan).err());
-    let path = &plan.state.path;
-    let state = state::check(path);
-    problems.extend(state.err().map(|e| e.context(format!("state.path = {}", path.display()))));
-    let publish = check_publish(&plan.publish);
-    let url = &plan.publish.url;
-    problems.extend(publish.err().map(|error| error.context(format!("publish.url = {url}"))));
-    problems
+        answers.collect::<Vec<_>>()
+    });
+    for of_source in of_sources {
+        found.problems.extend(of_source.problems);
+        found.warnings.extend(of_source.warnings);
+    }
+    let mut note = |key: &str, result: Result<()>| {
+        found.problems.extend(result.err().map(|error| Finding::of(key, &error)));
+    };
+    if is_sound("publish.carry_ids_from") && is_sound("publish.options") {
+        note("publish.carry_ids_from", carry::check(plan));
+    }
+    if is_sound("state.path") {
+        note("state.path", state::check(&plan.state.path));
+    }
+    if is_sound("publish.url") && is_sound("publish.options") {
+        let errors = check_publish(&plan.publish).unwrap_or_else(|error| vec![error]);
+        errors.into_iter().for_each(|error| note("publish.url", Err(error)));
+    }
+    found
 }
 
-fn check_source(plan: &SourcePlan) -> Result<()> {
+fn check_source(plan: &SourcePlan) -> Findings {
     let (key, remedy) = match plan.input {
         Input::Files(_) => ("files", "check the URL, the rights, and that it answers from here"),
         Input::Kafka(_) => ("kafka", "check `brokers`, and that they answer from here"),
     };
-    source::check(plan).map_err(|error| {
+    let key = format!("source.{}.{key}", plan.name);
+    let mut found = Findings::default();
+    if let Err(error) = source::check(plan) {
         let away = error.kind() == Kind::Unavailable;
-        let key = format!("source.{}.{key}", plan.name);
-        error.context(if away { format!("{key}: {remedy}") } else { key })
-    })
+        let error = if away { error.context(remedy) } else { error };
+        found.problems.push(Finding::of(&key, &error));
+        return found;
+    }
+    match sampled(plan) {
+        Ok(Some(sample)) => found.warnings.extend(drift(plan, &sample)),
+        Ok(None) => {
+            let text = "there was no answer in time to look at some messages".to_owned();
+            found.warnings.push(Finding { key, text });
+        }
+        Err(error) if error.kind() == Kind::Invalid => {
+            found.problems.push(Finding::of(&key, &error));
+        }
+        Err(error) => {
+            let error = error.context("some messages cannot be looked at");
+            found.warnings.push(Finding::of(&key, &error));
+        }
+    }
+    found
 }
 
-fn check_publish(plan: &PublishPlan) -> Result<()> {
+/// A sample of a source; `None` where its time ran out.
+fn sampled(plan: &SourcePlan) -> Result<Option<Sample>> {
+    let (sender, receiver) = mpsc::channel();
+    let plan = plan.clone();
+    // A place that does not answer in time is left to itself; the process ends soon.
+    thread::spawn(move || sender.send(source::sample(&plan, SAMPLE, SAMPLE_WAIT)));
+    receiver.recv_timeout(SAMPLE_WAIT * 2).ok().transpose()
+}
+
+/// What a sample says of a mapping that may be another than the messages'.
+fn drift(plan: &SourcePlan, sample: &Sample) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let dead: usize = sample.dead.values().sum();
+    let read = sample.read;
+    if dead * 2 > read {
+        let reasons = sample.dead.iter().map(|(why, count)| format!("{} {count}", why.name()));
+        let reasons = reasons.collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "{dead} of {read} messages looked at would be dead letters ({reasons}); check the \
+             pointers and the time's format"
+        );
+        found.push(Finding { key: format!("source.{}", plan.name), text });
+    }
+    let understood = read - dead;
+    if understood >= SAMPLE_TELLING && !sample.absent.is_empty() {
+        let absent = sample.absent.join(", ");
+        let text =
+            format!("none of {read} messages looked at has any of: {absent}; check the pointers");
+        found.push(Finding { key: format!("source.{}.identity", plan.name), text });
+    }
+    found
+}
+
+/// What is wrong with the place to publish and the tables there.
+fn check_publish(plan: &PublishPlan) -> Result<Vec<Error>> {
     let (store, root) = sink::open_store(&plan.url, &plan.options.0)?;
     runtime()?.block_on(async {
         sink::check_store(&store, &root).await?;
+        let mut errors = Vec::new();
         for spec in tables::ALL {
-            Table::open_existing(store.clone(), &root, spec).await?;
+            errors.extend(Table::open_existing(store.clone(), &root, spec).await.err());
         }
-        Ok(())
+        Ok(errors)
     })
 }
 
@@ -105,13 +226,19 @@ mod tests {
         url = "${OUT}"
     "#;
 
-    fn problems(variables: &[(&str, &str)]) -> Vec<String> {
+    fn findings(variables: &[(&str, &str)]) -> Findings {
         let env = |name: &str| {
             let found = variables.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| (*value).to_owned())
         };
         let plan = config::parse(PIPELINE, "shop.toml", &env).unwrap();
-        check(&plan).iter().map(ToString::to_string).collect()
+        check(&plan, &|_| true)
+    }
+
+    fn problems(variables: &[(&str, &str)]) -> Vec<String> {
+        let found = findings(variables);
+        assert_eq!(found.warnings, []);
+        found.problems.iter().map(|found| format!("{}: {}", found.key, found.text)).collect()
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -154,16 +281,81 @@ mod tests {
             ("OUT", "ftp://host/x"),
         ]);
         let starts = [
-            format!("match.model = {model}: "),
+            "match.model: ".to_owned(),
             "source.till.kafka: ".to_owned(),
             "source.web.files: ".to_owned(),
-            format!("state.path = {place}/state: "),
-            "publish.url = ftp://host/x: unknown scheme".to_owned(),
+            "state.path: ".to_owned(),
+            "publish.url: unknown scheme".to_owned(),
         ];
         assert_eq!(problems.len(), starts.len(), "{problems:#?}");
         for (problem, start) in problems.iter().zip(&starts) {
             assert!(problem.starts_with(start.as_str()), "{problem}\n{start}");
         }
         assert_eq!(names(&folder.path().join("state")), ["holiday.jpg"]);
+    }
+
+    const NO_BROKER: (&str, &str) = ("BROKERS", "localhost:1");
+
+    #[test]
+    fn messages_that_are_not_understood_are_counted_and_not_shown() {
+        let broker = Broker::start(&["till"], 3).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().display().to_string();
+        let bad = r#"{"id":"canary","type":"t","at":"canary"}"#;
+        let good = r#"{"id":"canary","type":"t","at":1700000000,"mail":"canary"}"#;
+        let web =
+            format!("{}{}canary\n", format!("{bad}\n").repeat(39), format!("{good}\n").repeat(20));
+        std::fs::write(folder.path().join("web.jsonl"), web).unwrap();
+        let out = format!("{place}/out");
+        let variables =
+            [("FOLDER", place.as_str()), ("BROKERS", broker.bootstrap_servers()), ("OUT", &out)];
+        let found = findings(&variables);
+        assert_eq!(found.problems, []);
+        let warnings: Vec<_> =
+            found.warnings.iter().map(|f| (f.key.as_str(), f.text.as_str())).collect();
+        let dead = "40 of 60 messages looked at would be dead letters (malformed 1, bad_time 39); \
+                    check the pointers and the time's format";
+        let absent = "none of 60 messages looked at has any of: /email; check the pointers";
+        assert_eq!(warnings, [("source.web", dead), ("source.web.identity", absent)]);
+    }
+
+    #[test]
+    fn only_what_is_sound_is_looked_at() {
+        let env = |name: &str| (name == "BROKERS" || name == "OUT").then(|| "ftp://x".to_owned());
+        let text = PIPELINE.replace("${FOLDER}/web", "${NONE:-}/nowhere/web");
+        let text = text.replace("${FOLDER}", "/nowhere");
+        let plan = config::parse(&text, "shop.toml", &env).unwrap();
+        assert_eq!(check(&plan, &|_| false), Findings::default());
+        let found = check(&plan, &|key| key == "publish.url" || key == "publish.options");
+        let keys: Vec<_> = found.problems.iter().map(|found| found.key.as_str()).collect();
+        assert_eq!(keys, ["publish.url"]);
+    }
+
+    #[test]
+    fn tables_of_other_columns_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("web.jsonl"), "").unwrap();
+        let place = folder.path().display().to_string();
+        let out = format!("{place}/out");
+        let (store, root) = sink::open_store(&out, &Default::default()).unwrap();
+        for spec in tables::ALL {
+            let made = Table::open(store.clone(), &root, spec);
+            runtime().unwrap().block_on(made).unwrap();
+        }
+        let table = tables::ALL[0];
+        let column = table.columns[1].name;
+        let log = format!("{out}/{}/_delta_log/00000000000000000000.json", table.name);
+        let entry = std::fs::read_to_string(&log).unwrap();
+        let quoted = |name: &str| format!("\\\"name\\\":\\\"{name}\\\"");
+        assert!(entry.contains(&quoted(column)), "{entry}");
+        std::fs::write(&log, entry.replace(&quoted(column), &quoted("colour"))).unwrap();
+        let found = findings(&[("FOLDER", &place), NO_BROKER, ("OUT", &out)]).problems;
+        let of_tables = found.iter().find(|found| found.key == "publish.url").unwrap();
+        let expected = format!(
+            "open table {}: the table has other columns than this version writes (it lacks \
+             `{column}`, it has `colour`); publish to a new folder",
+            table.name
+        );
+        assert_eq!(of_tables.text, expected);
     }
 }

@@ -53,7 +53,7 @@ mod testing;
 mod tests;
 mod window;
 
-pub use check::check;
+pub use check::{Finding, Findings, check};
 pub use evidence::write_evidence;
 pub use gather::{Gathered, gather, kept_records};
 pub use job::{Given, Job, Judged, Standing};

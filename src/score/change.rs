@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::field::{Exclusive, FieldModel};
@@ -32,7 +33,7 @@ pub struct Changes {
 }
 
 /// `[match.field.NAME]`: a field of one's own, or what is different of a built-in one.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldChange {
     /// For a field of one's own: what its values are. `text` (words in their order), `organisation`

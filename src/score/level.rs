@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::similarity::{self, jaro_winkler, osa_within};
@@ -12,7 +13,7 @@ use super::{distance, tokens};
 use crate::normalise::lexicon;
 
 /// One grade of agreement between two different values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Level {

@@ -60,10 +60,35 @@ pub(super) fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<()> {
     }
     let schema: Value = serde_json::from_str(&snapshot.meta_data.schema_string)
         .context(Kind::Data, "read the table's schema")?;
-    if columns(&schema) != columns(&spec.delta_schema()) {
-        return Err(Error::data("the table has other columns; publish to a new folder"));
+    let (found, expected) = (columns(&schema), columns(&spec.delta_schema()));
+    if found != expected {
+        return Err(Error::data(format!(
+            "the table has other columns than this version writes ({}); publish to a new folder",
+            difference(&found, &expected)
+        )));
     }
     Ok(())
+}
+
+/// Which columns of two Delta schemas differ.
+fn difference(found: &Value, expected: &Value) -> String {
+    let fields = |schema: &Value| schema["fields"].as_array().cloned().unwrap_or_default();
+    let (found, expected) = (fields(found), fields(expected));
+    let named =
+        |fields: &[Value], name: &Value| fields.iter().find(|f| f["name"] == *name).cloned();
+    let mut told = Vec::new();
+    for field in &expected {
+        let name = field["name"].as_str().unwrap_or_default();
+        match named(&found, &field["name"]) {
+            None => told.push(format!("it lacks `{name}`")),
+            Some(other) if other != *field => told.push(format!("`{name}` is of another type")),
+            Some(_) => {}
+        }
+    }
+    for field in found.iter().filter(|field| named(&expected, &field["name"]).is_none()) {
+        told.push(format!("it has `{}`", field["name"].as_str().unwrap_or_default()));
+    }
+    if told.is_empty() { "they are in another order".to_owned() } else { told.join(", ") }
 }
 
 /// A Delta schema without its comments, which may change.

@@ -5,6 +5,8 @@
 //! in this run, else the state's position, else the beginning. librdkafka fetches ahead into a
 //! bounded queue and pauses by itself when that is full.
 
+mod sample;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +22,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList};
 use tracing::{debug, info, warn};
 
+pub(super) use self::sample::sample;
 use super::{BATCH_BYTES_MAX, Batch, Fault, KafkaPlan, Message, Positions, Source};
 use crate::clock::Stopwatch;
 use crate::error::{Context as _, Error, Kind, Result};

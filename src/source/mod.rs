@@ -12,6 +12,7 @@ mod json;
 mod kafka;
 mod mapping;
 mod plan;
+mod sample;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use mapping::{
     Choice, ConsentRule, Mapping, MoneyRule, MonthFirst, Text, TimeFormat, TimeRule, When,
 };
 pub use plan::{FilesPlan, Format, Input, KafkaPlan, Options, SourcePlan};
+pub use sample::{Sample, sample};
 
 use crate::error::Result;
 pub use crate::record::Positions;

@@ -7,6 +7,7 @@ use tracing::Subscriber;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt};
 
+use super::hiding::Hiding;
 use super::json::JsonLines;
 use crate::error::{Context, Error, Kind, Result};
 
@@ -87,10 +88,10 @@ pub fn init_logging(format: Format, level: Level) -> Result<()> {
         _ => default_filter(level),
     };
     let started = if io::stderr().is_terminal() {
-        let subscriber = subscriber(format, filter, true, Terminal::default);
+        let subscriber = subscriber(format, filter, true, Hiding(Terminal::default));
         tracing::subscriber::set_global_default(subscriber)
     } else {
-        let subscriber = subscriber(format, filter, false, io::stderr);
+        let subscriber = subscriber(format, filter, false, Hiding(io::stderr));
         tracing::subscriber::set_global_default(subscriber)
     };
     started.context(Kind::Internal, "start logging")

@@ -9,13 +9,14 @@
 //! its [`Telemetry`], a handle that the job and the HTTP endpoint share.
 //!
 //! Levels: `ERROR`, a person must look; `WARN`, unexpected but whole; `INFO`, a state changed;
-//! `DEBUG`, a batch. Names of events, fields and
-//! messages are stable. No personal value is in any field:
-//! sources, partitions, counts, reasons and errors only.
+//! `DEBUG`, a batch. Names of events, fields and messages are stable. No personal value is in any
+//! field: sources, partitions, counts, reasons and errors only. What a pipeline file names as secret is
+//! taken out of every line ([`hide_in_lines`]).
 
 mod event;
 mod facts;
 mod handle;
+mod hiding;
 mod json;
 mod logging;
 mod metrics;
@@ -35,6 +36,7 @@ pub use event::{
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;
+pub use hiding::{hidden_in, hide_in_lines};
 pub use logging::{Format, Level, init_logging};
 pub use metrics::{Matching, Metrics, Spec, Stage};
 pub use panics::log_panics;

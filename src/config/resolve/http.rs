@@ -4,27 +4,26 @@ use std::net::SocketAddr;
 
 use super::one_of;
 use crate::config::plan::{HttpPlan, TlsPlan, Token};
-use crate::config::problem::At;
+use crate::config::problem::{At, Result};
 use crate::config::settings::{HttpSettings, TlsSettings};
-use crate::error::Result;
 
 /// Shorter tokens can be guessed.
 const TOKEN_CHARACTERS_MIN: usize = 16;
 
-pub(super) fn plan(settings: &HttpSettings, at: &At) -> Result<HttpPlan> {
-    let token = settings.token.as_deref().map(|it| token(it, &at.under("token"))).transpose()?;
+/// `None` where no address can be told, of which note is taken.
+pub(super) fn plan(settings: &HttpSettings, at: &At) -> Option<HttpPlan> {
+    let given = settings.token.as_deref().map(|it| token(it, &at.under("token")));
     let at_for = at.under("token_for");
     let word = settings.token_for.as_deref().unwrap_or("status");
-    let token_for_all = one_of(word, &[("status", false), ("all", true)], &at_for)?;
-    if token_for_all && token.is_none() {
-        return Err(at_for.wrong(word, "there is no token: set `token` in [http], too"));
+    let token_for_all = at.take(one_of(word, &[("status", false), ("all", true)], &at_for));
+    let token_for_all = token_for_all.unwrap_or_default();
+    if token_for_all && given.is_none() {
+        at.note(at_for.wrong(word, "there is no token: set `token` in [http], too"));
     }
-    Ok(HttpPlan {
-        address: address(settings, at)?,
-        token,
-        token_for_all,
-        tls: settings.tls.as_ref().map(|it| tls(it, &at.under("tls"))).transpose()?,
-    })
+    let tls = settings.tls.as_ref().map(|it| tls(it, &at.under("tls")));
+    let token = given.and_then(|token| at.take(token));
+    let address = at.take(address(settings, at))?;
+    Some(HttpPlan { address, token, token_for_all, tls })
 }
 
 fn address(settings: &HttpSettings, at: &At) -> Result<SocketAddr> {
@@ -56,15 +55,16 @@ fn token(text: &str, at: &At) -> Result<Token> {
     Ok(Token(text.to_owned()))
 }
 
-fn tls(settings: &TlsSettings, at: &At) -> Result<TlsPlan> {
+fn tls(settings: &TlsSettings, at: &At) -> TlsPlan {
     let file = |path: &str, key: &str| {
         if path.trim().is_empty() {
-            return Err(at.under(key).wrong(path, "give the path of a PEM file"));
+            let at = at.under(key);
+            at.note(at.wrong(path, "give the path of a PEM file"));
         }
-        Ok(path.into())
+        path.into()
     };
-    Ok(TlsPlan {
-        certificate: file(&settings.certificate, "certificate")?,
-        key: file(&settings.key, "key")?,
-    })
+    TlsPlan {
+        certificate: file(&settings.certificate, "certificate"),
+        key: file(&settings.key, "key"),
+    }
 }

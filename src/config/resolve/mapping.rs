@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 
-use super::matching::NamedField;
+use super::matching::OwnFields;
 use super::{one_of, size};
-use crate::config::problem::{At, unknown_key};
+use crate::config::problem::{At, Result, unknown_key};
 use crate::config::settings::{ConsentSettings, LimitSettings, MoneySettings, SourceSettings};
 use crate::config::value::{OneOrMany, Reference, Scalar};
-use crate::error::Result;
 use crate::normalise::DateOrder;
 use crate::record::{MoneyKind, RawField};
 use crate::source::{
@@ -24,92 +23,89 @@ const DEPTH_MAX: usize = 100;
 /// What an amount of 64 bits can bear.
 const DECIMALS_MAX: u8 = 6;
 
-/// Compiles the mapping of a source; `flat` where its rows have no values within values.
+/// Compiles the mapping of a source; `flat` where its rows have no values within values. Takes note
+/// of what is wrong, and leaves it out.
 pub(super) fn mapping(
     name: &str,
     settings: &SourceSettings,
     date_order: DateOrder,
     flat: bool,
-    custom: &[NamedField],
+    own: &OwnFields,
     at: &At,
-) -> Result<Mapping> {
+) -> Mapping {
     let compile = Compile { flat };
-    let record_id = compile.optional(settings.record_id.as_ref(), &at.under("record_id"))?;
-    let event_id = compile.optional(settings.event_id.as_ref(), &at.under("event_id"))?;
-    let keyed = !record_id.is_empty();
-    if event_id.is_empty() && !keyed {
-        let remedy = "is missing; give a pointer, or `record_id` where rows have keys";
-        return Err(at.under("event_id").problem(remedy));
+    let record_id = compile.optional(settings.record_id.as_ref(), &at.under("record_id"));
+    let event_id = compile.optional(settings.event_id.as_ref(), &at.under("event_id"));
+    let keyed = settings.record_id.is_some() || at.under("record_id").is_replaced();
+    let missing = |key: &str, remedy: &str| {
+        let at = at.under(key);
+        at.note(at.problem(format!("is missing; {remedy}")));
+    };
+    if settings.event_id.is_none() && !keyed {
+        missing("event_id", "give a pointer, or `record_id` where rows have keys");
     }
-    let kind = match &settings.r#type {
-        Some(given) => compile.text(given, &at.under("type"))?,
-        None if keyed => Text::Constant("row".into()),
-        None => {
-            let remedy = "is missing; give a pointer, or a constant as { value = \"...\" }";
-            return Err(at.under("type").problem(remedy));
-        }
-    };
-    let channel = match &settings.channel {
-        Some(given) => compile.channel(given, &at.under("channel"))?,
-        None => Text::Constant(name.into()),
-    };
+    if settings.r#type.is_none() && !keyed {
+        missing("type", "give a pointer, or a constant as { value = \"...\" }");
+    }
     if settings.occurred_at.is_none() && !keyed {
-        let remedy = "is missing; give { path = \"...\", format = \"...\" }";
-        return Err(at.under("occurred_at").problem(remedy));
+        missing("occurred_at", "give { path = \"...\", format = \"...\" }");
     }
     if settings.identity.is_empty() {
-        let remedy = "is missing; say at least one thing by which a customer is known";
-        return Err(at.under("identity").problem(remedy));
+        missing("identity", "say at least one thing by which a customer is known");
     }
+    let kind = settings.r#type.as_ref().map(|given| compile.text(given, &at.under("type")));
+    let channel =
+        settings.channel.as_ref().map(|given| compile.channel(given, &at.under("channel")));
     let detail = at.under("detail");
-    let mut money =
-        compile.money(&settings.purchase, MoneyKind::Purchase, &at.under("purchase"))?;
-    money.extend(compile.money(&settings.r#return, MoneyKind::Return, &at.under("return"))?);
-    Ok(Mapping {
-        channel,
+    let mut money = compile.money(&settings.purchase, MoneyKind::Purchase, &at.under("purchase"));
+    money.extend(compile.money(&settings.r#return, MoneyKind::Return, &at.under("return")));
+    Mapping {
+        channel: channel.unwrap_or_else(|| Text::Constant(name.into())),
         event_id,
         record_id,
-        kind,
-        occurred_at: compile.time(settings, &at.under("occurred_at"))?,
-        require: compile.require(&settings.require, &at.under("require"))?,
-        identity: compile.identity(&settings.identity, custom, &at.under("identity"))?,
+        kind: kind.unwrap_or_else(|| Text::Constant("row".into())),
+        occurred_at: compile.time(settings, &at.under("occurred_at")),
+        require: compile.require(&settings.require, &at.under("require")),
+        identity: compile.identity(&settings.identity, own, &at.under("identity")),
         money,
-        consent: compile.consent(&settings.consent, &at.under("consent"))?,
-        category: compile.pointers(&settings.detail.category, &detail.under("category"))?,
-        campaign: compile.pointers(&settings.detail.campaign, &detail.under("campaign"))?,
-        sentiment: compile.pointers(&settings.detail.sentiment, &detail.under("sentiment"))?,
-        month_first: compile.month_first(settings, date_order, at)?,
-        limits: limits(&settings.limits, &at.under("limits"))?,
-    })
+        consent: compile.consent(&settings.consent, &at.under("consent")),
+        category: compile.pointers(&settings.detail.category, &detail.under("category")),
+        campaign: compile.pointers(&settings.detail.campaign, &detail.under("campaign")),
+        sentiment: compile.pointers(&settings.detail.sentiment, &detail.under("sentiment")),
+        month_first: compile.month_first(settings, date_order, at),
+        limits: limits(&settings.limits, &at.under("limits")),
+    }
 }
 
-fn limits(settings: &LimitSettings, at: &At) -> Result<Limits> {
+fn limits(settings: &LimitSettings, at: &At) -> Limits {
     let default = Limits::default();
-    let bytes = |given: &Option<String>, default: usize, name: &str| match given {
-        Some(text) => {
-            let at = at.under(name);
-            let bytes = size(Some(text), "", &at)?;
+    let bytes = |given: &Option<String>, default: usize, name: &str| {
+        let Some(text) = given else { return default };
+        let at = at.under(name);
+        let bytes = size(Some(text), "", &at).and_then(|bytes| {
             usize::try_from(bytes).map_err(|_| at.wrong(text, "is more than can be addressed"))
-        }
-        None => Ok(default),
+        });
+        at.take(bytes).unwrap_or(default)
     };
     let depth = settings.depth.unwrap_or(default.depth);
     if !(1..=DEPTH_MAX).contains(&depth) {
-        return Err(at.under("depth").wrong(depth, format!("give 1 to {DEPTH_MAX}")));
+        let at = at.under("depth");
+        at.note(at.wrong(depth, format!("give 1 to {DEPTH_MAX}")));
     }
     let members = settings.members.unwrap_or(default.members);
     if members == 0 {
-        return Err(at.under("members").wrong(members, "give at least 1"));
+        let at = at.under("members");
+        at.note(at.wrong(members, "give at least 1"));
     }
-    Ok(Limits {
-        payload: bytes(&settings.payload, default.payload, "payload")?,
+    Limits {
+        payload: bytes(&settings.payload, default.payload, "payload"),
         depth,
-        text: bytes(&settings.text, default.text, "text")?,
+        text: bytes(&settings.text, default.text, "text"),
         members,
-    })
+    }
 }
 
-/// Compiles references of one source.
+/// Compiles references of one source. Takes note of what is wrong, and leaves it out.
 #[derive(Clone, Copy)]
 struct Compile {
     flat: bool,
@@ -131,67 +127,71 @@ impl Compile {
     }
 
     /// Pointers without anything else.
-    fn pointers(self, given: &OneOrMany<Reference>, at: &At) -> Result<Vec<Pointer>> {
-        let pointers = given.0.iter().map(|reference| match reference {
+    fn pointers(self, given: &OneOrMany<Reference>, at: &At) -> Vec<Pointer> {
+        let pointers = given.0.iter().enumerate().map(|(i, reference)| match reference {
             Reference { path: Some(path), value: None, take: None, and: None } => {
-                self.pointer(path, at)
+                self.pointer(path, &at.item(i))
             }
-            _ => Err(at.problem("give a pointer or a list of pointers, nothing else")),
+            _ => {
+                let remedy = "give a pointer or a list of pointers, nothing else";
+                Err(at.item(i).problem(remedy))
+            }
         });
-        pointers.collect()
+        at.take_all(pointers)
     }
 
-    fn optional(self, given: Option<&OneOrMany<Reference>>, at: &At) -> Result<Vec<Pointer>> {
-        match given {
-            Some(given) if given.0.is_empty() => Err(at.problem("the list is empty")),
-            Some(given) => self.pointers(given, at),
-            None => Ok(Vec::new()),
+    fn optional(self, given: Option<&OneOrMany<Reference>>, at: &At) -> Vec<Pointer> {
+        let Some(given) = given else { return Vec::new() };
+        if given.0.is_empty() {
+            at.note(at.problem("the list is empty"));
         }
+        self.pointers(given, at)
     }
 
     /// A constant, or pointers.
-    fn text(self, given: &OneOrMany<Reference>, at: &At) -> Result<Text> {
+    fn text(self, given: &OneOrMany<Reference>, at: &At) -> Text {
         match given.0.as_slice() {
-            [] => Err(at.problem("the list is empty")),
             [Reference { path: None, value: Some(value), take: None, and: None }]
                 if !value.0.is_empty() =>
             {
-                Ok(Text::Constant(value.0.as_str().into()))
+                Text::Constant(value.0.as_str().into())
             }
-            _ => self.pointers(given, at).map(Text::At),
+            _ => Text::At(self.optional(Some(given), at)),
         }
     }
 
     /// The same, where a bare word is a constant.
-    fn channel(self, given: &OneOrMany<Reference>, at: &At) -> Result<Text> {
+    fn channel(self, given: &OneOrMany<Reference>, at: &At) -> Text {
         match given.0.as_slice() {
             [Reference { path: Some(word), value: None, take: None, and: None }]
                 if !word.is_empty() && !word.starts_with('/') =>
             {
-                Ok(Text::Constant(word.as_str().into()))
+                Text::Constant(word.as_str().into())
             }
             _ => self.text(given, at),
         }
     }
 
-    fn when(self, given: &BTreeMap<String, OneOrMany<Scalar>>, at: &At) -> Result<When> {
+    fn when(self, given: &BTreeMap<String, OneOrMany<Scalar>>, at: &At) -> When {
         let conditions = given.iter().map(|(path, values)| {
+            let at = at.under(path);
             if values.0.is_empty() {
-                return Err(at.under(path).problem("the list is empty; give a value to wait for"));
+                return Err(at.problem("the list is empty; give a value to wait for"));
             }
             let values = values.0.iter().map(|value| value.0.clone()).collect();
-            Ok((self.pointer(path, at)?, values))
+            Ok((self.pointer(path, &at)?, values))
         });
-        conditions.collect::<Result<_>>().map(When)
+        When(at.take_all(conditions))
     }
 
-    fn require(self, given: &[OneOrMany<String>], at: &At) -> Result<Vec<Vec<Pointer>>> {
+    fn require(self, given: &[OneOrMany<String>], at: &At) -> Vec<Vec<Pointer>> {
         let groups = given.iter().enumerate().map(|(i, group)| {
             let at = at.element(i);
             if group.0.is_empty() {
-                return Err(at.problem("the list is empty; name a pointer that must be present"));
+                at.note(at.problem("the list is empty; name a pointer that must be present"));
             }
-            group.0.iter().map(|path| self.pointer(path, &at)).collect()
+            let paths = group.0.iter().enumerate();
+            at.take_all(paths.map(|(i, path)| self.pointer(path, &at.item(i))))
         });
         groups.collect()
     }
@@ -199,48 +199,50 @@ impl Compile {
     fn identity(
         self,
         given: &BTreeMap<String, OneOrMany<Reference>>,
-        custom: &[NamedField],
+        own: &OwnFields,
         at: &At,
-    ) -> Result<Vec<(RawField, Vec<Choice>)>> {
+    ) -> Vec<(RawField, Vec<Choice>)> {
         let fields = given.iter().map(|(name, references)| {
-            let field = raw_field(name, custom, at)?;
+            let field = at.take(raw_field(name, own, at));
             let at = at.under(name);
             if references.0.is_empty() {
-                return Err(at.problem("the list is empty; give a pointer, or leave the field out"));
+                at.note(at.problem("the list is empty; give a pointer, or leave the field out"));
             }
-            let choices = references.0.iter().map(|reference| match reference {
-                Reference { take: Some(0), .. } => {
-                    Err(at.under("take").wrong(0, "give at least 1 character"))
-                }
-                Reference { path: Some(path), value: None, take, and } => {
-                    let and = and.as_ref().map(|path| self.pointer(path, &at.under("and")));
-                    Ok(Choice {
-                        path: self.pointer(path, &at)?,
-                        take: *take,
-                        and: and.transpose()?,
-                    })
-                }
-                _ => {
-                    Err(at.problem("identity comes from the event: give a pointer, not a constant"))
-                }
-            });
-            Ok((field, choices.collect::<Result<_>>()?))
+            let references = references.0.iter().enumerate();
+            let choices = references.map(|(i, reference)| self.choice(reference, &at.item(i)));
+            let choices = at.take_all(choices);
+            field.map(|field| (field, choices))
         });
-        fields.collect()
+        fields.flatten().collect()
     }
 
-    fn time(self, settings: &SourceSettings, at: &At) -> Result<Option<TimeRule>> {
-        let Some(time) = &settings.occurred_at else { return Ok(None) };
-        let constant = |text: &str| Text::Constant(text.into());
+    fn choice(self, reference: &Reference, at: &At) -> Result<Choice> {
+        match reference {
+            Reference { take: Some(0), .. } => {
+                Err(at.under("take").wrong(0, "give at least 1 character"))
+            }
+            Reference { path: Some(path), value: None, take, and } => {
+                let and = and.as_ref().map(|path| self.pointer(path, &at.under("and")));
+                let is_table = at.under("path").is_written();
+                let path =
+                    self.pointer(path, &if is_table { at.under("path") } else { at.clone() });
+                Ok(Choice { path: path?, take: *take, and: and.transpose()? })
+            }
+            _ => Err(at.problem("identity comes from the event: give a pointer, not a constant")),
+        }
+    }
+
+    fn time(self, settings: &SourceSettings, at: &At) -> Option<TimeRule> {
+        let time = settings.occurred_at.as_ref()?;
         let one = |given: &Option<Reference>, default: &str, key: &str| match given {
             Some(reference) => self.channel(&OneOrMany(vec![reference.clone()]), &at.under(key)),
-            None => Ok(constant(default)),
+            None => Text::Constant(default.into()),
         };
-        let order = one(&time.order, "DMY", "order")?;
+        let order = one(&time.order, "DMY", "order");
         if let Text::Constant(word) = &order {
-            one_of(word, &[("DMY", ()), ("MDY", ()), ("YMD", ())], &at.under("order"))?;
+            at.take(one_of(word, &[("DMY", ()), ("MDY", ()), ("YMD", ())], &at.under("order")));
         }
-        let utc_offset = one(&time.utc_offset, "0", "utc_offset")?;
+        let utc_offset = one(&time.utc_offset, "0", "utc_offset");
         let formats = [
             ("rfc3339", TimeFormat::Rfc3339),
             ("epoch_seconds", TimeFormat::EpochSeconds),
@@ -248,80 +250,78 @@ impl Compile {
             ("local", TimeFormat::Local { order, utc_offset }),
         ];
         let word = time.format.as_deref().unwrap_or("rfc3339");
-        let format = one_of(word, &formats, &at.under("format"))?;
+        let format = at.take(one_of(word, &formats, &at.under("format")));
         for (key, given) in [("order", &time.order), ("utc_offset", &time.utc_offset)] {
-            if given.is_some() && word != "local" {
-                return Err(at.under(key).problem("belongs to format = \"local\"; leave it out"));
+            if given.is_some() && format.is_some() && word != "local" {
+                let at = at.under(key);
+                at.note(at.problem("belongs to format = \"local\"; leave it out"));
             }
         }
-        Ok(Some(TimeRule { path: self.pointer(&time.path, &at.under("path"))?, format }))
+        let path = at.take(self.pointer(&time.path, &at.under("path")))?;
+        Some(TimeRule { path, format: format? })
     }
 
-    fn money(
-        self,
-        given: &OneOrMany<MoneySettings>,
-        kind: MoneyKind,
-        at: &At,
-    ) -> Result<Vec<MoneyRule>> {
-        let rules = given.0.iter().map(|rule| {
+    fn money(self, given: &OneOrMany<MoneySettings>, kind: MoneyKind, at: &At) -> Vec<MoneyRule> {
+        let rules = given.0.iter().enumerate().map(|(i, rule)| {
+            let at = at.item(i);
             if let Some(decimals) = rule.decimals.filter(|d| *d > DECIMALS_MAX) {
-                let remedy = format!("give 0 to {DECIMALS_MAX}");
-                return Err(at.under("decimals").wrong(decimals, remedy));
+                let at = at.under("decimals");
+                at.note(at.wrong(decimals, format!("give 0 to {DECIMALS_MAX}")));
             }
-            let amount = self.optional(Some(&rule.amount), &at.under("amount"))?;
-            Ok(MoneyRule {
+            MoneyRule {
                 kind,
-                when: self.when(&rule.when, &at.under("when"))?,
-                amount,
-                currency: self.text(&rule.currency, &at.under("currency"))?,
+                when: self.when(&rule.when, &at.under("when")),
+                amount: self.optional(Some(&rule.amount), &at.under("amount")),
+                currency: self.text(&rule.currency, &at.under("currency")),
                 decimals: rule.decimals,
-            })
-        });
-        rules.collect()
-    }
-
-    fn consent(self, given: &OneOrMany<ConsentSettings>, at: &At) -> Result<Vec<ConsentRule>> {
-        let rules = given.0.iter().map(|rule| {
-            let state = self.text(&rule.state, &at.under("state"))?;
-            if let Text::Constant(word) = &state {
-                one_of(word, &[("granted", ()), ("withdrawn", ())], &at.under("state"))?;
             }
-            Ok(ConsentRule {
-                when: self.when(&rule.when, &at.under("when"))?,
-                purpose: self.text(&rule.purpose, &at.under("purpose"))?,
-                state,
-            })
         });
         rules.collect()
     }
 
-    fn month_first(
-        self,
-        settings: &SourceSettings,
-        date_order: DateOrder,
-        at: &At,
-    ) -> Result<MonthFirst> {
+    fn consent(self, given: &OneOrMany<ConsentSettings>, at: &At) -> Vec<ConsentRule> {
+        let rules = given.0.iter().enumerate().map(|(i, rule)| {
+            let at = at.item(i);
+            let place = at.under("state");
+            let state = self.text(&rule.state, &place);
+            if let Text::Constant(word) = &state {
+                place.take(one_of(word, &[("granted", ()), ("withdrawn", ())], &place));
+            }
+            ConsentRule {
+                when: self.when(&rule.when, &at.under("when")),
+                purpose: self.text(&rule.purpose, &at.under("purpose")),
+                state,
+            }
+        });
+        rules.collect()
+    }
+
+    fn month_first(self, settings: &SourceSettings, date_order: DateOrder, at: &At) -> MonthFirst {
         let at = at.under("month_first_when");
         match (&settings.month_first_when, date_order) {
-            (None, DateOrder::DayFirst) => Ok(MonthFirst::Never),
-            (None, DateOrder::MonthFirst) => Ok(MonthFirst::Always),
+            (None, DateOrder::DayFirst) => MonthFirst::Never,
+            (None, DateOrder::MonthFirst) => MonthFirst::Always,
             (Some(_), DateOrder::MonthFirst) => {
-                Err(at.problem("clashes with date_order = \"month_first\"; leave one out"))
+                at.note(at.problem("clashes with date_order = \"month_first\"; leave one out"));
+                MonthFirst::Always
             }
-            (Some(when), DateOrder::DayFirst) => self.when(when, &at).map(MonthFirst::When),
+            (Some(when), DateOrder::DayFirst) => MonthFirst::When(self.when(when, &at)),
         }
     }
 }
 
 /// The field that a name in `[source.NAME.identity]` means.
-fn raw_field(name: &str, custom: &[NamedField], at: &At) -> Result<RawField> {
-    if let Some(own) = custom.iter().find(|own| own.name == name) {
+fn raw_field(name: &str, own: &OwnFields, at: &At) -> Result<RawField> {
+    if let Some(own) = own.fields.iter().find(|own| own.name == name) {
         return Ok(RawField::Custom(own.custom.field));
     }
-    let read: Result<RawField, serde::de::value::Error> =
+    let read: std::result::Result<RawField, serde::de::value::Error> =
         RawField::deserialize(name.into_deserializer());
     read.map_err(|error| {
-        let own: Vec<&str> = custom.iter().map(|own| own.name.as_str()).collect();
+        if own.declared.iter().any(|declared| declared == name) {
+            return at.under(name).echo();
+        }
+        let own: Vec<&str> = own.fields.iter().map(|own| own.name.as_str()).collect();
         unknown_key(at, &error.to_string(), &own)
     })
 }

@@ -1,4 +1,6 @@
 //! Settings in, plan out: is every value one that can be meant?
+//!
+//! Every problem is taken note of, and a default stands in, so that all of them are found.
 
 mod http;
 mod mapping;
@@ -9,11 +11,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::plan::{Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
-use super::problem::{At, nearest};
+use super::problem::{At, Notes, Result, nearest};
 use super::settings::{PublishSettings, RunSettings, Settings, SnapshotSettings, StateSettings};
 use super::units;
 use super::value::Scalar;
-use crate::error::Result;
 use crate::source::Options;
 
 /// Memory below which a state cannot work.
@@ -25,31 +26,32 @@ const EVENT_WINDOW_MIN: Duration = Duration::from_hours(24);
 /// Larger batches win nothing and cost memory.
 const BATCH_MAX: usize = 1_000_000;
 
-/// Resolves the settings of a file.
-pub(super) fn plan(settings: &Settings, file: &str) -> Result<Plan> {
-    let at = At::new(file);
-    named(&settings.name, &at.under("name"))?;
+/// Resolves the settings of a file; of use where no problem was noted.
+pub(super) fn plan(settings: &Settings, notes: &Notes, at: &At) -> Plan {
+    at.take(named(&settings.name, &at.under("name")));
     if settings.source.is_empty() {
-        return Err(at.under("source").problem("there is none; add a `[source.NAME]`"));
+        let at = at.under("source");
+        at.note(at.problem("there is none; add a `[source.NAME]`"));
     }
     let one_per_customer = settings.source.values().any(|source| source.one_per_customer);
-    let (own, matching) = matching::plan(&settings.r#match, one_per_customer, &at.under("match"))?;
+    let (own, matching) = matching::plan(&settings.r#match, one_per_customer, &at.under("match"));
     let mut sources = Vec::new();
     for (name, source) in &settings.source {
         let at = at.under("source").under(name);
-        named(name, &at)?;
-        sources.push(source::plan(name, source, &settings.name, &own, &at)?);
+        at.take(named(name, &at));
+        sources.extend(source::plan(name, source, &settings.name, &own, &at));
     }
-    source::check_overlap(&sources, &at.under("source"))?;
-    Ok(Plan {
+    source::check_overlap(&sources, &at.under("source"));
+    Plan {
         name: settings.name.clone(),
         sources,
         matching,
-        state: state(&settings.state, &at.under("state"))?,
-        publish: publish(&settings.publish, &at.under("publish"))?,
-        run: run(&settings.run, &at.under("run"))?,
-        http: settings.http.as_ref().map(|it| http::plan(it, &at.under("http"))).transpose()?,
-    })
+        state: state(&settings.state, &at.under("state")),
+        publish: publish(&settings.publish, &at.under("publish")),
+        run: run(&settings.run, &at.under("run")),
+        http: settings.http.as_ref().and_then(|it| http::plan(it, &at.under("http"))),
+        secrets: notes.secrets().clone(),
+    }
 }
 
 /// Names end up in file names, metric labels and consumer groups.
@@ -61,93 +63,99 @@ fn named(name: &str, at: &At) -> Result<()> {
     Ok(())
 }
 
-fn state(settings: &StateSettings, at: &At) -> Result<StatePlan> {
+fn state(settings: &StateSettings, at: &At) -> StatePlan {
     let path = settings.path.as_deref().unwrap_or("./state");
+    let place = at.under("path");
     if path.trim().is_empty() {
-        return Err(at.under("path").wrong(path, "give a local folder"));
+        place.note(place.wrong(path, "give a local folder"));
     }
     if path.contains("://") {
-        return Err(at.under("path").wrong(path, "the state lies in a local folder, not at a URL"));
+        place.note(place.wrong(path, "the state lies in a local folder, not at a URL"));
     }
-    let memory = size(settings.memory.as_deref(), "2GiB", &at.under("memory"))?;
-    if memory < MEMORY_MIN {
-        return Err(at.under("memory").wrong(memory, "give at least 16MiB"));
+    let place = at.under("memory");
+    let given = settings.memory.as_deref();
+    let memory = size(given, "2GiB", &place).and_then(|memory| match given {
+        Some(text) if memory < MEMORY_MIN => Err(place.wrong(text, "give at least 16MiB")),
+        _ => Ok(memory),
+    });
+    let snapshot = settings.snapshot.as_ref().map(|it| self::snapshot(it, &at.under("snapshot")));
+    let place = at.under("event_window");
+    let event_window = settings.event_window.as_deref().map(|text| {
+        let window = pace(Some(text), text, &place);
+        if window < EVENT_WINDOW_MIN {
+            place.note(place.wrong(text, "give at least 1d: events are forgotten by whole days"));
+        }
+        window
+    });
+    StatePlan {
+        path: path.into(),
+        memory: at.take(memory).unwrap_or(MEMORY_MIN),
+        event_window,
+        snapshot,
     }
-    let snapshot = &settings.snapshot;
-    let snapshot =
-        snapshot.as_ref().map(|it| self::snapshot(it, &at.under("snapshot"))).transpose()?;
-    let at = at.under("event_window");
-    let given = settings.event_window.as_deref();
-    let event_window = given.map(|text| pace(Some(text), text, &at)).transpose()?;
-    if let Some(short) = given.filter(|_| event_window < Some(EVENT_WINDOW_MIN)) {
-        return Err(at.wrong(short, "give at least 1d: events are forgotten by whole days"));
-    }
-    Ok(StatePlan { path: path.into(), memory, event_window, snapshot })
 }
 
-fn snapshot(settings: &SnapshotSettings, at: &At) -> Result<SnapshotPlan> {
+fn snapshot(settings: &SnapshotSettings, at: &At) -> SnapshotPlan {
     if settings.url.trim().is_empty() {
-        return Err(at.under("url").wrong("", "give a folder, or an object store URL"));
+        let at = at.under("url");
+        at.note(at.wrong("", "give a folder, or an object store URL"));
     }
     let keep = settings.keep.unwrap_or(3);
     if keep == 0 {
-        return Err(at.under("keep").wrong(keep, "keep at least 1"));
+        let at = at.under("keep");
+        at.note(at.wrong(keep, "keep at least 1"));
     }
-    let given = settings.interval.as_deref();
-    let at = at.under("interval");
-    Ok(SnapshotPlan {
+    let place = at.under("interval");
+    SnapshotPlan {
         url: settings.url.clone(),
-        interval: given.map(|text| pace(Some(text), text, &at)).transpose()?,
+        interval: settings.interval.as_deref().map(|text| pace(Some(text), text, &place)),
         keep,
         options: options(&settings.options),
-    })
+    }
 }
 
-fn publish(settings: &PublishSettings, at: &At) -> Result<PublishPlan> {
+fn publish(settings: &PublishSettings, at: &At) -> PublishPlan {
     let url = settings.url.as_deref().unwrap_or("./out");
     if url.trim().is_empty() {
-        return Err(at.under("url").wrong(url, "give a local folder, or an object store URL"));
+        let at = at.under("url");
+        at.note(at.wrong(url, "give a local folder, or an object store URL"));
     }
     let carried = settings.carry_ids_from.as_deref().map(str::trim).filter(|url| !url.is_empty());
     let plain = |url: &str| url.trim().trim_end_matches('/').to_owned();
     if let Some(same) = carried.filter(|from| plain(from) == plain(url)) {
         let remedy = "ids are carried over to another place: set publish.url to a new one";
-        return Err(at.under("carry_ids_from").wrong(same, remedy));
+        let at = at.under("carry_ids_from");
+        at.note(at.wrong(same, remedy));
     }
-    Ok(PublishPlan {
+    PublishPlan {
         url: url.to_owned(),
         carry_ids_from: carried.map(ToOwned::to_owned),
-        interval: pace(settings.interval.as_deref(), "30s", &at.under("interval"))?,
+        interval: pace(settings.interval.as_deref(), "30s", &at.under("interval")),
         options: options(&settings.options),
-    })
+    }
 }
 
-fn run(settings: &RunSettings, at: &At) -> Result<RunPlan> {
+fn run(settings: &RunSettings, at: &At) -> RunPlan {
     let batch = settings.batch.unwrap_or(5000);
     if !(1..=BATCH_MAX).contains(&batch) {
-        return Err(at.under("batch").wrong(batch, format!("give 1 to {BATCH_MAX} messages")));
+        let at = at.under("batch");
+        at.note(at.wrong(batch, format!("give 1 to {BATCH_MAX} messages")));
     }
-    Ok(RunPlan {
+    let interval = settings.commit_interval.as_deref();
+    let timeout = settings.shutdown_timeout.as_deref();
+    RunPlan {
         batch,
-        commit_interval: pace(
-            settings.commit_interval.as_deref(),
-            "1s",
-            &at.under("commit_interval"),
-        )?,
-        shutdown_timeout: pace(
-            settings.shutdown_timeout.as_deref(),
-            "30s",
-            &at.under("shutdown_timeout"),
-        )?,
-    })
+        commit_interval: pace(interval, "1s", &at.under("commit_interval")),
+        shutdown_timeout: pace(timeout, "30s", &at.under("shutdown_timeout")),
+    }
 }
 
-/// A duration above zero.
-fn pace(given: Option<&str>, default: &str, at: &At) -> Result<Duration> {
+/// A duration above zero; takes note where it is none.
+fn pace(given: Option<&str>, default: &str, at: &At) -> Duration {
     let text = given.unwrap_or(default);
-    units::duration(text)
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| at.wrong(text, "give a duration above zero, such as 500ms, 30s or 5m"))
+    let read = units::duration(text).filter(|duration| !duration.is_zero());
+    let remedy = "give a duration above zero, such as 500ms, 30s or 5m";
+    at.take(read.ok_or_else(|| at.wrong(text, remedy))).unwrap_or(Duration::MAX)
 }
 
 /// A number of bytes above zero.

@@ -238,3 +238,32 @@ fn a_check_asks_for_the_topics() {
     assert_eq!(error.kind(), Kind::Invalid);
     assert!(error.to_string().starts_with("topic `none` is not there"), "{error}");
 }
+
+#[test]
+fn a_sample_is_of_the_last_messages_of_all_partitions() {
+    let broker = broker(&["a", "b", "empty"]);
+    produce(&broker, "a", 100);
+    produce(&broker, "b", 2);
+    let plan = plan(&broker, &["a", "b", "empty"]);
+    let messages = sample(&"s".into(), &plan, 90, PATIENCE).expect("it is read");
+    let mut read: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for message in &messages {
+        read.entry(&message.origin.partition).or_default().push(message.origin.offset);
+    }
+    // A tenth of 90 of each of nine partitions.
+    for partition in 0..3 {
+        assert_eq!(read[format!("a/{partition}").as_str()], (90..100).collect::<Vec<u64>>());
+        assert_eq!(read[format!("b/{partition}").as_str()], [0, 1]);
+    }
+    assert_eq!(messages.len(), 36);
+    // Who joins the group afterwards has it alone, from the beginning.
+    let mut source = source_at(&plan, &[]);
+    assert_eq!(self::read(&mut source, 306).len(), 306);
+}
+
+#[test]
+fn a_sample_of_an_absent_broker_gives_up() {
+    let plan = KafkaPlan { brokers: "127.0.0.1:1".to_owned(), ..plan(&broker(&[]), &["a"]) };
+    let error = sample(&"s".into(), &plan, 5, WAIT).expect_err("nobody answers");
+    assert_eq!(error.kind(), Kind::Unavailable);
+}
