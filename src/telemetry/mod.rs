@@ -21,6 +21,7 @@ mod logging;
 mod metrics;
 mod panics;
 mod pulse;
+mod traces;
 
 #[cfg(test)]
 mod tests;
