@@ -22,6 +22,7 @@ mod logging;
 mod metrics;
 mod panics;
 mod pulse;
+mod traces;
 
 #[cfg(test)]
 mod tests;
