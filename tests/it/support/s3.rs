@@ -22,8 +22,9 @@ pub(crate) struct S3 {
 
 impl S3 {
     pub(crate) fn start(python: &Python) -> Self {
-        let command = |port: u16| {
-            let mut command = Command::new(python.program("moto_server"));
+        let program = python.program("moto_server");
+        let command = move |port: u16| {
+            let mut command = Command::new(&program);
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             command
         };
