@@ -19,11 +19,13 @@ mod value;
 
 use std::path::Path;
 
-pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan};
+pub use plan::{
+    DeadLettersMax, MatchPlan, OnError, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan,
+};
 pub use settings::{
-    ConsentSettings, DetailSettings, KafkaSettings, LimitSettings, MatchSettings, MoneySettings,
-    PublishSettings, RuleSettings, RunSettings, Settings, SourceSettings, StateSettings,
-    TimeSettings,
+    ConsentSettings, DeadLettersMaxSettings, DetailSettings, KafkaSettings, LimitSettings,
+    MatchSettings, MoneySettings, PublishSettings, RuleSettings, RunSettings, Settings,
+    SourceSettings, StateSettings, TimeSettings,
 };
 pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};

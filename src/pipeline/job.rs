@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::backoff::{Backoff, Patience};
 use super::batch::Readers;
+use super::breaker::Breaker;
 use super::carry;
 use super::identify;
 use super::index::keep_notes;
@@ -24,7 +25,7 @@ use crate::config::{Plan, StatePlan};
 use crate::error::{Error, Kind, Result};
 use crate::record::{DeadLetter, Reason};
 use crate::resolve::Resolver;
-use crate::source::{Message, Positions};
+use crate::source::{BATCH_BYTES_MAX, Message, Positions};
 use crate::state::{self, Counters, Store};
 use crate::telemetry::{
     BatchCommitted, IndexBuilt, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
@@ -53,6 +54,9 @@ pub struct Job {
     carrying: bool,
     /// How long publishing at the end waits for a store that is away.
     patience: Patience,
+    breaker: Breaker,
+    /// Why the job must stop, though nothing failed: too much of what comes cannot be used.
+    tripped: Option<Error>,
 }
 
 impl Job {
@@ -87,6 +91,7 @@ impl Job {
         let publisher = Publisher::open(&plan.publish, &plan.name, &store)?;
         let mut job = Self {
             readers: Readers::new(&plan),
+            breaker: Breaker::new(&plan.run),
             plan,
             store,
             registry,
@@ -96,6 +101,7 @@ impl Job {
             report: Report::default(),
             carrying,
             patience: Patience::BOUNDED,
+            tripped: None,
         };
         job.take_ledger()?;
         job.publish()?;
@@ -108,7 +114,8 @@ impl Job {
     ///
     /// **Errors:** `Unavailable` where files or the tables' store stay away: what was committed is
     /// safe, and the next start goes on from there; `Fenced` where another job took a table;
-    /// `Invalid` and `Data` of a source; `Data` of the state.
+    /// `Invalid` and `Data` of a source; `Data` of the state, and where too many messages cannot be
+    /// used.
     pub fn run(
         &mut self,
         options: Options,
@@ -124,7 +131,7 @@ impl Job {
         let looped = self.run_loop(&intake, options, stop, progress);
         let finished = looped.and_then(|cause| {
             progress(&Progress { publishing: true, ..self.progress() });
-            if cause != StopCause::Drained {
+            if matches!(cause, StopCause::Finished | StopCause::Idle) {
                 self.carry_ids()?;
             }
             if self.carrying && self.store.sequence() > 0 {
@@ -149,7 +156,10 @@ impl Job {
             duration: clock.elapsed(),
         }
         .emit();
-        Ok(self.finish_report())
+        match self.tripped.take() {
+            Some(error) => Err(error),
+            None => Ok(self.finish_report()),
+        }
     }
 
     fn tell_start(&self) {
@@ -181,6 +191,9 @@ impl Job {
             self.report.time.wait += waiting.elapsed();
             if !messages.is_empty() {
                 self.process(&messages)?;
+                if self.tripped.is_some() {
+                    return Ok(StopCause::Tripped);
+                }
                 progress(&self.progress());
                 quiet = Stopwatch::start();
             } else if !intake.is_ready() {
@@ -193,6 +206,7 @@ impl Job {
                 return Ok(StopCause::Idle);
             }
             if options.interim && !self.carrying && rested.elapsed() >= rest {
+                intake.tell_lag();
                 progress(&Progress { publishing: true, ..self.progress() });
                 rest = self.publish_or_delay(&mut delays, intake)?;
                 rested = Stopwatch::start();
@@ -204,23 +218,27 @@ impl Job {
     /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit
     /// interval.
     fn gather(&self, intake: &Intake) -> Result<(Vec<Message>, bool)> {
-        let mut messages = Vec::new();
+        let (mut messages, mut bytes) = (Vec::new(), 0);
         let gathering = Stopwatch::start();
         loop {
             match intake.next(TICK)? {
-                Arrival::Messages(more) => messages.extend(more),
+                Arrival::Messages(more) => {
+                    bytes += more.iter().map(|message| message.payload.len()).sum::<usize>();
+                    messages.extend(more);
+                }
                 Arrival::End => return Ok((messages, true)),
                 Arrival::Nothing if messages.is_empty() => return Ok((messages, false)),
                 Arrival::Nothing => {}
             }
-            let full = messages.len() >= self.plan.run.batch;
+            let full = messages.len() >= self.plan.run.batch || bytes >= BATCH_BYTES_MAX;
             if full || gathering.elapsed() >= self.plan.run.commit_interval {
                 return Ok((messages, false));
             }
         }
     }
 
-    /// Takes one micro-batch from messages to a durable commit.
+    /// Takes one micro-batch from messages to a durable commit, unless too much of it cannot be used:
+    /// then nothing of it is committed, and the job is to stop.
     fn process(&mut self, messages: &[Message]) -> Result<()> {
         let (whole, before) = (Stopwatch::start(), self.store.counters());
         let clock = Stopwatch::start();
@@ -230,6 +248,10 @@ impl Job {
         let mut again = again.into_iter();
         prepared.retain(|prepared| again.next() != Some(true) || prepared.is_ok());
         self.report.time.prepare += clock.elapsed();
+        self.tripped = self.breaker.check(&prepared);
+        if self.tripped.is_some() {
+            return Ok(());
+        }
 
         let clock = Stopwatch::start();
         let mut draft = identify::draft(
@@ -425,6 +447,7 @@ mod tests {
             origin: Origin { source: "web".into(), partition: "web/0".into(), offset },
             payload: bytes::Bytes::new(),
             fault: None,
+            envelope: None,
         };
         let key: (Arc<str>, Arc<str>) = ("web".into(), "web/0".into());
         let behind = Positions::from([(key.clone(), 5)]);

@@ -25,6 +25,7 @@
 
 mod backoff;
 mod batch;
+mod breaker;
 mod carry;
 mod check;
 mod evidence;

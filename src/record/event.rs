@@ -185,6 +185,26 @@ pub struct DeadLetter {
     /// The message's bytes as read.
     #[serde(with = "payload")]
     pub payload: Bytes,
+    /// What came with them; `None` where nothing did.
+    pub envelope: Option<Box<Envelope>>,
+}
+
+/// What came with a message besides its payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The key of a Kafka message.
+    pub key: Option<Vec<u8>>,
+    /// Its headers, in their order; of a name there may be several.
+    pub headers: Vec<Header>,
+}
+
+/// One header of a Kafka message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value, which may be null.
+    pub value: Option<Vec<u8>>,
 }
 
 mod payload {

@@ -58,6 +58,8 @@ pub enum StopCause {
     Idle,
     /// It was asked to stop, drained and committed.
     Drained,
+    /// Too many messages could not be used; what was committed before is published.
+    Tripped,
 }
 
 impl StopCause {
@@ -67,6 +69,7 @@ impl StopCause {
             Self::Finished => "finished",
             Self::Idle => "idle",
             Self::Drained => "drained",
+            Self::Tripped => "tripped",
         }
     }
 }
@@ -472,6 +475,6 @@ impl RecordsRematched {
     }
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

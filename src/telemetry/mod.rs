@@ -11,6 +11,7 @@
 
 mod event;
 mod logging;
+mod source;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,6 @@ pub use event::{
     SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
 };
 pub use logging::{Format, Level, init_logging};
+pub use source::{
+    BatchUnreadable, LossCause, OffsetsLost, PartitionsBack, PartitionsElsewhere, SourceLagged,
+};

@@ -7,9 +7,11 @@ mod source;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{Plan, PublishPlan, RunPlan, StatePlan};
+use super::plan::{DeadLettersMax, OnError, Plan, PublishPlan, RunPlan, StatePlan};
 use super::problem::{At, nearest};
-use super::settings::{PublishSettings, RunSettings, Settings, StateSettings};
+use super::settings::{
+    DeadLettersMaxSettings, PublishSettings, RunSettings, Settings, StateSettings,
+};
 use super::units;
 use super::value::Scalar;
 use crate::error::Result;
@@ -107,7 +109,27 @@ fn run(settings: &RunSettings, at: &At) -> Result<RunPlan> {
             "30s",
             &at.under("shutdown_timeout"),
         )?,
+        on_error: match settings.on_error.as_deref() {
+            None => OnError::default(),
+            Some(word) => {
+                let ways = [("dead-letter", OnError::DeadLetter), ("stop", OnError::Stop)];
+                one_of(word, &ways, &at.under("on_error"))?
+            }
+        },
+        dead_letters_max: dead_letters_max(
+            &settings.dead_letters_max,
+            &at.under("dead_letters_max"),
+        )?,
     })
+}
+
+fn dead_letters_max(settings: &DeadLettersMaxSettings, at: &At) -> Result<DeadLettersMax> {
+    let share = settings.share.unwrap_or(0.9);
+    if !(0.0..=1.0).contains(&share) {
+        return Err(at.under("share").wrong(share, "give a share of 0 to 1"));
+    }
+    let per = pace(settings.per.as_deref(), "1m", &at.under("per"))?;
+    Ok(DeadLettersMax { share, per, at_least: settings.at_least.unwrap_or(1000) })
 }
 
 /// A duration above zero.

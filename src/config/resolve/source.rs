@@ -10,7 +10,7 @@ use crate::config::problem::At;
 use crate::config::settings::{KafkaSettings, SourceSettings};
 use crate::error::Result;
 use crate::normalise::{self, DateOrder};
-use crate::source::{FilesPlan, Format, Input, KafkaPlan, SourcePlan};
+use crate::source::{FilesPlan, Format, Input, KafkaPlan, OnGap, SourcePlan};
 
 /// librdkafka settings that have a key of their own, or are for the state to decide.
 const RESERVED: [(&str, &str); 5] = [
@@ -152,11 +152,16 @@ fn kafka(settings: &KafkaSettings, pipeline: &str, at: &At) -> Result<KafkaPlan>
             return Err(at.under("options").under(key).problem(remedy));
         }
     }
+    let on_gap = settings.on_gap.as_deref().map(|word| {
+        let ways = [("continue", OnGap::Continue), ("stop", OnGap::Stop)];
+        one_of(word, &ways, &at.under("on_gap"))
+    });
     let group = settings.group.clone().filter(|group| !group.trim().is_empty());
     Ok(KafkaPlan {
         brokers: settings.brokers.clone(),
         topics,
         group: group.unwrap_or_else(|| format!("onefold-{pipeline}")),
+        on_gap: on_gap.transpose()?.unwrap_or_default(),
         options: options(&settings.options),
     })
 }

@@ -132,6 +132,7 @@ fn dead_letter(i: u64) -> DeadLetter {
         reason: Reason::Malformed,
         detail: "not a JSON document".into(),
         payload: vec![0, 255, b'{', i as u8].into(),
+        envelope: None,
     }
 }
 
