@@ -6,6 +6,7 @@
 
 mod backfill;
 mod check;
+mod dead_letter;
 mod demo;
 mod diff;
 mod evaluate;
@@ -75,6 +76,7 @@ enum Command {
     Rematch(rematch::Arguments),
     Review(review::Arguments),
     Judge(judge::Arguments),
+    DeadLetter(dead_letter::Arguments),
 }
 
 impl Command {
@@ -96,6 +98,7 @@ impl Command {
             Self::Rematch(arguments) => rematch::run(arguments),
             Self::Review(arguments) => review::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
+            Self::DeadLetter(arguments) => dead_letter::run(arguments),
         }
     }
 

@@ -1,9 +1,10 @@
 //! What does one job do, from start to stop?
 
+mod advance;
 mod judge;
+mod replay;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::{Backoff, Patience};
@@ -18,7 +19,9 @@ use super::model;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
+use advance::advance;
 pub use judge::{Given, Judged, Standing};
+pub use replay::Replayed;
 
 use crate::clock::Stopwatch;
 use crate::config::{Plan, StatePlan};
@@ -398,25 +401,6 @@ impl Job {
     }
 }
 
-/// The positions behind messages, and for each message whether it was read before: a source that was away starts again
-/// behind what is published. A position never goes back.
-fn advance(behind: &Positions, messages: &[Message]) -> (Positions, Vec<bool>) {
-    let mut positions = Positions::new();
-    let again = messages
-        .iter()
-        .map(|message| {
-            let origin = &message.origin;
-            let key = (Arc::clone(&origin.source), Arc::clone(&origin.partition));
-            let before = behind.get(&key).copied().unwrap_or_default();
-            let next = positions.entry(key).or_insert(before);
-            let again = origin.offset < *next;
-            *next = (*next).max(origin.offset + 1);
-            again
-        })
-        .collect();
-    (positions, again)
-}
-
 /// Opens the state within its share of the memory budget, which so far is the store's cache.
 pub(super) fn open_state(plan: &StatePlan) -> Result<Store> {
     let cache_bytes = plan.memory / CACHE_SHARE;
@@ -434,26 +418,4 @@ pub(super) fn open_existing_state(plan: &StatePlan) -> Result<Store> {
         )));
     }
     open_state(plan)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::Origin;
-
-    #[test]
-    fn what_is_read_again_moves_no_position_back() {
-        let at = |offset| Message {
-            origin: Origin { source: "web".into(), partition: "web/0".into(), offset },
-            payload: bytes::Bytes::new(),
-            fault: None,
-            envelope: None,
-        };
-        let key: (Arc<str>, Arc<str>) = ("web".into(), "web/0".into());
-        let behind = Positions::from([(key.clone(), 5)]);
-        let (positions, again) = advance(&behind, &[at(3), at(4), at(5), at(5), at(6)]);
-        assert_eq!(again, [true, true, false, true, false]);
-        assert_eq!(positions, Positions::from([(key.clone(), 7)]));
-        assert_eq!(advance(&behind, &[at(0)]).0, behind);
-    }
 }

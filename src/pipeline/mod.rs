@@ -28,6 +28,7 @@ mod batch;
 mod breaker;
 mod carry;
 mod check;
+mod dead_letter;
 mod evidence;
 mod gather;
 #[cfg(test)]
@@ -52,9 +53,13 @@ mod testing;
 mod tests;
 
 pub use check::check;
+pub use dead_letter::{
+    Closed, DeadLetterFilter, DeadLetters, DryRun, Group, Letter, ListedLetter, Listing, replay,
+    try_replay,
+};
 pub use evidence::write_evidence;
 pub use gather::{Gathered, gather, kept_records};
-pub use job::{Given, Job, Judged, Standing};
+pub use job::{Given, Job, Judged, Replayed, Standing};
 pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
 pub use ledger::{time, time_text};
 pub use model::learn;

@@ -207,6 +207,37 @@ pub struct Header {
     pub value: Option<Vec<u8>>,
 }
 
+/// What became of a dead letter that was replayed and could be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayOutcome {
+    /// Its event counts.
+    Resolved,
+    /// Its event was known already.
+    Duplicate,
+}
+
+impl ReplayOutcome {
+    /// The name in tables and listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// A dead letter that was replayed and could be used: it is closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Where the letter was read.
+    pub origin: Origin,
+    /// What became of it.
+    pub outcome: ReplayOutcome,
+    /// The commit that holds its event.
+    pub epoch: u64,
+}
+
 mod payload {
     use bytes::Bytes;
     use serde::{Deserialize, Deserializer, Serializer};

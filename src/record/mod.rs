@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use event::{
     Consent, ConsentState, DeadLetter, Details, Envelope, Event, Header, Money, MoneyKind, Origin,
-    RawField, RawIdentity, Reason,
+    RawField, RawIdentity, Reason, Replay, ReplayOutcome,
 };
 pub use field::Field;
 pub use identity::{Address, Identity, Issue, Normalised, Presented};

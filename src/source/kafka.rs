@@ -15,7 +15,7 @@
 //! where the pipeline file wants that. A message before what was expected is another topic under
 //! the same name, or one that lost its end: reading stops, for reading it again, or leaving it out,
 //! is for a person to decide. A batch that cannot be read, damaged or of an unknown compression, is
-//! told and counted too.
+//! told again and again: its partition waits there, the others go on.
 
 mod context;
 mod copy;
@@ -41,9 +41,7 @@ use super::{BATCH_BYTES_MAX, Batch, KafkaPlan, Lag, Message, Positions, Source};
 use crate::clock::Stopwatch;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::record::Origin;
-use crate::telemetry::{
-    BatchUnreadable, LossCause, OffsetsLost, PartitionsBack, PartitionsElsewhere,
-};
+use crate::telemetry::{BatchUnreadable, OffsetsLost, PartitionsBack, PartitionsElsewhere};
 
 /// How long a broker may take to answer a question.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
@@ -96,8 +94,13 @@ struct Unreadable {
     told: Option<Stopwatch>,
     /// How many since then.
     count: u64,
-    /// Whether offsets that are skipped from now on may be theirs.
-    pending: bool,
+}
+
+impl Unreadable {
+    /// Whether some partition could not go on, a short time ago.
+    fn is_recent(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| told.elapsed() < UNREADABLE_EVERY)
+    }
 }
 
 /// Subscribes to the topics; does not wait for the broker.
@@ -173,10 +176,10 @@ impl Source for KafkaSource {
         Ok(Some(batch))
     }
 
-    /// Whether all partitions of the topics are ours, and the broker answers. After a crash, that
+    /// Whether all partitions of the topics are ours, and all can be read. After a crash, that
     /// waits until the group has given up the process that is gone.
     fn is_ready(&self) -> bool {
-        self.sharing.whole && self.trouble.is_none()
+        self.sharing.whole && self.trouble.is_none() && !self.unreadable.is_recent()
     }
 
     fn hold(&mut self) {
@@ -286,7 +289,7 @@ impl KafkaSource {
     fn place(&mut self, origin: &Origin) -> Result<bool> {
         let Origin { partition, offset: found, .. } = origin;
         let follows = self.consumer.context().known().follows(partition, *found);
-        let (expected, cause) = match follows {
+        let expected = match follows {
             Follows::Next => return Ok(true),
             // librdkafka went back further than it was told.
             Follows::Before => return Ok(false),
@@ -298,18 +301,11 @@ impl KafkaSource {
                      that are known count once"
                 )));
             }
-            Follows::Gap { expected } => (expected, LossCause::Retention),
-            Follows::Skip { expected } if self.unreadable.pending => {
-                (expected, LossCause::Unreadable)
-            }
-            // Compaction and transactions leave numbers out.
-            Follows::Skip { .. } => return Ok(true),
+            Follows::Gap { expected } => expected,
         };
-        self.unreadable.pending &= cause != LossCause::Unreadable;
         let lost = found - expected;
         self.consumer.context().known().lose(partition, lost);
-        OffsetsLost { source: &self.source, partition, expected, found: *found, lost, cause }
-            .emit();
+        OffsetsLost { source: &self.source, partition, expected, found: *found, lost }.emit();
         if self.on_gap == OnGap::Stop {
             return Err(Error::data(format!(
                 "{partition}: {lost} offsets from {expected} on are lost, and `on_gap` is `stop`; \
@@ -358,10 +354,7 @@ impl KafkaSource {
     /// Takes note of a batch that cannot be read.
     fn cannot_read(&mut self, error: &KafkaError) {
         self.unreadable.count += 1;
-        self.unreadable.pending = true;
-        let is_due =
-            self.unreadable.told.as_ref().is_none_or(|told| told.elapsed() >= UNREADABLE_EVERY);
-        if is_due {
+        if !self.unreadable.is_recent() {
             self.unreadable.told = Some(Stopwatch::start());
             let count = std::mem::take(&mut self.unreadable.count);
             BatchUnreadable { source: &self.source, count, error }.emit();

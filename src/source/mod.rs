@@ -87,7 +87,7 @@ pub struct Lag {
     /// The broker's time of the newest message that was handed out; `None` before the first of this
     /// run.
     pub newest_message_at: Option<Micros>,
-    /// Offsets of this run that the broker no longer had, or that it could not hand out whole.
+    /// Offsets of this run that the broker no longer had.
     pub lost: u64,
 }
 

@@ -230,6 +230,25 @@ impl JudgementsTaken {
     }
 }
 
+/// Dead letters were replayed.
+#[derive(Clone, Copy, Debug)]
+pub struct DeadLettersReplayed {
+    /// The commit that holds them.
+    pub sequence: u64,
+    /// Those whose events count now.
+    pub resolved: u64,
+    /// Those whose events were known already.
+    pub duplicate: u64,
+}
+
+impl DeadLettersReplayed {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { sequence, resolved, duplicate } = self;
+        info!(sequence, resolved, duplicate, "dead letters replayed");
+    }
+}
+
 /// Reading of a partition continues where the state says.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceResumed<'a> {

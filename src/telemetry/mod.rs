@@ -17,12 +17,11 @@ mod source;
 mod tests;
 
 pub use event::{
-    BatchCommitted, CommandFailed, IdentitiesCarried, IndexBuilt, JudgementsTaken, ModelBuiltIn,
-    ModelTrained, PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed,
-    PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SourceFinished,
-    SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
+    BatchCommitted, CommandFailed, DeadLettersReplayed, IdentitiesCarried, IndexBuilt,
+    JudgementsTaken, ModelBuiltIn, ModelTrained, PipelineProgressed, PipelineStarted,
+    PipelineStopped, PublishDelayed, PublishHeldBack, RecordsRejected, RecordsRematched,
+    ShutdownRequested, SourceFinished, SourceRecovered, SourceResumed, SourceUnavailable,
+    StateOpened, StopCause, TablesPublished,
 };
 pub use logging::{Format, Level, init_logging};
-pub use source::{
-    BatchUnreadable, LossCause, OffsetsLost, PartitionsBack, PartitionsElsewhere, SourceLagged,
-};
+pub use source::{BatchUnreadable, OffsetsLost, PartitionsBack, PartitionsElsewhere, SourceLagged};

@@ -77,26 +77,7 @@ impl PartitionsBack<'_> {
     }
 }
 
-/// Why messages of a partition can no longer be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LossCause {
-    /// The broker removed them before they were read.
-    Retention,
-    /// They were damaged, or of a compression that is not known.
-    Unreadable,
-}
-
-impl LossCause {
-    /// The name in the log.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Retention => "retention",
-            Self::Unreadable => "unreadable",
-        }
-    }
-}
-
-/// Messages of a partition can no longer be had.
+/// Messages of a partition can no longer be had: the broker let them go before they were read.
 #[derive(Clone, Copy, Debug)]
 pub struct OffsetsLost<'a> {
     /// The source's name.
@@ -109,20 +90,18 @@ pub struct OffsetsLost<'a> {
     pub found: u64,
     /// How many offsets lie between.
     pub lost: u64,
-    /// Why.
-    pub cause: LossCause,
 }
 
 impl OffsetsLost<'_> {
     /// Logs it at `ERROR`.
     pub fn emit(self) {
-        let Self { source, partition, expected, found, lost, cause } = self;
-        let cause = cause.name();
-        error!(source, partition, expected, found, lost, cause, "offsets lost");
+        let Self { source, partition, expected, found, lost } = self;
+        error!(source, partition, expected, found, lost, "offsets lost");
     }
 }
 
-/// Batches came from a broker that are damaged, or of a compression that is not known.
+/// Batches came from a broker that are damaged, or of a compression that is not known: their
+/// partitions wait.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchUnreadable<'a> {
     /// The source's name.

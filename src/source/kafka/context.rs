@@ -55,7 +55,8 @@ pub(super) struct Known {
 /// How an offset follows those before it in its partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Follows {
-    /// It is the one that was expected, or none was; or none of those between ever was a message.
+    /// It is the one that was expected, or none was; or those between are gone by compaction, or were
+    /// of a transaction.
     Next,
     /// The broker no longer has those from `expected` on.
     Gap {
@@ -70,11 +71,6 @@ pub(super) enum Follows {
         /// The offset that was expected.
         expected: u64,
     },
-    /// Some between were not handed out; perhaps they are no messages.
-    Skip {
-        /// The offset that was expected.
-        expected: u64,
-    },
 }
 
 impl Known {
@@ -85,7 +81,6 @@ impl Known {
             Some(expected) if offset < expected && was_reset => Follows::Anew { expected },
             Some(expected) if offset < expected => Follows::Before,
             Some(expected) if offset > expected && was_reset => Follows::Gap { expected },
-            Some(expected) if offset > expected => Follows::Skip { expected },
             _ => Follows::Next,
         }
     }

@@ -481,3 +481,126 @@ fn the_lag_is_what_is_still_to_be_handed_out() {
         source.lag().len() == 3 && source.lag().iter().all(|lag| lag.records == Some(0))
     });
 }
+
+#[test]
+fn injected_errors_lose_and_repeat_nothing() {
+    use RDKafkaRespErr as Err;
+    let broker = MockCluster::new(2).expect("a mock cluster starts");
+    broker.create_topic("a", 3, 2).expect("the topic is made");
+    produce(&broker, "a", 20);
+    let errors = [
+        (RDKafkaApiKey::JoinGroup, Err::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS),
+        (RDKafkaApiKey::SyncGroup, Err::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS),
+        (RDKafkaApiKey::Fetch, Err::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR),
+        (RDKafkaApiKey::ListOffsets, Err::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE),
+        (RDKafkaApiKey::OffsetCommit, Err::RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
+        (RDKafkaApiKey::Heartbeat, Err::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID),
+    ];
+    for (api, error) in errors {
+        broker.request_errors(api, &[error; 2]);
+    }
+    let mut source = source_at(&plan(&broker, &["a"]), &[]);
+    let mut all = read(&mut source, 60);
+    // The leaders move, the network becomes slow, and commits fail meanwhile.
+    for partition in 0..3 {
+        broker.partition_leader("a", partition, Some(partition % 2 + 1)).expect("it moves");
+    }
+    for id in [1, 2] {
+        broker.broker_round_trip_time(id, Duration::from_millis(150)).expect("it is slow");
+    }
+    let commit_fails = RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
+    broker.request_errors(RDKafkaApiKey::OffsetCommit, &[commit_fails; 5]);
+    source.acknowledge(&start(&[("a/0", 20), ("a/1", 20)])).expect("a courtesy only");
+    produce(&broker, "a", 20);
+    let missing = 120 - all.len();
+    all.extend(read(&mut source, missing));
+    let places: BTreeSet<_> = all.iter().map(|m| m.origin.clone()).collect();
+    assert_eq!((all.len(), places.len()), (120, 120), "each once");
+    assert!(source.lag().iter().all(|lag| lag.lost == 0));
+}
+
+/// A batch of one record as a broker stores it, with some of its bytes changed.
+fn raw_batch(attributes: u16, crc: u32) -> Vec<u8> {
+    let record = b"\x10\x00\x00\x00\x01\x04hi\x00";
+    let mut batch = Vec::new();
+    batch.extend(0_i64.to_be_bytes()); // base offset
+    batch.extend((49 + record.len() as u32).to_be_bytes());
+    batch.extend(0_i32.to_be_bytes()); // leader epoch
+    batch.push(2); // magic
+    batch.extend(crc.to_be_bytes());
+    batch.extend(attributes.to_be_bytes());
+    batch.extend(0_i32.to_be_bytes()); // last offset delta
+    batch.extend([0; 16]); // timestamps
+    batch.extend([255; 14]); // producer
+    batch.extend(1_i32.to_be_bytes());
+    batch.extend(record);
+    batch
+}
+
+/// Sends a batch as it is.
+fn produce_raw(broker: &Broker, topic: &str, partition: i32, batch: &[u8]) {
+    use std::io::{Read, Write};
+    let text = |text: &str| [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat();
+    let mut request = [0_u16.to_be_bytes(), 7_u16.to_be_bytes()].concat(); // Produce, version 7
+    request.extend(1_i32.to_be_bytes());
+    request.extend(text("test"));
+    request.extend((-1_i16).to_be_bytes()); // no transaction
+    request.extend((-1_i16).to_be_bytes()); // all replicas
+    request.extend(5_000_i32.to_be_bytes());
+    request.extend(1_i32.to_be_bytes());
+    request.extend(text(topic));
+    request.extend(1_i32.to_be_bytes());
+    request.extend(partition.to_be_bytes());
+    request.extend((batch.len() as u32).to_be_bytes());
+    request.extend(batch);
+    let mut connection =
+        std::net::TcpStream::connect(broker.bootstrap_servers()).expect("it answers");
+    connection.write_all(&(request.len() as u32).to_be_bytes()).expect("it is sent");
+    connection.write_all(&request).expect("it is sent");
+    let mut length = [0; 4];
+    connection.read_exact(&mut length).expect("it answers");
+    let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+    connection.read_exact(&mut answer).expect("it answers");
+    let at = 4 + 4 + 2 + topic.len() + 4 + 4;
+    assert_eq!(answer[at..at + 2], [0, 0], "the broker takes it");
+}
+
+#[test]
+fn a_batch_that_cannot_be_read_is_told_and_keeps_nobody_else() {
+    let unknown_compression = raw_batch(7, crc32c(&raw_batch(7, 0)[21..]));
+    for batch in [raw_batch(0, 0x0bad_0bad), unknown_compression] {
+        let broker = broker(&["a"]);
+        produce(&broker, "a", 2);
+        produce_raw(&broker, "a", 1, &batch);
+        produce(&broker, "a", 2);
+        let mut source = source_at(&plan(&broker, &["a"]), &[]);
+        let mut all = read(&mut source, 10);
+        let waited = Stopwatch::start();
+        while source.unreadable.told.is_none() {
+            assert!(waited.elapsed() < PATIENCE, "it is told");
+            all.extend(source.next(7, WAIT).expect("it is not fatal").expect("no end").messages);
+        }
+        assert!(!source.is_ready(), "a partition waits");
+        let of_one = |m: &&Message| &*m.origin.partition == "a/1";
+        let offsets: Vec<_> = all.iter().filter(of_one).map(|m| m.origin.offset).collect();
+        assert_eq!(offsets, [0, 1], "nothing is skipped");
+        assert_eq!(all.len(), 10, "nothing of the others is missing");
+    }
+}
+
+#[test]
+fn a_batch_as_a_broker_stores_it_is_read() {
+    let broker = broker(&["a"]);
+    produce_raw(&broker, "a", 1, &raw_batch(0, crc32c(&raw_batch(0, 0)[21..])));
+    assert_eq!(read(&mut source_at(&plan(&broker, &["a"]), &[]), 1)[0].payload, "hi");
+}
+
+/// The checksum of Kafka's batches.
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| match crc & 1 {
+            1 => crc >> 1 ^ 0x82f6_3b78,
+            _ => crc >> 1,
+        })
+    })
+}
