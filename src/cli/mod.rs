@@ -6,6 +6,7 @@
 
 mod backfill;
 mod check;
+mod dead_letter;
 mod demo;
 mod diff;
 mod evaluate;
@@ -79,6 +80,7 @@ enum Command {
     Review(review::Arguments),
     Judge(judge::Arguments),
     State(state::Arguments),
+    DeadLetter(dead_letter::Arguments),
 }
 
 impl Command {
@@ -102,6 +104,7 @@ impl Command {
             Self::Review(arguments) => review::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
             Self::State(arguments) => state::run(arguments),
+            Self::DeadLetter(arguments) => dead_letter::run(arguments),
         }
     }
 

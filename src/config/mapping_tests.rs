@@ -7,7 +7,12 @@ use crate::source::{Fault, Mapping, Message};
 
 fn message(payload: &str) -> Message {
     let origin = Origin { source: "s".into(), partition: "t/0".into(), offset: 7 };
-    Message { origin, payload: Bytes::copy_from_slice(payload.as_bytes()), fault: None }
+    Message {
+        origin,
+        payload: Bytes::copy_from_slice(payload.as_bytes()),
+        fault: None,
+        envelope: None,
+    }
 }
 
 fn mapping_of(pipeline: &str, name: &str) -> Mapping {

@@ -108,8 +108,8 @@ pub struct PublishPlan {
     pub carry_ids_from: Option<String>,
 }
 
-/// The pace of the job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The pace of the job, and what stops it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunPlan {
     /// The most messages in one micro-batch.
     pub batch: usize,
@@ -117,6 +117,31 @@ pub struct RunPlan {
     pub commit_interval: Duration,
     /// How long a stop may take to drain and commit.
     pub shutdown_timeout: Duration,
+    /// What becomes of a message that cannot be used.
+    pub on_error: OnError,
+    /// How many such messages stop the job all the same.
+    pub dead_letters_max: DeadLettersMax,
+}
+
+/// What becomes of a message that cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// It is put aside, whole, and the job goes on.
+    #[default]
+    DeadLetter,
+    /// The job stops before it.
+    Stop,
+}
+
+/// How many messages of one source may be unusable before the job stops.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DeadLettersMax {
+    /// The share that is still allowed, 0 to 1; 1 allows anything.
+    pub share: f64,
+    /// Of the messages of how long.
+    pub per: Duration,
+    /// The fewest messages of which the share counts.
+    pub at_least: u64,
 }
 
 /// The endpoint for probes and metrics.

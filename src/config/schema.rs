@@ -153,6 +153,14 @@ pub(super) fn token_for(schema: &mut Schema) {
     words(schema, &["status", "all"]);
 }
 
+pub(super) fn on_gap(schema: &mut Schema) {
+    words(schema, &["continue", "stop"]);
+}
+
+pub(super) fn on_error(schema: &mut Schema) {
+    words(schema, &["dead-letter", "stop"]);
+}
+
 pub(super) fn country(schema: &mut Schema) {
     pattern(schema, "country", "^[A-Z]{2}$");
 }

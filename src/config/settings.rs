@@ -135,6 +135,11 @@ pub struct KafkaSettings {
     /// The consumer group. Default: `onefold-` and the pipeline's name. It shares out the
     /// partitions; where reading goes on is kept in the state.
     pub group: Option<String>,
+    /// What is done where the broker no longer has what comes next, since retention passed this
+    /// job: it is told and counted as lost, and then `continue` (default) goes on with the oldest
+    /// message that is there, `stop` stops the job.
+    #[schemars(transform = schema::on_gap)]
+    pub on_gap: Option<String>,
     /// Any librdkafka setting, e.g. `"security.protocol" = "SASL_SSL"`.
     #[serde(default)]
     pub options: BTreeMap<String, Scalar>,
@@ -335,6 +340,28 @@ pub struct RunSettings {
     /// How long a stop may take to drain and commit. Default `30s`.
     #[schemars(transform = schema::duration)]
     pub shutdown_timeout: Option<String>,
+    /// What becomes of a message that cannot be used: `dead-letter` (default) puts it aside and goes
+    /// on; `stop` stops the job before it, and it is read again by the next start.
+    #[schemars(transform = schema::on_error)]
+    pub on_error: Option<String>,
+    /// How much of a source may be unusable before the job stops without committing more: a format
+    /// was changed, or the mapping is wrong.
+    #[serde(default)]
+    pub dead_letters_max: DeadLettersMaxSettings,
+}
+
+/// `dead_letters_max = { share = 0.9, per = "1m", at_least = 1000 }`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeadLettersMaxSettings {
+    /// The share of a source's messages, 0 to 1, that may be unusable. Default 0.9; 1 allows
+    /// anything.
+    pub share: Option<f64>,
+    /// Of the messages that were read within this time. Default `1m`.
+    #[schemars(transform = schema::duration)]
+    pub per: Option<String>,
+    /// The fewest messages of which the share counts. Default 1000.
+    pub at_least: Option<u64>,
 }
 
 /// `[http]`: an endpoint for probes and metrics: `/health`, `/ready`, `/metrics`, `/status`.

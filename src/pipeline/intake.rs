@@ -1,28 +1,38 @@
 //! How do messages of several sources reach one loop?
 //!
-//! A thread a source reads ahead behind a bounded queue; a full queue is its backpressure. A source
-//! that is away is waited for in its own thread, so the others go on: for ever where it is a broker,
-//! with an end where it is files, which somebody waits for. Any other error, and a panic, ends the
-//! job: it must not look like the end of the source.
+//! A thread a source reads ahead behind a bounded queue; a full queue is its backpressure: the
+//! source reads no further, and is held so that its broker does not give it up. A source that is
+//! away is waited for in its own thread, so the others go on: for ever where it is a broker, with an
+//! end where it is files, which somebody waits for. Any other error, and a panic, ends the job: it
+//! must not look like the end of the source.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::backoff::{Backoff, Patience};
+use crate::clock::{Stopwatch, now_micros};
 use crate::error::{Context, Error, Kind, Result};
-use crate::source::{self, Batch, Input, Message, Positions, Source, SourcePlan};
+use crate::source::{self, Batch, Input, Lag, Message, Positions, Source, SourcePlan};
 use crate::telemetry::{
-    OffsetsNotAcknowledged, SourceFinished, SourceRecovered, SourceUnavailable, Telemetry,
+    OffsetsNotAcknowledged, SourceFinished, SourceLagged, SourceRecovered, SourceUnavailable,
+    Telemetry,
 };
 
 /// Batches that wait for the loop at most.
 const QUEUED_BATCHES: usize = 2;
 /// How long a source waits for a first message before it looks whether it should stop.
 const POLL: Duration = Duration::from_millis(100);
+/// How long a reader waits before it looks whether the queue is still full.
+const FULL_POLL: Duration = Duration::from_millis(2);
+/// How long the queue may be full before the source is held, and how often it is then.
+const HOLD_EVERY: Duration = Duration::from_secs(1);
+/// How often it is noted how far a source is behind.
+const LAG_EVERY: Duration = Duration::from_secs(1);
 
 /// What comes in.
 pub(super) enum Arrival {
@@ -46,14 +56,20 @@ struct Shared {
     durable: Mutex<Positions>,
     halted: Mutex<bool>,
     halt: Condvar,
-    /// How many sources have not begun to read.
+    /// How many sources are not wholly being read.
     unready: AtomicUsize,
+    /// How far each source is behind.
+    lags: Mutex<BTreeMap<Arc<str>, Vec<Lag>>>,
 }
 
 impl Shared {
     fn durable(&self) -> MutexGuard<'_, Positions> {
         // A map of numbers is whole after any panic.
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lags(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Vec<Lag>>> {
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits, but not once halted; returns whether it is.
@@ -120,6 +136,7 @@ impl Intake {
             halted: Mutex::new(false),
             halt: Condvar::new(),
             unready: AtomicUsize::new(openers.len()),
+            lags: Mutex::default(),
         });
         let reader = |mut opener: Opener| {
             // From now on it is one that is waited for.
@@ -135,6 +152,7 @@ impl Intake {
                 backoff: Backoff::new(opener.patience),
                 ready: false,
                 read: 0,
+                told_lag: None,
                 limit,
                 queue: sender.clone(),
                 shared: Arc::clone(&shared),
@@ -169,9 +187,32 @@ impl Intake {
         }
     }
 
-    /// Whether every source has begun to read: only then can nothing have come.
+    /// Whether every source is wholly being read: only then can nothing have come.
     pub(super) fn is_ready(&self) -> bool {
         self.shared.unready.load(Ordering::Acquire) == 0
+    }
+
+    /// How far the partitions of each source are behind, as of about a second ago; a source that
+    /// does not know is not in it.
+    pub(super) fn lag(&self) -> BTreeMap<Arc<str>, Vec<Lag>> {
+        self.shared.lags().clone()
+    }
+
+    /// Says how far the sources are behind.
+    pub(super) fn tell_lag(&self) {
+        let now = now_micros();
+        for (source, lag) in self.lag() {
+            let age = lag.iter().filter_map(|lag| lag.newest_message_at).min();
+            let age = age.and_then(|at| u64::try_from(now - at).ok());
+            SourceLagged {
+                source: &source,
+                partitions: lag.len(),
+                records: lag.iter().map(|lag| lag.records).sum(),
+                age: age.map(Duration::from_micros),
+                lost: lag.iter().map(|lag| lag.lost).sum(),
+            }
+            .emit();
+        }
     }
 
     /// Tells the sources how far their messages are durable.
@@ -198,6 +239,7 @@ struct Reader {
     backoff: Backoff,
     ready: bool,
     read: u64,
+    told_lag: Option<Stopwatch>,
     limit: usize,
     queue: SyncSender<Result<Vec<Message>>>,
     shared: Arc<Shared>,
@@ -231,7 +273,7 @@ impl Reader {
                 Ok(Some(batch)) => {
                     self.recovered();
                     self.read += batch.messages.len() as u64;
-                    if self.queue.send(Ok(batch.messages)).is_err() {
+                    if !self.hand_over(batch.messages) {
                         break;
                     }
                 }
@@ -254,12 +296,55 @@ impl Reader {
             None => self.source.insert((self.opener.open)(&self.acknowledged)?),
         };
         let batch = source.next(self.limit, POLL);
-        if !self.ready && source.is_ready() {
-            self.ready = true;
-            self.telemetry.source_ready(&self.opener.name);
-            self.shared.unready.fetch_sub(1, Ordering::AcqRel);
-        }
+        let is_ready = source.is_ready();
+        self.note_ready(is_ready);
+        self.note_lag();
         batch
+    }
+
+    fn note_ready(&mut self, is_ready: bool) {
+        match (self.ready, is_ready) {
+            (false, true) => self.shared.unready.fetch_sub(1, Ordering::AcqRel),
+            (true, false) => self.shared.unready.fetch_add(1, Ordering::AcqRel),
+            _ => return,
+        };
+        self.ready = is_ready;
+        self.telemetry.note(|facts| facts.source(&self.opener.name).ready = is_ready);
+    }
+
+    fn note_lag(&mut self) {
+        let Some(source) = &self.source else { return };
+        if self.told_lag.as_ref().is_some_and(|told| told.elapsed() < LAG_EVERY) {
+            return;
+        }
+        self.told_lag = Some(Stopwatch::start());
+        let lag = source.lag();
+        let known = lag.iter().filter_map(|lag| Some((lag.partition.to_string(), lag.records?)));
+        self.telemetry.source_lag(&self.opener.name, known.collect());
+        if !lag.is_empty() {
+            self.shared.lags().insert(Arc::clone(&self.opener.name), lag);
+        }
+    }
+
+    /// Waits until there is room for messages; returns whether anybody took them.
+    fn hand_over(&mut self, messages: Vec<Message>) -> bool {
+        let mut messages = Ok(messages);
+        let mut waited = Stopwatch::start();
+        loop {
+            match self.queue.try_send(messages) {
+                Ok(()) => return true,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(back)) => messages = back,
+            }
+            if self.shared.halts_within(FULL_POLL) {
+                return false;
+            }
+            if waited.elapsed() >= HOLD_EVERY {
+                waited = Stopwatch::start();
+                self.source.as_mut().into_iter().for_each(|source| source.hold());
+                self.note_lag();
+            }
+        }
     }
 
     fn acknowledge(&mut self) -> Result<()> {
@@ -282,6 +367,7 @@ impl Reader {
             let source = &self.opener.name;
             SourceUnavailable { source, retry_in: wait, error: &error }.emit(&self.telemetry);
         }
+        self.note_ready(false);
         if self.opener.reopens {
             self.source = None;
         }

@@ -1,14 +1,16 @@
 //! What does one job do, from start to stop?
 
+mod advance;
 mod judge;
 mod publish;
+mod replay;
 mod tell;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Patience;
 use super::batch::Readers;
+use super::breaker::Breaker;
 use super::carry;
 use super::identify;
 use super::index::keep_notes;
@@ -21,13 +23,15 @@ use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
 use super::snapshot::Snapshots;
 use super::window::{self, Window};
+use advance::advance;
 pub use judge::{Given, Judged, Standing};
+pub use replay::Replayed;
 
 use crate::clock::Stopwatch;
 use crate::config::Plan;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::resolve::Resolver;
-use crate::source::{Message, Positions};
+use crate::source::{BATCH_BYTES_MAX, Message, Positions};
 use crate::state::Store;
 use crate::telemetry::{
     Activity, IndexBuilt, PipelineStopped, PublishHeldBack, Stage, StateOpened, StopCause,
@@ -56,6 +60,9 @@ pub struct Job {
     /// How long publishing at the end waits for a store that is away.
     patience: Patience,
     telemetry: Telemetry,
+    breaker: Breaker,
+    /// Why the job must stop, though nothing failed: too much of what comes cannot be used.
+    tripped: Option<Error>,
 }
 
 impl Job {
@@ -102,6 +109,7 @@ impl Job {
             readers: Readers::new(&plan),
             window,
             snapshots: plan.state.snapshot.as_ref().map(|it| Snapshots::new(it, &plan.name)),
+            breaker: Breaker::new(&plan.run),
             plan,
             store,
             registry,
@@ -112,6 +120,7 @@ impl Job {
             carrying,
             patience: Patience::BOUNDED,
             telemetry: telemetry.clone(),
+            tripped: None,
         };
         job.tell_opened();
         job.take_ledger()?;
@@ -125,7 +134,8 @@ impl Job {
     ///
     /// **Errors:** `Unavailable` where files or the tables' store stay away: what was committed is
     /// safe, and the next start goes on from there; `Fenced` where another job took a table;
-    /// `Invalid` and `Data` of a source; `Data` of the state.
+    /// `Invalid` and `Data` of a source; `Data` of the state, and where too many messages cannot be
+    /// used.
     pub fn run(
         &mut self,
         options: Options,
@@ -142,7 +152,7 @@ impl Job {
         let looped = self.run_loop(&intake, options, stop, progress);
         let finished = looped.and_then(|cause| {
             progress(&Progress { publishing: true, ..self.progress() });
-            if cause != StopCause::Drained {
+            if matches!(cause, StopCause::Finished | StopCause::Idle) {
                 self.carry_ids()?;
             }
             if self.carrying && self.store.sequence() > 0 {
@@ -170,7 +180,10 @@ impl Job {
             duration: clock.elapsed(),
         }
         .emit(&self.telemetry);
-        Ok(self.finish_report())
+        match self.tripped.take() {
+            Some(error) => Err(error),
+            None => Ok(self.finish_report()),
+        }
     }
 
     fn run_loop(
@@ -190,6 +203,9 @@ impl Job {
             self.report.time.wait += waiting.elapsed();
             if !messages.is_empty() {
                 self.process(&messages)?;
+                if self.tripped.is_some() {
+                    return Ok(StopCause::Tripped);
+                }
                 progress(&self.progress());
                 quiet = Stopwatch::start();
             } else if !intake.is_ready() {
@@ -205,6 +221,7 @@ impl Job {
                 return Ok(StopCause::Idle);
             }
             if options.interim && !self.carrying && rested.elapsed() >= rest {
+                intake.tell_lag();
                 progress(&Progress { publishing: true, ..self.progress() });
                 rest = self.publish_or_delay(&mut delays, intake)?;
                 rested = Stopwatch::start();
@@ -216,30 +233,38 @@ impl Job {
     /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit
     /// interval.
     fn gather(&self, intake: &Intake) -> Result<(Vec<Message>, bool)> {
-        let mut messages = Vec::new();
+        let (mut messages, mut bytes) = (Vec::new(), 0);
         let gathering = Stopwatch::start();
         loop {
             self.telemetry.beat(Activity::Waiting);
             match intake.next(TICK)? {
-                Arrival::Messages(more) => messages.extend(more),
+                Arrival::Messages(more) => {
+                    bytes += more.iter().map(|message| message.payload.len()).sum::<usize>();
+                    messages.extend(more);
+                }
                 Arrival::End => return Ok((messages, true)),
                 Arrival::Nothing if messages.is_empty() => return Ok((messages, false)),
                 Arrival::Nothing => {}
             }
-            let full = messages.len() >= self.plan.run.batch;
+            let full = messages.len() >= self.plan.run.batch || bytes >= BATCH_BYTES_MAX;
             if full || gathering.elapsed() >= self.plan.run.commit_interval {
                 return Ok((messages, false));
             }
         }
     }
 
-    /// Takes one micro-batch from messages to a durable commit.
+    /// Takes one micro-batch from messages to a durable commit, unless too much of it cannot be used:
+    /// then nothing of it is committed, and the job is to stop.
     fn process(&mut self, messages: &[Message]) -> Result<()> {
         let (whole, before) = (Stopwatch::start(), self.store.counters());
         let clock = Stopwatch::start();
         let prepared = self.readers.prepare(messages);
         let (positions, again) = advance(&self.positions, messages);
         let prepared = window::sift(self.window.as_ref(), prepared, messages, &again, &self.store)?;
+        self.tripped = self.breaker.check(&prepared);
+        if self.tripped.is_some() {
+            return Ok(());
+        }
         self.tell_messages(messages, &prepared);
         self.took(Stage::Prepare, &clock);
 
@@ -293,45 +318,5 @@ impl Job {
     #[cfg(test)]
     pub(super) fn has_no_patience(&mut self) {
         self.patience.waits = Some(0);
-    }
-}
-
-/// The positions behind messages, and for each message whether it was read before: a source that was away starts again
-/// behind what is published. A position never goes back.
-fn advance(behind: &Positions, messages: &[Message]) -> (Positions, Vec<bool>) {
-    let mut positions = Positions::new();
-    let again = messages
-        .iter()
-        .map(|message| {
-            let origin = &message.origin;
-            let key = (Arc::clone(&origin.source), Arc::clone(&origin.partition));
-            let before = behind.get(&key).copied().unwrap_or_default();
-            let next = positions.entry(key).or_insert(before);
-            let again = origin.offset < *next;
-            *next = (*next).max(origin.offset + 1);
-            again
-        })
-        .collect();
-    (positions, again)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::Origin;
-
-    #[test]
-    fn what_is_read_again_moves_no_position_back() {
-        let at = |offset| Message {
-            origin: Origin { source: "web".into(), partition: "web/0".into(), offset },
-            payload: bytes::Bytes::new(),
-            fault: None,
-        };
-        let key: (Arc<str>, Arc<str>) = ("web".into(), "web/0".into());
-        let behind = Positions::from([(key.clone(), 5)]);
-        let (positions, again) = advance(&behind, &[at(3), at(4), at(5), at(5), at(6)]);
-        assert_eq!(again, [true, true, false, true, false]);
-        assert_eq!(positions, Positions::from([(key.clone(), 7)]));
-        assert_eq!(advance(&behind, &[at(0)]).0, behind);
     }
 }

@@ -25,8 +25,10 @@
 
 mod backoff;
 mod batch;
+mod breaker;
 mod carry;
 mod check;
+mod dead_letter;
 mod evidence;
 mod gather;
 #[cfg(test)]
@@ -54,9 +56,13 @@ mod tests;
 mod window;
 
 pub use check::{Finding, Findings, check};
+pub use dead_letter::{
+    Closed, DeadLetterFilter, DeadLetters, DryRun, Group, Letter, ListedLetter, Listing, replay,
+    try_replay,
+};
 pub use evidence::write_evidence;
 pub use gather::{Gathered, gather, kept_records};
-pub use job::{Given, Job, Judged, Standing};
+pub use job::{Given, Job, Judged, Replayed, Standing};
 pub use judge::{export_judgements, judge, judged_pair, judgements, judgements_of_file};
 pub use ledger::{time, time_text};
 pub use model::learn;

@@ -1,6 +1,6 @@
 //! How does what was committed become tables?
 //!
-//! The outbox of the state at one commit → rows → the five tables, each with the commit's number in
+//! The outbox of the state at one commit → rows → the tables, each with the commit's number in
 //! its own transaction → the consistent set → the outbox is cleared.
 //!
 //! Each step may be repeated, for the same commit or, when the store was away meanwhile, for a later
@@ -42,6 +42,7 @@ pub(super) struct Publisher {
     identity_changes: Table,
     interactions: Table,
     dead_letters: Table,
+    dead_letter_replays: Table,
     telemetry: Telemetry,
 }
 
@@ -80,13 +81,14 @@ impl Publisher {
     ) -> Result<Self> {
         let runtime = runtime()?;
         let open = async |spec| Self::open_table(&store, &root, spec, app, state.sequence()).await;
-        let opened: Result<[Table; 5]> = runtime.block_on(async {
+        let opened: Result<[Table; 6]> = runtime.block_on(async {
             Ok([
                 open(&tables::PROFILES).await?,
                 open(&tables::IDENTITY_MAP).await?,
                 open(&tables::IDENTITY_CHANGES).await?,
                 open(&tables::INTERACTIONS).await?,
                 open(&tables::DEAD_LETTERS).await?,
+                open(&tables::DEAD_LETTER_REPLAYS).await?,
             ])
         });
         let mut opened = opened?;
@@ -99,7 +101,7 @@ impl Publisher {
         for table in &mut opened {
             runtime.block_on(Self::fence(&store, &root, table, app, state, nonce))?;
         }
-        let [profiles, identity_map, identity_changes, interactions, dead_letters] = opened;
+        let [profiles, identity_map, identity_changes, interactions, letters, replays] = opened;
         Ok(Self {
             runtime,
             store,
@@ -109,7 +111,8 @@ impl Publisher {
             identity_map,
             identity_changes,
             interactions,
-            dead_letters,
+            dead_letters: letters,
+            dead_letter_replays: replays,
             telemetry: Telemetry::default(),
         })
     }
@@ -214,18 +217,22 @@ impl Publisher {
         let letters = |after| chunked(view.dead_letters(after), rows::dead_letters);
         published.dead_letters = append(runtime, &mut self.dead_letters, commit, letters)?;
 
+        let replays = |after| chunked(view.replays(after), rows::dead_letter_replays);
+        append(runtime, &mut self.dead_letter_replays, commit, replays)?;
+
         let latest = Latest { commit: commit.commit, tables: self.versions() };
         runtime.block_on(sink::write_latest(&self.store, &self.root, &latest))?;
         Ok(published)
     }
 
-    fn tables(&self) -> [&Table; 5] {
+    fn tables(&self) -> [&Table; 6] {
         [
             &self.profiles,
             &self.identity_map,
             &self.identity_changes,
             &self.interactions,
             &self.dead_letters,
+            &self.dead_letter_replays,
         ]
     }
 

@@ -160,6 +160,22 @@ impl PublishedTables {
         normalised.identity.value(field).map(ToOwned::to_owned)
     }
 
+    /// Hands out the rows of a table, some at once; none where the table is not there.
+    pub(super) fn each(
+        &self,
+        spec: &'static TableSpec,
+        columns: Option<&[&str]>,
+        mut take: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let open = Table::open_existing(Arc::clone(&self.store), &self.root, spec);
+        let Some(table) = self.runtime.block_on(open)? else { return Ok(()) };
+        let mut batches = table.scan(columns);
+        while let Some(batch) = self.runtime.block_on(batches.try_next())? {
+            take(&batch)?;
+        }
+        Ok(())
+    }
+
     fn columns(&self, spec: &'static TableSpec, columns: &[&str]) -> Result<Vec<RecordBatch>> {
         let table = self.table(spec)?;
         self.runtime.block_on(table.scan(Some(columns)).try_collect())

@@ -107,7 +107,7 @@ impl Shop {
         let message = |(source, text): &Sent| {
             let origin =
                 Origin { source: (*source).into(), partition: "0".into(), offset: self.sent };
-            Message { origin, payload: text.to_string().into(), fault: None }
+            Message { origin, payload: text.to_string().into(), fault: None, envelope: None }
         };
         let messages: Vec<Message> = sent.iter().map(message).collect();
         self.sent += messages.len() as u64;

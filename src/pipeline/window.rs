@@ -87,6 +87,7 @@ fn too_late(message: &Message) -> DeadLetter {
         reason: Reason::TooLate,
         detail: "older than state.event_window allows: it may have counted already".into(),
         payload: message.payload.clone(),
+        envelope: message.envelope.clone(),
     }
 }
 

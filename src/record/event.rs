@@ -188,6 +188,57 @@ pub struct DeadLetter {
     /// The message's bytes as read.
     #[serde(with = "payload")]
     pub payload: Bytes,
+    /// What came with them; `None` where nothing did.
+    pub envelope: Option<Box<Envelope>>,
+}
+
+/// What came with a message besides its payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The key of a Kafka message.
+    pub key: Option<Vec<u8>>,
+    /// Its headers, in their order; of a name there may be several.
+    pub headers: Vec<Header>,
+}
+
+/// One header of a Kafka message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Its name.
+    pub name: String,
+    /// Its value, which may be null.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What became of a dead letter that was replayed and could be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayOutcome {
+    /// Its event counts.
+    Resolved,
+    /// Its event was known already.
+    Duplicate,
+}
+
+impl ReplayOutcome {
+    /// The name in tables and listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// A dead letter that was replayed and could be used: it is closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replay {
+    /// Where the letter was read.
+    pub origin: Origin,
+    /// What became of it.
+    pub outcome: ReplayOutcome,
+    /// The commit that holds its event.
+    pub epoch: u64,
 }
 
 mod payload {

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use event::{
-    Consent, ConsentState, DeadLetter, Details, Event, Money, MoneyKind, Origin, RawField,
-    RawIdentity, Reason,
+    Consent, ConsentState, DeadLetter, Details, Envelope, Event, Header, Money, MoneyKind, Origin,
+    RawField, RawIdentity, Reason, Replay, ReplayOutcome,
 };
 pub use field::Field;
 pub use identity::{Address, Identity, Issue, Normalised, Presented};

@@ -1,6 +1,7 @@
 //! Which entry makes a table, and is what stands there that table?
 
-use arrow::datatypes::Schema;
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use serde_json::{Value, json};
 
 use super::log::{CHECKPOINT_INTERVAL, Format, Line, MetaData, Protocol, RETENTION_DAYS, Snapshot};
@@ -50,8 +51,35 @@ pub(super) fn creation(spec: &TableSpec, id: &str, table_id: String) -> Result<V
     ])
 }
 
+/// The entry that adds the columns to a table that it lacks.
+pub(super) fn addition(spec: &TableSpec, snapshot: &Snapshot, id: &str) -> Result<Vec<Line>> {
+    let schema_string = serde_json::to_string(&spec.delta_schema())
+        .context(Kind::Internal, "encode table schema")?;
+    let meta_data = MetaData { schema_string, ..snapshot.meta_data.clone() };
+    let info = json!({
+        "timestamp": 0,
+        "operation": "ADD COLUMNS",
+        "operationParameters": {},
+        "engineInfo": concat!("onefold/", env!("CARGO_PKG_VERSION")),
+        "txnId": id,
+    });
+    Ok(vec![
+        Line { commit_info: Some(info), ..Line::default() },
+        Line { meta_data: Some(meta_data), ..Line::default() },
+    ])
+}
+
+/// Whether a table has all columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// It has.
+    All,
+    /// The last ones, which may be null, were added by a later version of the program.
+    Fewer,
+}
+
 /// Checks that the table is one that this version of the program can go on with.
-pub(super) fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<()> {
+pub(super) fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<Columns> {
     let Protocol { min_reader_version: reader, min_writer_version: writer } = snapshot.protocol;
     if reader > 1 || writer > 2 {
         return Err(Error::data(format!(
@@ -60,14 +88,20 @@ pub(super) fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<()> {
     }
     let schema: Value = serde_json::from_str(&snapshot.meta_data.schema_string)
         .context(Kind::Data, "read the table's schema")?;
-    let (found, expected) = (columns(&schema), columns(&spec.delta_schema()));
-    if found != expected {
-        return Err(Error::data(format!(
-            "the table has other columns than this version writes ({}); publish to a new folder",
-            difference(&found, &expected)
-        )));
+    let (found, wanted) = (columns(&schema), columns(&spec.delta_schema()));
+    if found == wanted {
+        return Ok(Columns::All);
     }
-    Ok(())
+    let of = |schema: &Value| schema["fields"].as_array().cloned().unwrap_or_default();
+    let (fields, wanted_fields) = (of(&found), of(&wanted));
+    let may_lack = wanted_fields.iter().skip(fields.len()).all(|field| field["nullable"] == true);
+    if !fields.is_empty() && wanted_fields.starts_with(&fields) && may_lack {
+        return Ok(Columns::Fewer);
+    }
+    Err(Error::data(format!(
+        "the table has other columns than this version writes ({}); publish to a new folder",
+        difference(&found, &wanted)
+    )))
 }
 
 /// Which columns of two Delta schemas differ.
@@ -104,13 +138,25 @@ fn columns(schema: &Value) -> Value {
     }
 }
 
-/// Checks that a file has the table's columns.
+/// Checks that a file has the table's columns, but for last ones that may be null.
 pub(super) fn same_schema(expected: &Schema, found: &Schema) -> Result<()> {
     let types = |schema: &Schema| -> Vec<_> {
         schema.fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
     };
-    if types(expected) == types(found) {
+    let (wanted, there) = (types(expected), types(found));
+    let may_lack = expected.fields().iter().skip(there.len()).all(|field| field.is_nullable());
+    if wanted.starts_with(&there) && may_lack {
         return Ok(());
     }
     Err(Error::data("a data file has other columns than its table"))
+}
+
+/// The rows of a file with nulls in the columns of `wanted` that it lacks.
+pub(super) fn filled(rows: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch> {
+    let column = |field: &FieldRef| match rows.column_by_name(field.name()) {
+        Some(column) => column.clone(),
+        None => new_null_array(field.data_type(), rows.num_rows()),
+    };
+    let columns = wanted.fields().iter().map(column).collect();
+    RecordBatch::try_new(wanted.clone(), columns).context(Kind::Data, "read a data file's rows")
 }

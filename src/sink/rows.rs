@@ -17,7 +17,7 @@ use super::spec::TableSpec;
 use super::tables;
 use crate::error::{Context, Error, Kind, Result};
 use crate::profile::{Change, Interaction, Mapping, Profile, Seen, SourceId, Value, ValueAddress};
-use crate::record::{Address, Consent, ConsentState, DeadLetter, Micros, Money, MoneyKind};
+use crate::record::{Address, Consent, ConsentState, DeadLetter, Micros, Money, MoneyKind, Replay};
 
 /// Bytes of payloads in one batch at most.
 const PAYLOAD_BYTES_MAX: usize = 1 << 30;
@@ -129,6 +129,34 @@ pub fn dead_letters(rows: &[DeadLetter]) -> Result<RecordBatch> {
             texts(rows.iter().map(|d| d.reason.name())),
             texts(rows.iter().map(|d| &*d.detail)),
             Arc::new(BinaryArray::from_iter_values(rows.iter().map(|d| &d.payload[..]))),
+            Arc::new(BinaryArray::from_iter(
+                rows.iter().map(|d| d.envelope.as_ref()?.key.as_ref()),
+            )),
+            headers(rows)?,
+        ],
+    )
+}
+
+fn headers(rows: &[DeadLetter]) -> Result<ArrayRef> {
+    let of = |letter: &DeadLetter| letter.envelope.as_ref().map_or(0, |e| e.headers.len());
+    let all = || rows.iter().filter_map(|d| d.envelope.as_ref()).flat_map(|e| &e.headers);
+    let columns = vec![
+        texts(all().map(|header| &*header.name)),
+        Arc::new(BinaryArray::from_iter(all().map(|header| header.value.as_ref()))) as ArrayRef,
+    ];
+    list(&tables::DEAD_LETTERS, "headers", rows.iter().map(of), columns)
+}
+
+/// The columns of `dead_letter_replays`.
+pub fn dead_letter_replays(rows: &[Replay]) -> Result<RecordBatch> {
+    batch(
+        &tables::DEAD_LETTER_REPLAYS,
+        vec![
+            texts(rows.iter().map(|r| &*r.origin.source)),
+            texts(rows.iter().map(|r| &*r.origin.partition)),
+            longs(rows.iter().map(|r| r.origin.offset)),
+            texts(rows.iter().map(|r| r.outcome.name())),
+            longs(rows.iter().map(|r| r.epoch)),
         ],
     )
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, Fields, Schema, SchemaRef};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::json;
 
-use super::definition;
+use super::definition::{self, Columns};
 use super::file;
 use super::log::{Add, CHECKPOINT_INTERVAL, Line, Log, Snapshot, Txn};
 use super::spec::TableSpec;
@@ -89,7 +90,7 @@ impl Table {
         spec: &'static TableSpec,
     ) -> Result<Self> {
         if let Some(table) = Self::open_existing(store.clone(), root, spec).await? {
-            return Ok(table);
+            return table.with_all_columns().await;
         }
         let folder = root.clone().join(spec.name);
         let log = Log::new(store.clone(), &folder);
@@ -105,6 +106,28 @@ impl Table {
         }
         let table = Self::open_existing(store, root, spec).await?;
         table.ok_or_else(|| Error::data(format!("table {} is not there once made", spec.name)))
+    }
+
+    /// Adds the columns that the table lacks, since an earlier version of the program made it.
+    async fn with_all_columns(mut self) -> Result<Self> {
+        while definition::check(self.spec, &self.snapshot)? == Columns::Fewer {
+            let version = self.snapshot.version + 1;
+            let number = version.to_string();
+            let id = hash_id(&[self.folder.as_ref(), self.spec.name, "columns", &number]);
+            let lines = definition::addition(self.spec, &self.snapshot, &id)?;
+            match self.log.commit(version, lines, &[id]).await {
+                Ok(lines) => self.snapshot.advance(version, lines),
+                // A writer that is still alive has put an entry in between.
+                Err(error) if error.kind() == Kind::Fenced => {
+                    let lines = self.log.read(version).await?;
+                    self.snapshot.advance(version, lines.unwrap_or_default());
+                }
+                Err(error) => {
+                    return Err(error.context(format!("add columns to table {}", self.spec.name)));
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// Opens the table of `spec` in folder `root`; `None` where there is none. Writes nothing.
@@ -204,7 +227,10 @@ impl Table {
                 async move {
                     let opened = reader.open().await?;
                     definition::same_schema(&schema, opened.schema())?;
-                    opened.read(columns.as_deref())
+                    if opened.schema().fields().len() == schema.fields().len() {
+                        return opened.read(columns.as_deref());
+                    }
+                    read_older(opened, &schema, columns)
                 }
             })
             .try_flatten()
@@ -359,6 +385,24 @@ impl Table {
             }
         }
     }
+}
+
+/// Reads a file that lacks the last columns of its table.
+fn read_older(
+    file: file::Opened,
+    schema: &SchemaRef,
+    columns: Option<Vec<String>>,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let asked = |field: &&FieldRef| columns.as_ref().is_none_or(|c| c.contains(field.name()));
+    let wanted: Fields = schema.fields().iter().filter(asked).cloned().collect();
+    let there: Vec<String> = wanted
+        .iter()
+        .map(|field| field.name().clone())
+        .filter(|name| file.schema().column_with_name(name).is_some())
+        .collect();
+    let wanted = Arc::new(Schema::new(wanted));
+    let rows = file.read(Some(&there))?;
+    Ok(rows.map(move |rows| definition::filled(&rows?, &wanted)).boxed())
 }
 
 /// The application whose transaction number is the writers' epoch.

@@ -175,6 +175,28 @@ pub static DEAD_LETTERS: TableSpec = TableSpec {
         .few(),
         column("detail", Text, "What was expected where; never a value of the message."),
         column("payload", Binary, "The message's bytes as read."),
+        column("key", Binary, "The key of the Kafka message.").or_null(),
+        column("headers", List(HEADER), "The headers of the Kafka message, in their order.")
+            .or_null(),
+    ],
+};
+
+const HEADER: &[Column] =
+    &[column("name", Text, "The header's name."), column("value", Binary, "Its bytes.").or_null()];
+
+/// Dead letters that are closed.
+pub static DEAD_LETTER_REPLAYS: TableSpec = TableSpec {
+    name: "dead_letter_replays",
+    about: "Every dead letter that was replayed and could be used, append-only: those of \
+            dead_letters that are not here are still open.",
+    layout: Layout::Append { sort: &["source", "partition", "offset"] },
+    statistics: &["epoch"],
+    columns: &[
+        column("source", Text, "The letter's source.").few(),
+        column("partition", Text, "The letter's partition.").few(),
+        column("offset", Long, "The letter's offset."),
+        column("outcome", Text, "resolved, or duplicate where its event was known.").few(),
+        column("epoch", Long, "The commit that holds its event."),
     ],
 };
 
@@ -215,8 +237,14 @@ pub static MATCH_EVIDENCE: TableSpec = TableSpec {
 };
 
 /// Every published table.
-pub static ALL: [&TableSpec; 5] =
-    [&PROFILES, &IDENTITY_MAP, &IDENTITY_CHANGES, &INTERACTIONS, &DEAD_LETTERS];
+pub static ALL: [&TableSpec; 6] = [
+    &PROFILES,
+    &IDENTITY_MAP,
+    &IDENTITY_CHANGES,
+    &INTERACTIONS,
+    &DEAD_LETTERS,
+    &DEAD_LETTER_REPLAYS,
+];
 
 #[cfg(test)]
 mod tests {

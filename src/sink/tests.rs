@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::stream;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use futures::{TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use proptest::prelude::*;
@@ -234,6 +235,51 @@ async fn a_table_of_other_columns_is_refused() {
     let store = memory();
     open(&store, &UPSERTED).await;
     let refused = Table::open(store, &Path::from("root"), &OTHER).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Data);
+}
+
+#[tokio::test]
+async fn a_table_gets_the_columns_that_it_lacks_and_its_files_are_read_on() {
+    static BEFORE: TableSpec = TableSpec {
+        columns: &[Column::new("letter", Type::Long, "A letter.")],
+        name: "letters",
+        about: "",
+        layout: Layout::Append { sort: &["letter"] },
+        statistics: &[],
+    };
+    static AFTER: TableSpec = TableSpec {
+        columns: &[
+            Column::new("letter", Type::Long, "A letter."),
+            Column::new("key", Type::Text, "Its key.").or_null(),
+        ],
+        ..BEFORE
+    };
+    let letter: ArrayRef = Arc::new(Int64Array::from(vec![7]));
+    let older = RecordBatch::try_new(BEFORE.schema(), vec![letter.clone()]).unwrap();
+    let store = memory();
+    let mut table = open(&store, &BEFORE).await;
+    table.append(stream::iter([Ok(older)]), &commit(1)).await.unwrap();
+    // One that only reads changes nothing.
+    let root = Path::from("root");
+    let table = Table::open_existing(store.clone(), &root, &AFTER).await.unwrap().unwrap();
+    assert_eq!(table.version(), 1);
+    let mut table = open(&store, &AFTER).await;
+    assert_eq!((table.version(), table.txn("test")), (2, Some(1)));
+    assert_eq!(open(&store, &AFTER).await.version(), 2, "once");
+    let key: ArrayRef = Arc::new(StringArray::from(vec!["k"]));
+    let newer = RecordBatch::try_new(AFTER.schema(), vec![letter, key]).unwrap();
+    table.append(stream::iter([Ok(newer)]), &commit(2)).await.unwrap();
+    let found = async |columns: Option<&[&str]>| {
+        let batches: Vec<_> = open(&store, &AFTER).await.scan(columns).try_collect().await.unwrap();
+        let mut rows: Vec<_> = batches.iter().flat_map(|b| json_rows(b).unwrap()).collect();
+        rows.sort_by_key(|row| row.to_string().len());
+        rows
+    };
+    use serde_json::json;
+    assert_eq!(found(None).await, [json!({"letter": 7}), json!({"letter": 7, "key": "k"})]);
+    assert_eq!(found(Some(&["letter"])).await, [json!({"letter": 7}), json!({"letter": 7})]);
+    // An earlier version of the program does not know what it would leave out.
+    let refused = Table::open(store, &root, &BEFORE).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Data);
 }
 

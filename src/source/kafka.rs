@@ -1,66 +1,108 @@
-//! Topics in, messages out: from which offset on, and what if the broker is away?
+//! Topics in, messages out: from which offset on, whose partitions, and what if the broker is away?
 //!
-//! The group only shares out partitions. Where each starts is for our own state to say, so
-//! [`Context::rebalance`] sets the offset of every partition as it is assigned: what was handed out
-//! in this run, else the state's position, else the beginning. librdkafka fetches ahead into a
-//! bounded queue and pauses by itself when that is full.
+//! **Positions.** The group only shares out partitions; each goes on where our own state says
+//! ([`context`]). librdkafka fetches ahead into a bounded queue and pauses by itself when that is
+//! full; while nobody takes what was read, [`KafkaSource::hold`] pauses the partitions and stays a
+//! member of the group.
+//!
+//! **Partitions.** A state has one writer, so one member of the group should own all partitions of
+//! the topics. Where others hold some, the source goes on with what it has, says so and is not
+//! ready; what another member gives back is read from the state's position, so nothing is lost or
+//! read twice. A partition that is added to a topic is read from its beginning.
+//!
+//! **Offsets.** A message further on than was expected, after the broker said that it has not the
+//! position, is a gap: retention passed us. It is told and counted, and reading goes on, or ends
+//! where the pipeline file wants that. A message before what was expected is another topic under
+//! the same name, or one that lost its end: reading stops, for reading it again, or leaving it out,
+//! is for a person to decide. A batch that cannot be read, damaged or of an unknown compression, is
+//! told again and again: its partition waits there, the others go on.
 
+mod context;
+mod copy;
 mod sample;
+mod settings;
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::BaseConsumer;
-use rdkafka::consumer::{CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
-use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientConfig, ClientContext, Message as _, Offset, TopicPartitionList};
+use rdkafka::metadata::MetadataPartition;
+use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, info, warn};
 
 pub(super) use self::sample::sample;
-use super::{BATCH_BYTES_MAX, Batch, Fault, KafkaPlan, Message, Positions, Source};
+use context::{Context, Follows, parts};
+use copy::Copier;
+use settings::consumer;
+
+use super::plan::OnGap;
+use super::{BATCH_BYTES_MAX, Batch, KafkaPlan, Lag, Message, Positions, Source};
 use crate::clock::Stopwatch;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::record::{Origin, Reason};
-
-/// What librdkafka is told unless the pipeline file says otherwise.
-const DEFAULTS: [(&str, &str); 7] = [
-    ("client.id", "onefold"),
-    ("partition.assignment.strategy", "cooperative-sticky"),
-    ("auto.offset.reset", "earliest"),
-    // What is fetched ahead of the pipeline, per source.
-    ("queued.max.messages.kbytes", "65536"),
-    ("queued.min.messages", "20000"),
-    // A commit may take long; only a dead process should lose its partitions.
-    ("max.poll.interval.ms", "3600000"),
-    ("enable.partition.eof", "false"),
-];
-
-/// What no pipeline file may change: positions are for the state to keep.
-const FIXED: [(&str, &str); 2] =
-    [("enable.auto.commit", "false"), ("enable.auto.offset.store", "false")];
+use crate::record::Origin;
+use crate::telemetry::{BatchUnreadable, OffsetsLost, PartitionsBack, PartitionsElsewhere};
 
 /// How long a broker may take to answer a question.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
-
-/// How librdkafka marks what it logs of positions that the broker does not have.
-const OFFSET_RESET: &str = "OFFSET";
+/// The same, where messages wait meanwhile.
+const GLANCE_WAIT: Duration = Duration::from_secs(1);
+/// How often it is asked whether all partitions are ours, where they are not.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long partitions may be with another member before that is said: a rebalance takes a moment.
+const SHARED_GRACE: Duration = Duration::from_secs(5);
+/// How often it is said that batches cannot be read.
+const UNREADABLE_EVERY: Duration = Duration::from_secs(60);
 
 /// A consumer of the topics of one source.
 pub(super) struct KafkaSource {
     source: Arc<str>,
     consumer: BaseConsumer<Context>,
-    partitions: Partitions,
+    topics: Vec<String>,
+    group: String,
+    on_gap: OnGap,
+    copier: Copier,
     /// What keeps the broker from being read at present.
     trouble: Option<RDKafkaErrorCode>,
     /// What ended the last batch.
     failure: Option<Error>,
     connected: bool,
+    sharing: Sharing,
+    unreadable: Unreadable,
+    /// What came while the source was held; next to be handed out.
+    held: Option<Message>,
+    /// The partitions that were paused. One that is taken away and given back stays paused, and
+    /// librdkafka reads one anew that is resumed without need, so each is resumed once, here.
+    paused: BTreeSet<(String, i32)>,
+}
+
+/// Whether all partitions are ours.
+#[derive(Default)]
+struct Sharing {
+    whole: bool,
+    /// Since the last look.
+    looked: Option<Stopwatch>,
+    /// Since partitions are with others.
+    since: Option<Stopwatch>,
+    told: bool,
+}
+
+/// Batches that could not be read.
+#[derive(Default)]
+struct Unreadable {
+    /// Since it was last told.
+    told: Option<Stopwatch>,
+    /// How many since then.
+    count: u64,
+}
+
+impl Unreadable {
+    /// Whether some partition could not go on, a short time ago.
+    fn is_recent(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| told.elapsed() < UNREADABLE_EVERY)
+    }
 }
 
 /// Subscribes to the topics; does not wait for the broker.
@@ -71,10 +113,17 @@ pub(super) fn open(source: &Arc<str>, plan: &KafkaPlan, start: &Positions) -> Re
     Ok(KafkaSource {
         source: Arc::clone(source),
         consumer,
-        partitions: Partitions { source: Arc::clone(source), names: BTreeMap::new() },
+        topics: plan.topics.clone(),
+        group: plan.group.clone(),
+        on_gap: plan.on_gap,
+        copier: Copier::new(source),
         trouble: None,
         failure: None,
         connected: false,
+        sharing: Sharing::default(),
+        unreadable: Unreadable::default(),
+        held: None,
+        paused: BTreeSet::new(),
     })
 }
 
@@ -95,89 +144,61 @@ pub(super) fn check(source: &Arc<str>, plan: &KafkaPlan) -> Result<()> {
     Ok(())
 }
 
-fn consumer(
-    source: &Arc<str>,
-    plan: &KafkaPlan,
-    start: &Positions,
-) -> Result<BaseConsumer<Context>> {
-    let mut config = ClientConfig::new();
-    let given = plan.options.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    for (key, value) in DEFAULTS.into_iter().chain(given).chain(FIXED) {
-        config.set(key, value);
-    }
-    config.set("bootstrap.servers", &plan.brokers).set("group.id", &plan.group);
-    config.set_log_level(RDKafkaLogLevel::Warning);
-    let latest = matches!(config.get("auto.offset.reset"), Some("latest" | "largest" | "end"));
-    let mine = start.iter().filter(|((name, _), _)| name == source);
-    let context = Context {
-        source: Arc::clone(source),
-        next: Mutex::new(mine.map(|((_, at), next)| (Arc::clone(at), *next)).collect()),
-        unseen: if latest { Offset::End } else { Offset::Beginning },
-        assigned: AtomicBool::new(false),
-    };
-    config.create_with_context(context).map_err(refused)
-}
-
-/// Says which option is refused, but never its value: it may be a secret, and librdkafka's own
-/// words repeat it.
-fn refused(error: KafkaError) -> Error {
-    match error {
-        KafkaError::ClientConfig(_, _, key, _) => Error::invalid(format!(
-            "start the consumer: librdkafka refuses the key or the value of `{key}`; check \
-             `kafka.options`"
-        )),
-        error => {
-            Error::invalid("start the consumer; check `kafka` and its `options`").caused_by(error)
-        }
-    }
-}
-
 impl Source for KafkaSource {
     fn next(&mut self, limit: usize, wait: Duration) -> Result<Option<Batch>> {
         if let Some(error) = self.failure.take() {
             return Err(error);
         }
+        self.resume().context(Kind::Unavailable, "resume partitions")?;
         let waited = Stopwatch::start();
         let mut batch = Batch::default();
         let mut bytes = 0;
         while batch.messages.len() < limit && bytes < BATCH_BYTES_MAX {
             let first = batch.messages.is_empty();
             let wait = if first { wait.saturating_sub(waited.elapsed()) } else { Duration::ZERO };
-            // The message borrows from the consumer, so it is copied before anything else is
-            // touched.
-            let polled = self.consumer.poll(wait);
-            let polled = polled.map(|polled| polled.map(|m| self.partitions.message(&m)));
-            match polled {
-                Some(Ok(message)) => {
-                    self.received();
-                    let Origin { partition, offset, .. } = &message.origin;
-                    self.consumer.context().handed_out(partition, *offset);
+            match self.poll(wait) {
+                Ok(Some(message)) => {
                     bytes += message.payload.len();
                     batch.messages.push(message);
                 }
-                Some(Err(error)) => match self.failed(error) {
-                    Ok(()) => {}
-                    Err(error) if first => return Err(error),
-                    Err(error) => {
-                        // What was read before is handed out first.
-                        self.failure = Some(error);
-                        break;
-                    }
-                },
-                None if first && waited.elapsed() < wait => {}
-                None => {
+                Err(error) if first => return Err(error),
+                Err(error) => {
+                    // What was read before is handed out first.
+                    self.failure = Some(error);
+                    break;
+                }
+                Ok(None) if first && waited.elapsed() < wait => {}
+                Ok(None) => {
                     batch.idle = true;
                     break;
                 }
             }
         }
+        self.look_around();
         Ok(Some(batch))
     }
 
-    /// Whether the group has shared out the partitions: after a crash, that waits until the group
-    /// has given up the process that is gone.
+    /// Whether all partitions of the topics are ours, and all can be read. After a crash, that
+    /// waits until the group has given up the process that is gone.
     fn is_ready(&self) -> bool {
-        self.consumer.context().assigned.load(Ordering::Acquire)
+        self.sharing.whole && self.trouble.is_none() && !self.unreadable.is_recent()
+    }
+
+    fn hold(&mut self) {
+        if let Err(error) = self.pause() {
+            debug!(source = %self.source, %error, "partitions were not paused");
+        }
+        // One at most came in the time before they were paused.
+        if self.held.is_none() && self.failure.is_none() {
+            match self.poll(Duration::ZERO) {
+                Ok(message) => self.held = message,
+                Err(error) => self.failure = Some(error),
+            }
+        }
+    }
+
+    fn lag(&self) -> Vec<Lag> {
+        self.consumer.context().known().lag()
     }
 
     fn acknowledge(&mut self, positions: &Positions) -> Result<()> {
@@ -201,6 +222,63 @@ impl Source for KafkaSource {
 }
 
 impl KafkaSource {
+    /// Pauses those partitions that are not paused.
+    fn pause(&mut self) -> KafkaResult<()> {
+        let (list, places) = self.ours(|place, paused| !paused.contains(place))?;
+        self.consumer.pause(&list)?;
+        self.paused.extend(places);
+        Ok(())
+    }
+
+    /// Resumes those partitions that are paused.
+    fn resume(&mut self) -> KafkaResult<()> {
+        if self.paused.is_empty() {
+            return Ok(());
+        }
+        let (list, places) = self.ours(|place, paused| paused.contains(place))?;
+        self.consumer.resume(&list)?;
+        self.paused.retain(|place| !places.contains(place));
+        Ok(())
+    }
+
+    /// Those of our partitions that are asked for.
+    fn ours(
+        &self,
+        asked: impl Fn(&(String, i32), &BTreeSet<(String, i32)>) -> bool,
+    ) -> KafkaResult<(TopicPartitionList, BTreeSet<(String, i32)>)> {
+        let assignment = self.consumer.assignment()?;
+        let places =
+            assignment.elements().into_iter().map(|e| (e.topic().to_owned(), e.partition()));
+        let places: BTreeSet<_> = places.filter(|place| asked(place, &self.paused)).collect();
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in &places {
+            list.add_partition(topic, *partition);
+        }
+        Ok((list, places))
+    }
+
+    /// The next message, in its place; `None` where there is none yet.
+    fn poll(&mut self, wait: Duration) -> Result<Option<Message>> {
+        if let Some(held) = self.held.take() {
+            return Ok(Some(held));
+        }
+        // The message borrows from the consumer, so it is copied before anything else is touched.
+        let polled = self.consumer.poll(wait);
+        match polled.map(|polled| polled.map(|message| self.copier.copy(&message))) {
+            None => Ok(None),
+            Some(Ok((message, at))) => {
+                self.received();
+                if !self.place(&message.origin)? {
+                    return Ok(None);
+                }
+                let Origin { partition, offset, .. } = &message.origin;
+                self.consumer.context().known().handed_out(partition, *offset, at);
+                Ok(Some(message))
+            }
+            Some(Err(error)) => self.failed(error).map(|()| None),
+        }
+    }
+
     /// Takes note that the broker answers.
     fn received(&mut self) {
         self.connected = true;
@@ -209,11 +287,48 @@ impl KafkaSource {
         }
     }
 
+    /// Looks how a message follows those before it; returns whether it is to be handed out.
+    fn place(&mut self, origin: &Origin) -> Result<bool> {
+        let Origin { partition, offset: found, .. } = origin;
+        let follows = self.consumer.context().known().follows(partition, *found);
+        let expected = match follows {
+            Follows::Next => return Ok(true),
+            // librdkafka went back further than it was told.
+            Follows::Before => return Ok(false),
+            Follows::Anew { expected } => {
+                return Err(Error::data(format!(
+                    "{partition}: the position is {expected}, and the broker, which does not have \
+                     it, hands out {found}: the topic was created anew, or lost its end; to read it \
+                     from its beginning, give the source a new name in the pipeline file: events \
+                     that are known count once"
+                )));
+            }
+            Follows::Gap { expected } => expected,
+        };
+        let lost = found - expected;
+        self.consumer.context().known().lose(partition, lost);
+        OffsetsLost { source: &self.source, partition, expected, found: *found, lost }.emit();
+        if self.on_gap == OnGap::Stop {
+            return Err(Error::data(format!(
+                "{partition}: {lost} offsets from {expected} on are lost, and `on_gap` is `stop`; \
+                 with `continue` reading goes on at {found}"
+            )));
+        }
+        Ok(true)
+    }
+
     /// Goes on where librdkafka does: it connects again and again by itself.
     fn failed(&mut self, error: KafkaError) -> Result<()> {
         use RDKafkaErrorCode as Code;
         let code = match &error {
             KafkaError::MessageConsumption(code) => *code,
+            KafkaError::MessageConsumptionFatal(Code::FencedInstanceId) => {
+                return Err(Error::fenced(format!(
+                    "another member joined group `{}` under the same `group.instance.id`",
+                    self.group
+                ))
+                .caused_by(error));
+            }
             KafkaError::MessageConsumptionFatal(_) => {
                 return Err(Error::unavailable("read from Kafka").caused_by(error));
             }
@@ -222,16 +337,12 @@ impl KafkaSource {
                 return Ok(());
             }
         };
-        let refused = matches!(
-            code,
-            Code::Authentication
-                | Code::SaslAuthenticationFailed
-                | Code::TopicAuthorizationFailed
-                | Code::GroupAuthorizationFailed
-                | Code::ClusterAuthorizationFailed
-        );
+        if is_unreadable(code) {
+            self.cannot_read(&error);
+            return Ok(());
+        }
         // Later on it is the broker that changed, and it may change back.
-        if refused && !self.connected {
+        if is_refusal(code) && !self.connected {
             let act = "read from Kafka; check user, password and rights in `kafka.options`";
             return Err(Error::invalid(act).caused_by(error));
         }
@@ -241,144 +352,99 @@ impl KafkaSource {
         }
         Ok(())
     }
-}
 
-/// Copies messages out of the consumer's queue.
-struct Partitions {
-    source: Arc<str>,
-    /// `topic/partition` of each partition, so that messages share the text.
-    names: BTreeMap<String, BTreeMap<i32, Arc<str>>>,
-}
-
-impl Partitions {
-    fn message(&mut self, message: &BorrowedMessage<'_>) -> Message {
-        let (topic, partition) = (message.topic(), message.partition());
-        if !self.names.contains_key(topic) {
-            self.names.insert(topic.to_owned(), BTreeMap::new());
-        }
-        let names = self.names.get_mut(topic).expect("the topic was put there");
-        let at = names.entry(partition).or_insert_with(|| name(topic, partition));
-        let origin = Origin {
-            source: Arc::clone(&self.source),
-            partition: Arc::clone(at),
-            offset: u64::try_from(message.offset()).expect("a delivered message has an offset"),
-        };
-        // A tombstone says that a key is gone from a compacted topic; it names no event.
-        let fault = message.payload().is_none().then(|| Fault {
-            reason: Reason::MissingField,
-            detail: "expected a payload".to_owned(),
-        });
-        let payload = message.payload().map(Bytes::copy_from_slice).unwrap_or_default();
-        Message { origin, payload, fault }
-    }
-}
-
-/// What librdkafka calls back.
-struct Context {
-    source: Arc<str>,
-    /// The next offset of each partition: of the state at first, then what was handed out.
-    next: Mutex<BTreeMap<Arc<str>, u64>>,
-    /// Where a partition starts that has no position.
-    unseen: Offset,
-    /// Whether the group has ever shared out the partitions.
-    assigned: AtomicBool,
-}
-
-impl Context {
-    fn positions(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, u64>> {
-        // A map of numbers is whole after any panic.
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn handed_out(&self, partition: &Arc<str>, offset: u64) {
-        self.positions().insert(Arc::clone(partition), offset + 1);
-    }
-
-    fn assign(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        assigned: &mut TopicPartitionList,
-    ) -> KafkaResult<()> {
-        info!(source = %self.source, partitions = assigned.count(), "partitions assigned");
-        let partitions: Vec<_> =
-            assigned.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
-        for (topic, partition) in partitions {
-            let next = self.positions().get(&*name(&topic, partition)).copied();
-            let offset = match next.map(i64::try_from) {
-                Some(Ok(next)) => Offset::Offset(next),
-                _ => self.unseen,
-            };
-            debug!(source = %self.source, topic, partition, ?offset, "partition assigned");
-            assigned.set_partition_offset(&topic, partition, offset)?;
-        }
-        self.assigned.store(true, Ordering::Release);
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(assigned),
-            _ => consumer.assign(assigned),
+    /// Takes note of a batch that cannot be read.
+    fn cannot_read(&mut self, error: &KafkaError) {
+        self.unreadable.count += 1;
+        if !self.unreadable.is_recent() {
+            self.unreadable.told = Some(Stopwatch::start());
+            let count = std::mem::take(&mut self.unreadable.count);
+            BatchUnreadable { source: &self.source, count, error }.emit();
         }
     }
 
-    fn revoke(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        revoked: &TopicPartitionList,
-    ) -> KafkaResult<()> {
-        info!(source = %self.source, partitions = revoked.count(), "partitions revoked");
-        match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(revoked),
-            _ => consumer.unassign(),
+    /// Looks whether the broker answers and all partitions are ours, where that is not known.
+    fn look_around(&mut self) {
+        if self.consumer.context().known().take_changed() {
+            self.sharing.whole = false;
+            self.sharing.looked = None;
+        }
+        let is_due = self.sharing.looked.as_ref().is_none_or(|it| it.elapsed() >= LOOK_EVERY);
+        let is_assigned = self.consumer.context().known().is_assigned();
+        let is_known = self.sharing.whole && self.trouble.is_none();
+        if is_known || !is_due || !is_assigned {
+            return;
+        }
+        let counted = self.count_partitions();
+        self.sharing.looked = Some(Stopwatch::start());
+        let Some((owned, partitions)) = counted else { return };
+        // Where there is nothing to be read, this is the only answer that comes.
+        if self.trouble.is_some_and(|code| !is_refusal(code)) {
+            self.received();
+        }
+        if owned < partitions {
+            return self.tell_others(owned, partitions);
+        }
+        self.sharing.whole = true;
+        self.sharing.since = None;
+        if std::mem::take(&mut self.sharing.told) {
+            PartitionsBack { source: &self.source, partitions }.emit();
         }
     }
-}
 
-impl ConsumerContext for Context {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        kind: RDKafkaRespErr,
-        partitions: &mut TopicPartitionList,
-    ) {
-        let done = match kind {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.assign(consumer, partitions)
+    /// Says that other members hold partitions, once that lasts.
+    fn tell_others(&mut self, owned: usize, partitions: usize) {
+        let since = self.sharing.since.get_or_insert_with(Stopwatch::start);
+        if since.elapsed() >= SHARED_GRACE && !self.sharing.told {
+            self.sharing.told = true;
+            let group = &self.group;
+            PartitionsElsewhere { source: &self.source, group, owned, partitions }.emit();
+        }
+    }
+
+    /// How many partitions of the topics are ours, and how many there are; `None` where the broker
+    /// does not say, or cannot be read in part.
+    fn count_partitions(&self) -> Option<(usize, usize)> {
+        let (mut owned, mut partitions) = (0, 0);
+        for topic in &self.topics {
+            let told = self.consumer.fetch_metadata(Some(topic), GLANCE_WAIT).ok()?;
+            let told = told.topics().iter().find(|told| told.name() == topic)?;
+            let count = told.partitions().len();
+            let leads = |at: &MetadataPartition| at.leader() >= 0 && at.error().is_none();
+            if told.error().is_some() || count == 0 || !told.partitions().iter().all(leads) {
+                return None;
             }
-            _ => self.revoke(consumer, partitions),
-        };
-        if let Err(error) = done {
-            warn!(source = %self.source, %error, "the rebalance failed; the group will try again");
+            partitions += count;
+            owned += self.consumer.context().known().owned(topic, count);
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            debug!(source = %self.source, %error, "group offsets were not committed");
-        }
+        Some((owned, partitions))
     }
 }
 
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        if facility == OFFSET_RESET && matches!(level, RDKafkaLogLevel::Warning) {
-            // Retention removed what was not yet read, or the topic was created anew.
-            warn!(source = %self.source, message, "the broker no longer has the position");
-        } else {
-            // What needs a person comes as an error too, and is logged where it is handled.
-            debug!(source = %self.source, ?level, facility, message, "librdkafka");
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        debug!(source = %self.source, %error, reason, "librdkafka");
-    }
+/// Whether an error says that this user may not.
+fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+    )
 }
 
-fn name(topic: &str, partition: i32) -> Arc<str> {
-    format!("{topic}/{partition}").into()
-}
-
-fn parts(name: &str) -> Option<(&str, i32)> {
-    let (topic, partition) = name.rsplit_once('/')?;
-    Some((topic, partition.parse().ok()?))
+/// Whether an error says that a batch came and is no batch.
+fn is_unreadable(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::BadMessage
+            | Code::BadCompression
+            | Code::NotImplemented
+            | Code::InvalidMessage
+            | Code::MessageSizeTooLarge
+    )
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod plan;
 mod sample;
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,15 +24,15 @@ pub use json::{Limits, Pointer};
 pub use mapping::{
     Choice, ConsentRule, Mapping, MoneyRule, MonthFirst, Text, TimeFormat, TimeRule, When,
 };
-pub use plan::{FilesPlan, Format, Input, KafkaPlan, Options, SourcePlan};
+pub use plan::{FilesPlan, Format, Input, KafkaPlan, OnGap, Options, SourcePlan};
 pub use sample::{Sample, sample};
 
 use crate::error::Result;
 pub use crate::record::Positions;
-use crate::record::{Origin, Reason};
+use crate::record::{Envelope, Micros, Origin, Reason};
 
 /// The most bytes of payload in one batch, unless a single message is larger.
-const BATCH_BYTES_MAX: usize = 64 << 20;
+pub const BATCH_BYTES_MAX: usize = 64 << 20;
 
 /// One message as it was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,8 @@ pub struct Message {
     pub payload: Bytes,
     /// Why it can be no event, where its reader knows already.
     pub fault: Option<Fault>,
+    /// What came with it; `None` where nothing did.
+    pub envelope: Option<Box<Envelope>>,
 }
 
 /// Why a message can be no event.
@@ -72,6 +75,24 @@ pub struct Batch {
     pub idle: bool,
 }
 
+/// How far the reading of one partition is behind.
+///
+/// What a broker says of a partition's end is not always right, so there are two measures that do
+/// not hang on one another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// `topic/partition`.
+    pub partition: Arc<str>,
+    /// Messages between the next that is handed out and the end that the broker tells; `None` where
+    /// it tells none, or one that was passed already.
+    pub records: Option<u64>,
+    /// The broker's time of the newest message that was handed out; `None` before the first of this
+    /// run.
+    pub newest_message_at: Option<Micros>,
+    /// Offsets of this run that the broker no longer had.
+    pub lost: u64,
+}
+
 /// Where messages come from. Its methods block, so it wants a plain thread of its own, outside of
 /// any runtime.
 pub trait Source: Send {
@@ -82,9 +103,18 @@ pub trait Source: Send {
     /// message names.
     fn next(&mut self, limit: usize, wait: Duration) -> Result<Option<Batch>>;
 
-    /// Whether reading has begun. Before that, silence does not mean that there is nothing.
+    /// Whether all of it is being read. Where not, silence does not mean that there is nothing.
     fn is_ready(&self) -> bool {
         true
+    }
+
+    /// Keeps the source alive while nobody takes what was read; to be called about every second.
+    /// What it holds is bounded, whatever the time.
+    fn hold(&mut self) {}
+
+    /// How far reading is behind, by partition; empty where that is not known.
+    fn lag(&self) -> Vec<Lag> {
+        Vec::new()
     }
 
     /// Tells the source how far its messages are durable. Positions of other sources are ignored.

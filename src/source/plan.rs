@@ -55,8 +55,20 @@ pub struct KafkaPlan {
     pub topics: Vec<String>,
     /// The consumer group.
     pub group: String,
+    /// What is done about offsets that the broker no longer has.
+    pub on_gap: OnGap,
     /// Further librdkafka settings, over those of Onefold.
     pub options: Options,
+}
+
+/// What is done where the broker no longer has what comes next: it is told and counted, and then?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnGap {
+    /// Reading goes on with the oldest message that is there.
+    #[default]
+    Continue,
+    /// The job stops.
+    Stop,
 }
 
 /// A file format.

@@ -17,7 +17,9 @@ use super::row::{
 use super::window::{self, LatestTimes};
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
-use crate::record::{DeadLetter, EventKey, Field, IdentityId, Judgement, Micros, RecordKey};
+use crate::record::{
+    DeadLetter, EventKey, Field, IdentityId, Judgement, Micros, RecordKey, Replay,
+};
 
 /// The facts of one micro-batch, written as one atomic batch.
 ///
@@ -50,6 +52,8 @@ pub struct Commit {
     pub interactions: Vec<Interaction>,
     /// Outbox: messages that could not be used.
     pub dead_letters: Vec<DeadLetter>,
+    /// Outbox: dead letters that were replayed and are closed.
+    pub replays: Vec<Replay>,
     /// Outbox: rows for `identity_changes`.
     pub changes: Vec<Change>,
     /// Outbox: identities whose profile must be written or removed.
@@ -137,6 +141,7 @@ impl Commit {
         }
         outbox(&mut writes, sequence, Outbox::Interactions, &self.interactions)?;
         outbox(&mut writes, sequence, Outbox::DeadLetters, &self.dead_letters)?;
+        outbox(&mut writes, sequence, Outbox::Replays, &self.replays)?;
         outbox(&mut writes, sequence, Outbox::Changes, &self.changes)?;
         outbox(&mut writes, sequence, Outbox::Touched, &self.touched)?;
         outbox(&mut writes, sequence, Outbox::Mappings, &self.mapping_changes(&removed))?;

@@ -117,15 +117,25 @@ fn bloom(bits_per_key: f32) -> FilterPolicy {
 #[repr(u8)]
 pub(super) enum Outbox {
     Interactions = 1,
-    DeadLetters = 2,
+    /// Dead letters without what came with them, of an earlier version of the program.
+    BareDeadLetters = 2,
     Changes = 3,
     Touched = 4,
     Mappings = 5,
+    DeadLetters = 6,
+    Replays = 7,
 }
 
 impl Outbox {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Interactions, Self::DeadLetters, Self::Changes, Self::Touched, Self::Mappings];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Interactions,
+        Self::BareDeadLetters,
+        Self::Changes,
+        Self::Touched,
+        Self::Mappings,
+        Self::DeadLetters,
+        Self::Replays,
+    ];
 }
 
 /// The key of [`Head`](super::row::Head): of a length that no other row's key has, so that it is

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::record::{Identity, IdentityId, Micros, RecordKey};
+use crate::record::{DeadLetter, Identity, IdentityId, Micros, Origin, Reason, RecordKey};
 pub use crate::record::{NodeId, Positions};
 
 /// A record node.
@@ -78,6 +78,22 @@ impl Counters {
     /// Whether nothing was lost: `read = resolved + duplicate + dead_lettered`.
     pub fn reconciles(&self) -> bool {
         self.read == self.resolved + self.duplicate + self.dead_lettered
+    }
+}
+
+/// A dead letter as an earlier version of the program left it in the outbox.
+#[derive(Deserialize)]
+pub(super) struct BareDeadLetter {
+    pub(super) origin: Origin,
+    pub(super) reason: Reason,
+    pub(super) detail: String,
+    pub(super) payload: Vec<u8>,
+}
+
+impl From<BareDeadLetter> for DeadLetter {
+    fn from(letter: BareDeadLetter) -> Self {
+        let BareDeadLetter { origin, reason, detail, payload } = letter;
+        Self { origin, reason, detail, payload: payload.into(), envelope: None }
     }
 }
 
@@ -211,5 +227,28 @@ impl<T: DeserializeOwned> Iterator for Rows<'_, T> {
                 Err(damaged(self.name))
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_letter_of_an_earlier_version_is_read() {
+        // As postcard wrote it: two texts, a number, the reason's place, a text, bytes.
+        let row = [b"\x03web\x05web/0\x07\x02\x01d\x02\x00\xff".as_slice()].concat();
+        let chunk = [&[ROW_VERSION][..], &row].concat();
+        let chunk = zstd::bulk::compress(&chunk, CHUNK_ZSTD_LEVEL).expect("it is compressed");
+        let letters: Vec<BareDeadLetter> = decode_chunk("outbox", &chunk).expect("it is read");
+        let letters: Vec<DeadLetter> = letters.into_iter().map(Into::into).collect();
+        let expected = DeadLetter {
+            origin: Origin { source: "web".into(), partition: "web/0".into(), offset: 7 },
+            reason: Reason::WrongType,
+            detail: "d".into(),
+            payload: vec![0, 255].into(),
+            envelope: None,
+        };
+        assert_eq!(letters, [expected]);
     }
 }

@@ -95,6 +95,7 @@ fn dead_letter(offset: u64, payload_bytes: usize) -> DeadLetter {
         reason: Reason::Malformed,
         detail: "/ts: not a time".to_owned(),
         payload: Bytes::from(payload),
+        envelope: None,
     }
 }
 

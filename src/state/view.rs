@@ -11,13 +11,13 @@ use super::keyspace::{
     outbox_key,
 };
 use super::row::{
-    Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow, decode,
-    decode_chunk,
+    BareDeadLetter, Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow,
+    decode, decode_chunk,
 };
 use super::store::Scattered;
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
-use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, Pair, RecordKey};
+use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, Pair, RecordKey, Replay};
 
 /// The state after one commit, whatever was committed since; other threads may read it.
 ///
@@ -214,7 +214,13 @@ impl View {
     /// Outbox: messages of the commits behind `after` that could not be used, in the order of
     /// commits.
     pub fn dead_letters(&self, after: u64) -> impl Iterator<Item = Result<DeadLetter>> + use<> {
-        self.outbox(Outbox::DeadLetters, after)
+        let bare = self.outbox::<BareDeadLetter>(Outbox::BareDeadLetters, after);
+        bare.map(|letter| letter.map(Into::into)).chain(self.outbox(Outbox::DeadLetters, after))
+    }
+
+    /// Outbox: dead letters that were closed by the commits behind `after`, in the order of commits.
+    pub fn replays(&self, after: u64) -> impl Iterator<Item = Result<Replay>> + use<> {
+        self.outbox(Outbox::Replays, after)
     }
 
     /// Outbox: rows for `identity_changes` of the commits behind `after`, in the order of commits.

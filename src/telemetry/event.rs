@@ -6,6 +6,7 @@
 mod matching;
 mod process;
 mod snapshot;
+mod source;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub use matching::{
 };
 pub use process::{CommandFailed, HttpListening, ShutdownRequested, ThreadPanicked};
 pub use snapshot::{SnapshotFailed, SnapshotTaken};
+pub use source::{BatchUnreadable, OffsetsLost, PartitionsBack, PartitionsElsewhere, SourceLagged};
 
 use super::facts::Moment;
 use super::handle::Telemetry;
@@ -79,6 +81,8 @@ pub enum StopCause {
     Idle,
     /// It was asked to stop, drained and committed.
     Drained,
+    /// Too many messages could not be used; what was committed before is published.
+    Tripped,
 }
 
 impl StopCause {
@@ -88,6 +92,7 @@ impl StopCause {
             Self::Finished => "finished",
             Self::Idle => "idle",
             Self::Drained => "drained",
+            Self::Tripped => "tripped",
         }
     }
 }
@@ -169,6 +174,29 @@ impl IndexBuilt {
             "index built"
         );
         to.note(|facts| (facts.records, facts.index_duration) = (records, duration));
+    }
+}
+
+/// Dead letters were replayed.
+#[derive(Clone, Copy, Debug)]
+pub struct DeadLettersReplayed {
+    /// The commit that holds them.
+    pub sequence: u64,
+    /// Those whose events count now.
+    pub resolved: u64,
+    /// Those whose events were known already.
+    pub duplicate: u64,
+}
+
+impl DeadLettersReplayed {
+    /// Logs it at `INFO`.
+    pub fn emit(self) {
+        let Self { sequence, resolved, duplicate } = self;
+        info!(
+            name: "dead_letters_replayed",
+            sequence, resolved, duplicate,
+            "dead letters replayed"
+        );
     }
 }
 

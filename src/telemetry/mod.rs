@@ -28,11 +28,12 @@ mod traces;
 mod tests;
 
 pub use event::{
-    BatchCommitted, CheckpointNotWritten, CommandFailed, HttpListening, IdentitiesCarried,
-    IndexBuilt, JudgementsTaken, ModelBuiltIn, ModelTrained, OffsetsNotAcknowledged,
-    PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
-    RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken,
-    SourceFinished, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
+    BatchCommitted, BatchUnreadable, CheckpointNotWritten, CommandFailed, DeadLettersReplayed,
+    HttpListening, IdentitiesCarried, IndexBuilt, JudgementsTaken, ModelBuiltIn, ModelTrained,
+    OffsetsLost, OffsetsNotAcknowledged, PartitionsBack, PartitionsElsewhere, PipelineProgressed,
+    PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack, RecordsRejected,
+    RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken, SourceFinished,
+    SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
     TablesPublished, ThreadPanicked,
 };
 pub use facts::{Facts, Moment, SourceFacts};

@@ -10,9 +10,11 @@ mod source;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
+use super::plan::{DeadLettersMax, OnError, Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
 use super::problem::{At, Notes, Result, nearest};
-use super::settings::{PublishSettings, RunSettings, Settings, SnapshotSettings, StateSettings};
+use super::settings::{
+    DeadLettersMaxSettings, PublishSettings, RunSettings, Settings, SnapshotSettings, StateSettings,
+};
 use super::units;
 use super::value::Scalar;
 use crate::source::Options;
@@ -147,7 +149,28 @@ fn run(settings: &RunSettings, at: &At) -> RunPlan {
         batch,
         commit_interval: pace(interval, "1s", &at.under("commit_interval")),
         shutdown_timeout: pace(timeout, "30s", &at.under("shutdown_timeout")),
+        on_error: on_error(settings.on_error.as_deref(), &at.under("on_error")),
+        dead_letters_max: dead_letters_max(
+            &settings.dead_letters_max,
+            &at.under("dead_letters_max"),
+        ),
     }
+}
+
+fn on_error(word: Option<&str>, at: &At) -> OnError {
+    let ways = [("dead-letter", OnError::DeadLetter), ("stop", OnError::Stop)];
+    let chosen = word.and_then(|word| at.take(one_of(word, &ways, at)));
+    chosen.unwrap_or_default()
+}
+
+fn dead_letters_max(settings: &DeadLettersMaxSettings, at: &At) -> DeadLettersMax {
+    let share = settings.share.unwrap_or(0.9);
+    if !(0.0..=1.0).contains(&share) {
+        let at = at.under("share");
+        at.note(at.wrong(share, "give a share of 0 to 1"));
+    }
+    let per = pace(settings.per.as_deref(), "1m", &at.under("per"));
+    DeadLettersMax { share, per, at_least: settings.at_least.unwrap_or(1000) }
 }
 
 /// A duration above zero; takes note where it is none.

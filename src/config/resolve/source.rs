@@ -9,7 +9,7 @@ use super::{one_of, options};
 use crate::config::problem::At;
 use crate::config::settings::{KafkaSettings, SourceSettings};
 use crate::normalise::{self, DateOrder};
-use crate::source::{FilesPlan, Format, Input, KafkaPlan, SourcePlan};
+use crate::source::{FilesPlan, Format, Input, KafkaPlan, OnGap, SourcePlan};
 
 /// librdkafka settings that have a key of their own, or are for the state to decide.
 const RESERVED: [(&str, &str); 5] = [
@@ -179,11 +179,16 @@ fn kafka(settings: &KafkaSettings, pipeline: &str, at: &At) -> Option<KafkaPlan>
             at.note(at.problem(remedy));
         }
     }
+    let on_gap = settings.on_gap.as_deref().and_then(|word| {
+        let ways = [("continue", OnGap::Continue), ("stop", OnGap::Stop)];
+        at.take(one_of(word, &ways, &at.under("on_gap")))
+    });
     let group = settings.group.clone().filter(|group| !group.trim().is_empty());
     Some(KafkaPlan {
         brokers: settings.brokers.clone(),
         topics: topics?,
         group: group.unwrap_or_else(|| format!("onefold-{pipeline}")),
+        on_gap: on_gap.unwrap_or_default(),
         options: options(&settings.options),
     })
 }

@@ -18,6 +18,7 @@ enum Step {
 struct Script {
     steps: std::vec::IntoIter<Step>,
     next: u64,
+    held: Arc<AtomicU32>,
 }
 
 impl Source for Script {
@@ -28,13 +29,27 @@ impl Source for Script {
                 let (source, partition) = ("script".into(), "0".into());
                 let origin = Origin { source, partition, offset: self.next };
                 self.next += 1;
-                let message = Message { origin, payload: Bytes::new(), fault: None };
+                let message =
+                    Message { origin, payload: Bytes::new(), fault: None, envelope: None };
                 Ok(Some(Batch { messages: vec![message], idle: false }))
             }
             Step::Away => Err(Error::unavailable("poll")),
             Step::Broken => Err(Error::data("row is damaged")),
             Step::Panic => panic!("as told"),
         }
+    }
+
+    fn hold(&mut self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.next != 2
+    }
+
+    fn lag(&self) -> Vec<Lag> {
+        let (partition, records) = ("0".into(), Some(self.steps.len() as u64));
+        vec![Lag { partition, records, newest_message_at: None, lost: 0 }]
     }
 
     fn acknowledge(&mut self, _positions: &Positions) -> Result<()> {
@@ -46,9 +61,15 @@ const SHORT: Patience =
     Patience { first: Duration::from_micros(1), longest: Duration::from_micros(1), waits: Some(3) };
 
 fn script(steps: &[Step]) -> Opener {
-    let steps = steps.to_vec();
+    held_script(steps, &Arc::default())
+}
+
+/// A script that counts how often it was held.
+fn held_script(steps: &[Step], held: &Arc<AtomicU32>) -> Opener {
+    let (steps, held) = (steps.to_vec(), Arc::clone(held));
     let open = move |_: &Positions| {
-        let script = Script { steps: steps.clone().into_iter(), next: 0 };
+        let (steps, held) = (steps.clone().into_iter(), Arc::clone(&held));
+        let script = Script { steps, next: 0, held };
         Ok(Box::new(script) as Box<dyn Source>)
     };
     Opener { name: "script".into(), open: Box::new(open), patience: SHORT, reopens: false }
@@ -151,5 +172,35 @@ fn a_stop_does_not_wait_for_what_is_away() {
     let intake = start(vec![away]).unwrap();
     assert!(matches!(intake.next(hour), Ok(Arrival::Messages(_))));
     // A test that hangs has failed.
+    intake.stop();
+}
+
+#[test]
+fn a_source_whose_messages_nobody_takes_is_held_and_reads_no_further() {
+    let held = Arc::new(AtomicU32::new(0));
+    let intake = start(vec![held_script(&[Step::Message; 50], &held)]).unwrap();
+    let waited = Stopwatch::start();
+    while held.load(Ordering::Relaxed) < 2 {
+        assert!(waited.elapsed() < Duration::from_secs(60), "it is held");
+        std::thread::yield_now();
+    }
+    // Two batches are in the queue, and one is in the source's hand.
+    let lag = intake.lag();
+    assert_eq!(lag["script"][0].records, Some(50 - 3));
+    let (count, error) = read(intake);
+    assert_eq!((count, error.is_none()), (50, true));
+}
+
+#[test]
+fn a_source_that_loses_a_part_is_not_ready_until_it_has_it_again() {
+    let intake = start(vec![script(&[Step::Message; 2])]).unwrap();
+    let two = || match intake.next(Duration::from_secs(60)).unwrap() {
+        Arrival::Messages(messages) => messages.len(),
+        _ => 0,
+    };
+    assert_eq!((two(), two()), (1, 1));
+    // Behind its second message the script says that it is not ready; then it ends.
+    assert!(matches!(intake.next(Duration::from_secs(60)), Ok(Arrival::End)));
+    assert!(!intake.is_ready());
     intake.stop();
 }

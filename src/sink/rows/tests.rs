@@ -5,7 +5,7 @@ use object_store::path::Path;
 
 use super::*;
 use crate::profile::{ChangeKind, ConsentRow, MoneyRow};
-use crate::record::{Details, EventKey, IdentityId, Origin, Reason, RecordKey};
+use crate::record::{Details, Envelope, EventKey, Header, IdentityId, Origin, Reason, RecordKey};
 use crate::sink::testing::{commit, memory};
 use crate::sink::{Table, TableSpec};
 
@@ -132,6 +132,11 @@ fn dead_letter(i: u64) -> DeadLetter {
         reason: Reason::Malformed,
         detail: "not a JSON document".into(),
         payload: vec![0, 255, b'{', i as u8].into(),
+        envelope: i.is_multiple_of(2).then(|| {
+            let value = (i > 3).then(|| vec![255, i as u8]);
+            let header = Header { name: "h".into(), value };
+            Envelope { key: Some(vec![i as u8]), headers: vec![header; i as usize] }.into()
+        }),
     }
 }
 

@@ -145,7 +145,7 @@ impl FileSource {
             if let Some(Row { payload, fault }) = row {
                 let partition = Arc::clone(&open.partition);
                 let origin = Origin { source: Arc::clone(&self.source), partition, offset };
-                return Ok(Some(Message { origin, payload, fault }));
+                return Ok(Some(Message { origin, payload, fault, envelope: None }));
             }
         }
         Ok(None)

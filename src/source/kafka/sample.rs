@@ -3,14 +3,14 @@
 //! Partitions are assigned by hand, so nothing is known to the group, and a job that runs beside
 //! keeps its partitions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Partitions, consumer};
+use super::copy::Copier;
+use super::settings::consumer;
 use crate::clock::Stopwatch;
 use crate::error::{Context as _, Kind, Result};
 use crate::source::{KafkaPlan, Message, Positions};
@@ -58,12 +58,12 @@ pub(in crate::source) fn sample(
         }
     }
     consumer.assign(&assigned).context(Kind::Unavailable, "read the last messages")?;
-    let mut names = Partitions { source: Arc::clone(source), names: BTreeMap::new() };
+    let mut copier = Copier::new(source);
     let mut messages = Vec::new();
     // Offsets may be missing where a topic was compacted; then the time runs out.
     while messages.len() < expected.min(limit) && !left().is_zero() {
         if let Some(Ok(message)) = consumer.poll(left()) {
-            messages.push(names.message(&message));
+            messages.push(copier.copy(&message).0);
         }
     }
     Ok(messages)

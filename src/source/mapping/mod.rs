@@ -129,7 +129,8 @@ impl Mapping {
     pub fn read(&self, message: &Message) -> Result<Event, Box<DeadLetter>> {
         self.event(message).map_err(|Fault { reason, detail }| {
             let (origin, payload) = (message.origin.clone(), message.payload.clone());
-            Box::new(DeadLetter { origin, reason, detail, payload })
+            let envelope = message.envelope.clone();
+            Box::new(DeadLetter { origin, reason, detail, payload, envelope })
         })
     }
 

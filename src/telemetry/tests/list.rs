@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 /// The files of the events.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("../event.rs"),
     include_str!("../event/matching.rs"),
     include_str!("../event/process.rs"),
     include_str!("../event/snapshot.rs"),
+    include_str!("../event/source.rs"),
 ];
 
 /// One event, as its source describes it.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use onefold::demo::{Channel, Line};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Message};
 
@@ -64,6 +64,29 @@ impl Broker {
             broker.create_topic(channel.name(), PARTITIONS);
         }
         broker
+    }
+
+    /// Produces one message to a partition, and waits until the broker has it; without a payload it
+    /// is a tombstone.
+    pub(crate) fn produce_one(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: &str,
+        payload: Option<&str>,
+        headers: &[(&str, &str)],
+    ) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address()).set("message.max.bytes", "20000000");
+        let producer: BaseProducer = config.create().expect("a producer");
+        let insert = |all: OwnedHeaders, (key, value): &(&str, &str)| {
+            all.insert(Header { key, value: Some(*value) })
+        };
+        let headers = headers.iter().fold(OwnedHeaders::new(), insert);
+        let mut record = BaseRecord::to(topic).partition(partition).key(key).headers(headers);
+        record.payload = payload;
+        producer.send(record).expect("it is queued");
+        producer.flush(PATIENCE).expect("the broker takes what is produced");
     }
 
     /// Makes a topic.
