@@ -1,4 +1,4 @@
-//! The only door to time: what time is it, where does that matter?
+//! The only door to time and chance: what time is it, where does that matter?
 //!
 //! Nothing that is published depends on it, but for which of two judgements of one pair is the later. It paces commits
 //! and publishing, and measures how long things take.
@@ -20,6 +20,13 @@ impl Stopwatch {
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// A number that no other process has drawn, as far as chance can tell: it tells two writers apart that are alike in
+/// everything else.
+pub fn nonce() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
 }
 
 /// Microseconds since 1970-01-01T00:00:00Z, by the wall clock; 0 where that stands before.

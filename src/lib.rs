@@ -25,6 +25,7 @@
 //! |---|---|
 //! | [`record`] | the nouns: [`record::Event`], [`record::Identity`], [`record::RecordKey`], [`record::IdentityId`] |
 //! | [`error`], [`clock`] | what should a caller do about a failure; the only door to time |
+//! | [`failpoint`] | where can a crash come between two durable steps? |
 //! | [`source`] | where do messages come from, and what does each mean? |
 //! | [`normalise`] | how is a raw value written, so that equal means equal? |
 //! | [`block`] | which pairs are worth comparing? |
@@ -49,7 +50,7 @@
 //!
 //! Down, and never in a circle: `main` > `cli` > `pipeline` > `config`, `demo` > `source`, `sink`,
 //! `state` > `explain`, `train` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
-//! `telemetry` > `record`, `clock`, `error`. The stages between `source` and `sink` name neither
+//! `telemetry` > `record`, `clock`, `error`, `failpoint`. The stages between `source` and `sink` name neither
 //! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
 //! counts, so they run anywhere. The table in `tests/it/tidy.rs` holds each module to what it may
 //! name.
@@ -115,6 +116,7 @@ pub mod demo;
 pub mod error;
 pub mod evaluate;
 pub mod explain;
+pub mod failpoint;
 pub mod normalise;
 pub mod pipeline;
 pub mod profile;

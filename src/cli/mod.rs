@@ -20,6 +20,7 @@ mod rematch;
 mod review;
 mod run;
 mod schema;
+mod state;
 mod train;
 mod why;
 mod why_not;
@@ -77,6 +78,7 @@ enum Command {
     Rematch(rematch::Arguments),
     Review(review::Arguments),
     Judge(judge::Arguments),
+    State(state::Arguments),
 }
 
 impl Command {
@@ -99,6 +101,7 @@ impl Command {
             Self::Rematch(arguments) => rematch::run(arguments),
             Self::Review(arguments) => review::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
+            Self::State(arguments) => state::run(arguments),
         }
     }
 

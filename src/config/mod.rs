@@ -28,15 +28,15 @@ mod value;
 use std::path::Path;
 use std::rc::Rc;
 
-pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, StatePlan};
+pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
 pub use problem::Problem;
 pub use reference::reference;
 pub use schema::{schema, schema_text};
 pub use secrets::Secrets;
 pub use settings::{
     ConsentSettings, DetailSettings, KafkaSettings, LimitSettings, MatchSettings, MoneySettings,
-    PublishSettings, RuleSettings, RunSettings, Settings, SourceSettings, StateSettings,
-    TimeSettings,
+    PublishSettings, RuleSettings, RunSettings, Settings, SnapshotSettings, SourceSettings,
+    StateSettings, TimeSettings,
 };
 pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};

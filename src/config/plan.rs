@@ -73,6 +73,23 @@ pub struct StatePlan {
     pub path: PathBuf,
     /// Its budget of memory in bytes.
     pub memory: u64,
+    /// How long an event is known, in event time; `None`: for ever.
+    pub event_window: Option<Duration>,
+    /// Where snapshots go; `None`: nowhere.
+    pub snapshot: Option<SnapshotPlan>,
+}
+
+/// Where snapshots of the state go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotPlan {
+    /// A folder or an object store URL.
+    pub url: String,
+    /// How often a running job takes one; `None`: never.
+    pub interval: Option<Duration>,
+    /// How many are kept.
+    pub keep: usize,
+    /// Options of the object store, over those of the environment.
+    pub options: Options,
 }
 
 /// Where the tables go.

@@ -275,6 +275,31 @@ pub struct StateSettings {
     /// those being written out), and the matcher's index, which grows with every record.
     #[schemars(transform = schema::size)]
     pub memory: Option<String>,
+    /// For how long an event is known, so that a second delivery of it counts once, e.g. `90d`; at least `1d`. Default:
+    /// for ever. The window is one of event time and ends with the latest event of each source. An event from before it
+    /// that is not known goes to the dead letters (`too_late`), for it may have counted already. What is forgotten
+    /// takes no disk.
+    #[schemars(transform = schema::duration)]
+    pub event_window: Option<String>,
+    /// `[state.snapshot]`: where snapshots of the state go.
+    pub snapshot: Option<SnapshotSettings>,
+}
+
+/// `[state.snapshot]`: where snapshots of the state go, from which `onefold state PIPELINE restore` makes it anew.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotSettings {
+    /// A folder or URL (`s3://`, `gs://`, `az://`), best on another disk than the state.
+    pub url: String,
+    /// How often a running job takes one, e.g. `1h`; it goes on meanwhile. Default: never, only `onefold state PIPELINE
+    /// snapshot` does.
+    #[schemars(transform = schema::duration)]
+    pub interval: Option<String>,
+    /// How many are kept; older ones are deleted. Default 3.
+    pub keep: Option<usize>,
+    /// Options of the object store, over those of the environment.
+    #[serde(default)]
+    pub options: BTreeMap<String, Scalar>,
 }
 
 /// `[publish]`: where the tables go.

@@ -17,6 +17,8 @@ use super::model;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
+use super::snapshot::Snapshots;
+use super::window::{self, Window};
 pub use judge::{Given, Judged, Standing};
 
 use crate::clock::Stopwatch;
@@ -49,6 +51,10 @@ pub struct Job {
     publisher: Publisher,
     positions: Positions,
     report: Report,
+    /// How long events are known; `None`: for ever.
+    window: Option<Window>,
+    /// Snapshots of the state that are taken meanwhile.
+    snapshots: Option<Snapshots>,
     /// Ids are still to be carried over from an earlier output; until then nothing is published.
     carrying: bool,
     /// How long publishing at the end waits for a store that is away.
@@ -84,9 +90,12 @@ impl Job {
         if carrying {
             carry::check(&plan)?;
         }
-        let publisher = Publisher::open(&plan.publish, &plan.name, &store)?;
+        let publisher = Publisher::open(&plan.publish, &plan.name, &mut store)?;
+        let window = plan.state.event_window.map(|span| Window::open(span, &store)).transpose()?;
         let mut job = Self {
             readers: Readers::new(&plan),
+            window,
+            snapshots: plan.state.snapshot.as_ref().map(|it| Snapshots::new(it, &plan.name)),
             plan,
             store,
             registry,
@@ -138,6 +147,9 @@ impl Job {
             Ok(cause)
         });
         intake.stop();
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.finish();
+        }
         let cause = finished?;
         self.report.time.total = clock.elapsed();
         progress(&self.progress());
@@ -186,6 +198,9 @@ impl Job {
             } else if !intake.is_ready() {
                 quiet = Stopwatch::start();
             }
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.take_if_due(self.store.sequence(), || self.store.view());
+            }
             if ended {
                 return Ok(StopCause::Finished);
             }
@@ -224,11 +239,9 @@ impl Job {
     fn process(&mut self, messages: &[Message]) -> Result<()> {
         let (whole, before) = (Stopwatch::start(), self.store.counters());
         let clock = Stopwatch::start();
-        let mut prepared = self.readers.prepare(messages);
+        let prepared = self.readers.prepare(messages);
         let (positions, again) = advance(&self.positions, messages);
-        // An event that is read again is known by its id; a dead letter has only its place.
-        let mut again = again.into_iter();
-        prepared.retain(|prepared| again.next() != Some(true) || prepared.is_ok());
+        let prepared = window::sift(self.window.as_ref(), prepared, messages, &again, &self.store)?;
         self.report.time.prepare += clock.elapsed();
 
         let clock = Stopwatch::start();
@@ -243,6 +256,9 @@ impl Job {
 
         let clock = Stopwatch::start();
         draft.commit.positions = positions;
+        if let Some(window) = &mut self.window {
+            window.note(&mut draft.commit);
+        }
         self.store.commit(&draft.commit)?;
         self.tell_batch(&before, &draft.commit.dead_letters, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
@@ -291,6 +307,9 @@ impl Job {
             let written =
                 self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
             self.report.publishes += 1;
+            if let Some(window) = &self.window {
+                window.forget(&mut self.store)?;
+            }
             TablesPublished {
                 sequence: self.store.published(),
                 profiles: written.profiles,
@@ -395,10 +414,26 @@ fn advance(behind: &Positions, messages: &[Message]) -> (Positions, Vec<bool>) {
     (positions, again)
 }
 
-/// Opens the state within its share of the memory budget, which so far is the store's cache.
+/// The state's share of the memory budget, which so far is the store's cache.
+pub(super) fn state_options(plan: &StatePlan) -> state::Options {
+    state::Options { cache_bytes: plan.memory / CACHE_SHARE, ..state::Options::default() }
+}
+
+/// Opens the state within its share of the memory budget.
 pub(super) fn open_state(plan: &StatePlan) -> Result<Store> {
-    let cache_bytes = plan.memory / CACHE_SHARE;
-    Store::open(&plan.path, &state::Options { cache_bytes, ..state::Options::default() })
+    Store::open(&plan.path, &state_options(plan)).map_err(damaged)
+}
+
+/// Says what to do about a state that is damaged.
+fn damaged(error: Error) -> Error {
+    if error.kind() != Kind::Data {
+        return error;
+    }
+    error.context(
+        "the state is damaged, nothing was changed: move its folder away and restore a snapshot \
+         (`onefold state PIPELINE restore`), or read the sources anew into a new publish.url with \
+         publish.carry_ids_from",
+    )
 }
 
 /// Opens the state of a pipeline that has run.

@@ -4,13 +4,15 @@
 //! as JSON Lines, or as a JSON array, by the end of the file's name. Other columns are left alone, and a row whose
 //! judgement is empty is none, so the file of a review is one of judgements once it is filled in.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around};
 use crate::record::{Judgement, Micros, Pair, RecordKey, Verdict};
 
 /// A judgement as a file has it.
@@ -238,13 +240,19 @@ pub(super) fn write_rows<T: Serialize>(path: &Path, columns: &[&str], rows: &[T]
     write_whole(path, &bytes)
 }
 
-/// Writes a file so that it is there whole or as it was.
+/// Writes a file durably, so that it is there whole or as it was.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    fs::write(&new, bytes)
-        .and_then(|()| fs::rename(&new, path))
-        .context(Kind::Unavailable, format!("write {}", path.display()))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    };
+    around(Step::Ledger, write).context(Kind::Unavailable, format!("write {}", path.display()))
 }
 
 fn written(judgement: &Judgement) -> Written<'_> {

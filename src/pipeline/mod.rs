@@ -44,11 +44,13 @@ mod registry;
 mod rematch;
 mod report;
 mod review;
+mod snapshot;
 mod tables;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use check::{Finding, Findings, check};
 pub use evidence::write_evidence;
@@ -61,4 +63,5 @@ pub use query::{Inspection, inspect};
 pub use rematch::{Rematched, preview, rematch};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
+pub use snapshot::{Restored, Snapshot, restore_snapshot, snapshots, take_snapshot, verify_state};
 pub use tables::{LookupKey, PublishedTables};

@@ -87,6 +87,10 @@ fn asked_for(plan: &Plan, frozen: &str) -> Result<Model> {
     match &frozen.training {
         Some(training) if plan.matching.model.is_none() && customers.is_none() => {
             frozen.parameters.threshold_bits = training.threshold_bits;
+            // An operating point may have lowered it.
+            if let Some(bits) = training.edge_bits {
+                frozen.parameters.edge_bits = bits;
+            }
             set(plan, frozen)
         }
         _ => wanted(plan, customers.map_or(frozen.parameters.entities, count)),

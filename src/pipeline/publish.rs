@@ -18,6 +18,7 @@ use rayon::prelude::*;
 use tokio::runtime::Runtime;
 
 use super::registry::Registry;
+use crate::clock;
 use crate::config::PublishPlan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::profile::{Mapping, Member, Profile, profile};
@@ -56,8 +57,8 @@ impl Publisher {
     /// Opens the tables, creating those that are not there, and takes them for this writer.
     ///
     /// **Errors:** `Data` where a table has a commit that the state has not: the state is an older
-    /// copy.
-    pub(super) fn open(plan: &PublishPlan, app: &str, state: &Store) -> Result<Self> {
+    /// copy; `Invalid` where another pipeline publishes there.
+    pub(super) fn open(plan: &PublishPlan, app: &str, state: &mut Store) -> Result<Self> {
         let opened = sink::open_store(&plan.url, &plan.options.0);
         let taken = opened.and_then(|(store, root)| Self::take(store, root, app, state));
         taken.map_err(|error| error.context(format!("publish.url = {}", plan.url)))
@@ -68,28 +69,10 @@ impl Publisher {
         store: Arc<dyn ObjectStore>,
         root: Path,
         app: &str,
-        state: &Store,
+        state: &mut Store,
     ) -> Result<Self> {
         let runtime = runtime()?;
-        let (sequence, epoch) = (state.sequence(), state.epoch());
-        let open = async |spec: &'static TableSpec| {
-            let mut table = Table::open(Arc::clone(&store), &root, spec).await?;
-            if table.txn(app).is_some_and(|commit| commit > sequence) {
-                return Err(Error::data(format!(
-                    "table {} has commits that the state has not: restore the state, or publish to a new place",
-                    spec.name
-                )));
-            }
-            if let Err(lost) = table.fence(app, epoch).await {
-                if lost.kind() != Kind::Fenced {
-                    return Err(lost);
-                }
-                // The last entry of an earlier writer came in between; a later writer would stay.
-                table = Table::open(Arc::clone(&store), &root, spec).await?;
-                table.fence(app, epoch).await?;
-            }
-            Ok(table)
-        };
+        let open = async |spec| Self::open_table(&store, &root, spec, app, state.sequence()).await;
         let opened: Result<[Table; 5]> = runtime.block_on(async {
             Ok([
                 open(&tables::PROFILES).await?,
@@ -99,7 +82,17 @@ impl Publisher {
                 open(&tables::DEAD_LETTERS).await?,
             ])
         });
-        let [profiles, identity_map, identity_changes, interactions, dead_letters] = opened?;
+        let mut opened = opened?;
+        // A copy of a state counts epochs as the original does: whoever starts last goes on.
+        let latest = opened.iter().filter_map(|table| table.epoch(app)).max();
+        if let Some(latest) = latest.filter(|latest| *latest >= state.epoch()) {
+            state.raise_epoch(latest + 1)?;
+        }
+        let nonce = clock::nonce();
+        for table in &mut opened {
+            runtime.block_on(Self::fence(&store, &root, table, app, state, nonce))?;
+        }
+        let [profiles, identity_map, identity_changes, interactions, dead_letters] = opened;
         Ok(Self {
             runtime,
             store,
@@ -111,6 +104,45 @@ impl Publisher {
             interactions,
             dead_letters,
         })
+    }
+
+    async fn open_table(
+        store: &Arc<dyn ObjectStore>,
+        root: &Path,
+        spec: &'static TableSpec,
+        app: &str,
+        sequence: u64,
+    ) -> Result<Table> {
+        let table = Table::open(Arc::clone(store), root, spec).await?;
+        if let Some(other) = table.other_writer(app) {
+            return Err(other_pipeline(spec, other));
+        }
+        if table.txn(app).is_some_and(|commit| commit > sequence) {
+            return Err(Error::data(format!(
+                "table {} has commits that the state has not: restore the state, or publish to a new place",
+                spec.name
+            )));
+        }
+        Ok(table)
+    }
+
+    /// Takes a table for this writer.
+    async fn fence(
+        store: &Arc<dyn ObjectStore>,
+        root: &Path,
+        table: &mut Table,
+        app: &str,
+        state: &Store,
+        nonce: u64,
+    ) -> Result<()> {
+        match table.fence(app, state.epoch(), nonce).await {
+            Err(lost) if lost.kind() == Kind::Fenced => {
+                // The last entry of an earlier writer came in between; a later writer would stay.
+                *table = Self::open_table(store, root, table.spec(), app, state.sequence()).await?;
+                table.fence(app, state.epoch(), nonce).await
+            }
+            fenced => fenced,
+        }
     }
 
     /// Publishes what waits in the outbox, and clears it.
@@ -195,6 +227,48 @@ impl Publisher {
         let files = self.tables().into_iter().map(Table::files);
         files.fold((0, 0), |(files, bytes), (more, size)| (files + more, bytes + size))
     }
+}
+
+/// Puts the tables of a pipeline back to a commit, and says which were later. No job can go on with them then: whoever
+/// publishes now starts later.
+///
+/// **Errors:** `Data` where files of that commit are gone; `Invalid` where another pipeline publishes there.
+pub(super) fn put_back(plan: &PublishPlan, app: &str, commit: u64) -> Result<Vec<&'static str>> {
+    let (store, root) = sink::open_store(&plan.url, &plan.options.0)
+        .map_err(|error| error.context(format!("publish.url = {}", plan.url)))?;
+    runtime()?.block_on(async {
+        let mut opened = Vec::new();
+        for spec in tables::ALL {
+            let table = Table::open_existing(Arc::clone(&store), &root, spec).await?;
+            opened.extend(table);
+        }
+        if opened.iter().all(|table| table.txn(app) <= Some(commit)) {
+            return Ok(Vec::new());
+        }
+        let epoch = opened.iter().filter_map(|table| table.epoch(app)).max().unwrap_or(0) + 1;
+        let (commit, nonce) =
+            (CommitInfo { app: app.to_owned(), commit, epoch, time_ms: 0 }, clock::nonce());
+        let mut put_back = Vec::new();
+        for table in &mut opened {
+            if let Some(other) = table.other_writer(app) {
+                return Err(other_pipeline(table.spec(), other));
+            }
+            if table.restore(&commit, nonce).await? {
+                put_back.push(table.spec().name);
+            }
+        }
+        let version = |table: &Table| (table.spec().name.to_owned(), table.version());
+        let tables = opened.iter().map(version).collect();
+        sink::replace_latest(&store, &root, &Latest { commit: commit.commit, tables }).await?;
+        Ok(put_back)
+    })
+}
+
+fn other_pipeline(spec: &TableSpec, other: &str) -> Error {
+    Error::invalid(format!(
+        "table {} is published by the pipeline `{other}`: give publish.url a place of its own, or set `name` back",
+        spec.name
+    ))
 }
 
 /// A runtime for the object store's client.

@@ -86,7 +86,7 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
         duration: clock.elapsed(),
     }
     .emit();
-    let mut publisher = Publisher::open(&plan.publish, &plan.name, &store)?;
+    let mut publisher = Publisher::open(&plan.publish, &plan.name, &mut store)?;
     let published = publisher.publish(&mut store, &registry, &resolver);
     published.map_err(|error| {
         error.context(

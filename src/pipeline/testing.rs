@@ -92,6 +92,16 @@ impl Shop {
         Self::start(folder, readers, sent)
     }
 
+    /// Stops, and starts again beside a copy of itself.
+    pub(super) fn copied(self) -> [Self; 2] {
+        let Self { folder, readers, store, sent, .. } = self;
+        drop(store);
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(folder.path(), copy.path());
+        let plan = config::parse(PIPELINE, "shop.toml", &|_| None).unwrap();
+        [Self::start(folder, readers, sent), Self::start(copy, Readers::new(&plan), sent)]
+    }
+
     /// Takes one micro-batch to a commit, and checks that the state fits together after it.
     pub(super) fn send(&mut self, sent: &[Sent]) -> Commit {
         let message = |(source, text): &Sent| {
@@ -131,8 +141,20 @@ impl Shop {
         groups
     }
 
-    pub(super) fn publisher(&self, store: &Arc<dyn ObjectStore>) -> Publisher {
-        Publisher::take(Arc::clone(store), Path::default(), "shop", &self.store).unwrap()
+    pub(super) fn publisher(&mut self, store: &Arc<dyn ObjectStore>) -> Publisher {
+        Publisher::take(Arc::clone(store), Path::default(), "shop", &mut self.store).unwrap()
+    }
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 

@@ -158,6 +158,8 @@ pub enum Reason {
     BadTime,
     /// Longer, deeper or larger than the limits allow.
     TooLarge,
+    /// Older than the job remembers events, so that it may have counted already.
+    TooLate,
 }
 
 impl Reason {
@@ -169,6 +171,7 @@ impl Reason {
             Self::WrongType => "wrong_type",
             Self::BadTime => "bad_time",
             Self::TooLarge => "too_large",
+            Self::TooLate => "too_late",
         }
     }
 }

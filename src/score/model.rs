@@ -60,6 +60,9 @@ pub struct Training {
     pub customers: u64,
     /// The threshold that it chose, in bits.
     pub threshold_bits: f64,
+    /// Where it lets the candidate graph start, in bits; models of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge_bits: Option<f64>,
     /// What it expects of the thresholds that it could choose from, ascending.
     pub expected: Vec<Expected>,
 }

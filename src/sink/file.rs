@@ -35,6 +35,7 @@ use super::log::Add;
 use super::spec::TableSpec;
 use super::store::store_error;
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around_async};
 
 /// Rows in a row group at most.
 pub(super) const ROW_GROUP_ROWS: usize = 122_880;
@@ -115,10 +116,8 @@ impl Writer {
     /// Ends the file; when this returns, it is stored durably.
     pub(super) async fn finish(mut self, time_ms: i64, tag: Option<String>) -> Result<Add> {
         self.encode(|encoder| encoder.finish().map(|_| ())).await?;
-        self.upload
-            .shutdown()
-            .await
-            .context(Kind::Unavailable, format!("put data file {}", self.name))?;
+        let put = around_async(Step::DataFile, self.upload.shutdown()).await;
+        put.context(Kind::Unavailable, format!("put data file {}", self.name))?;
         Ok(Add {
             path: self.name,
             partition_values: BTreeMap::new(),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::store_error;
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around_async};
 
 /// A consistent set of table versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,11 +39,32 @@ pub async fn write_latest(
     root: &Path,
     latest: &Latest,
 ) -> Result<()> {
-    let mode = match read(store, root).await? {
+    let found = read(store, root).await?;
+    if found.as_ref().is_some_and(|(found, _)| is_behind(latest, found)) {
+        return Err(Error::fenced("a later set was published by another writer"));
+    }
+    put(store, root, latest, found).await
+}
+
+/// Publishes the set of a commit before the latest, once the tables were put back to it.
+///
+/// **Errors:** `Fenced` where another writer came between.
+pub async fn replace_latest(
+    store: &Arc<dyn ObjectStore>,
+    root: &Path,
+    latest: &Latest,
+) -> Result<()> {
+    put(store, root, latest, read(store, root).await?).await
+}
+
+async fn put(
+    store: &Arc<dyn ObjectStore>,
+    root: &Path,
+    latest: &Latest,
+    found: Option<(Latest, UpdateVersion)>,
+) -> Result<()> {
+    let mode = match found {
         Some((found, _)) if found == *latest => return Ok(()),
-        Some((found, _)) if found.commit > latest.commit => {
-            return Err(Error::fenced("a later commit was published by another writer"));
-        }
         Some((_, version)) => PutMode::Update(version),
         None => PutMode::Create,
     };
@@ -50,7 +72,7 @@ pub async fn write_latest(
     let put = async |mode: PutMode| {
         store.put_opts(&path(root), bytes.clone().into(), mode.into()).await.map(|_| ())
     };
-    let mut answer = put(mode).await;
+    let mut answer = around_async(Step::Latest, put(mode)).await;
     if matches!(answer, Err(object_store::Error::NotImplemented { .. })) {
         answer = put(PutMode::Overwrite).await;
     }
@@ -61,6 +83,12 @@ pub async fn write_latest(
         _ if conflicts(&failure) => Err(Error::fenced("latest.json was replaced meanwhile")),
         _ => Err(store_error("put latest.json", failure)),
     }
+}
+
+/// Whether a set is older than one that was found, in its commit or in any table.
+fn is_behind(latest: &Latest, found: &Latest) -> bool {
+    let later = |(table, version): (&String, &u64)| found.tables.get(table) > Some(version);
+    found.commit > latest.commit || latest.tables.iter().any(later)
 }
 
 fn conflicts(failure: &object_store::Error) -> bool {

@@ -32,6 +32,7 @@ mod file;
 mod json;
 mod latest;
 mod log;
+mod restore;
 pub mod rows;
 mod spec;
 mod store;
@@ -45,7 +46,7 @@ mod upsert;
 
 pub use evidence::match_evidence;
 pub use json::json_rows;
-pub use latest::{Latest, read_latest, write_latest};
+pub use latest::{Latest, read_latest, replace_latest, write_latest};
 pub use spec::{Column, Layout, TableSpec, Type};
 pub use store::{check_store, open_store};
 pub use table::{CommitInfo, Table, Written};

@@ -15,6 +15,9 @@ use super::spec::TableSpec;
 use super::upsert;
 use crate::error::{Context, Error, Kind, Result};
 
+/// What the application is called whose transaction number is the epoch of an application's writers.
+const EPOCH_SUFFIX: &str = "/epoch";
+
 /// Which commit of the state is published.
 ///
 /// The rows of one commit are the same at every try, so whichever try reaches the log is right.
@@ -49,11 +52,13 @@ pub struct Table {
     pub(super) folder: Path,
     pub(super) spec: &'static TableSpec,
     pub(super) snapshot: Snapshot,
-    log: Log,
+    pub(super) log: Log,
     /// The ids of this writer's tries of the next version whose outcome is not known.
     attempts: Vec<String>,
     /// How many tries there were.
     tries: u64,
+    /// The last entry that it knows of is its own.
+    is_own: bool,
 }
 
 /// One try of publishing a commit: what its files and its entry are named after.
@@ -116,7 +121,8 @@ impl Table {
         let Some(snapshot) = snapshot else { return Ok(None) };
         definition::check(spec, &snapshot).map_err(|error| error.context(act()))?;
         let attempts = Vec::new();
-        Ok(Some(Self { store, folder, spec, snapshot, log, attempts, tries: 0 }))
+        let (tries, is_own) = (0, false);
+        Ok(Some(Self { store, folder, spec, snapshot, log, attempts, tries, is_own }))
     }
 
     /// The latest version of the table.
@@ -127,6 +133,17 @@ impl Table {
     /// The latest commit of `app` that the table has.
     pub fn txn(&self, app: &str) -> Option<u64> {
         self.snapshot.txns.get(app).and_then(|version| u64::try_from(*version).ok())
+    }
+
+    /// The epoch of the latest writer of `app`; `None` before the first.
+    pub fn epoch(&self, app: &str) -> Option<u64> {
+        self.txn(&epoch_of(app))
+    }
+
+    /// Another pipeline that publishes to this table, where there is one.
+    pub fn other_writer(&self, app: &str) -> Option<&str> {
+        let writers = self.snapshot.txns.keys().filter_map(|id| id.strip_suffix(EPOCH_SUFFIX));
+        writers.into_iter().find(|writer| *writer != app)
     }
 
     /// The latest commit of `app` that the table has, once it is known what became of tries whose
@@ -154,18 +171,21 @@ impl Table {
     }
 
     /// Takes the table for the writer of `epoch`: an entry without data, so that the next entry of
-    /// an older writer that is still alive finds its version taken, and that writer stops.
+    /// an older writer that is still alive finds its version taken, and that writer stops. `nonce` is the writer's
+    /// own: of two that take the same epoch at once it tells which has the table.
     ///
-    /// **Errors:** `Fenced` where a later epoch has the table already.
-    pub async fn fence(&mut self, app: &str, epoch: u64) -> Result<()> {
+    /// **Errors:** `Fenced` where a later epoch has the table already, or another writer of the same: a copy of a
+    /// state counts epochs as the original does.
+    pub async fn fence(&mut self, app: &str, epoch: u64, nonce: u64) -> Result<()> {
+        self.settle().await?;
         let commit = self.txn(app).unwrap_or(0);
         let commit = CommitInfo { app: app.into(), commit, epoch, time_ms: 0 };
-        self.settle().await?;
-        if self.txn(&epoch_of(app)) == Some(epoch) {
-            return Ok(());
-        }
         self.check_epoch(&commit)?;
-        let attempt = self.attempt(&commit);
+        if self.epoch(app) == Some(epoch) {
+            let taken = || format!("table {} was taken by another writer just now", self.spec.name);
+            return if self.is_own { Ok(()) } else { Err(Error::fenced(taken())) };
+        }
+        let attempt = self.attempt(&commit, nonce);
         self.finish(attempt, "FENCE", Vec::new(), &[]).await.map(|_| ())
     }
 
@@ -218,7 +238,7 @@ impl Table {
         if self.txn(&commit.app).is_some_and(|published| published >= commit.commit) {
             return Ok(None);
         }
-        Ok(Some(self.attempt(commit)))
+        Ok(Some(self.attempt(commit, 0)))
     }
 
     /// Finds out what became of earlier tries whose answer was lost.
@@ -230,31 +250,32 @@ impl Table {
         if let Some(lines) = self.log.settle(version, &self.attempts).await? {
             self.snapshot.advance(version, lines);
             self.attempts.clear();
+            self.is_own = true;
         }
         Ok(())
     }
 
     fn has(&self, commit: &CommitInfo) -> bool {
-        let epoch = self.txn(&epoch_of(&commit.app));
+        let epoch = self.epoch(&commit.app);
         self.txn(&commit.app) >= Some(commit.commit) && epoch >= Some(commit.epoch)
     }
 
     fn check_epoch(&self, commit: &CommitInfo) -> Result<()> {
-        match self.txn(&epoch_of(&commit.app)) {
+        match self.epoch(&commit.app) {
             Some(epoch) if epoch > commit.epoch => Err(Error::fenced(format!(
-                "table {} belongs to a writer of epoch {epoch}, this one is of {}",
+                "table {} was taken by a job that started later (epoch {epoch}, this one has {})",
                 self.spec.name, commit.epoch
             ))),
             _ => Ok(()),
         }
     }
 
-    fn attempt(&mut self, commit: &CommitInfo) -> Attempt {
+    pub(super) fn attempt(&mut self, commit: &CommitInfo, nonce: u64) -> Attempt {
         self.tries += 1;
-        let numbers = [commit.commit, commit.epoch, self.snapshot.version, self.tries];
+        let numbers = [commit.commit, commit.epoch, self.snapshot.version, self.tries, nonce];
         let numbers = numbers.map(|number| number.to_string());
-        let [number, epoch, version, tries] = &numbers;
-        let id = hash_id(&[self.spec.name, &commit.app, number, epoch, version, tries]);
+        let [number, epoch, version, tries, nonce] = &numbers;
+        let id = hash_id(&[self.spec.name, &commit.app, number, epoch, version, tries, nonce]);
         Attempt { id, files: 0, commit: commit.clone() }
     }
 
@@ -278,6 +299,7 @@ impl Table {
         let put = self.log.commit(version, lines, &self.attempts).await;
         let lines = put.map_err(|error| error.context(format!("publish {}", self.spec.name)))?;
         self.attempts.clear();
+        self.is_own = true;
         self.snapshot.advance(version, lines);
         self.snapshot.expire(attempt.commit.time_ms);
         self.checkpoint_if_due().await;
@@ -340,7 +362,7 @@ impl Table {
 
 /// The application whose transaction number is the writers' epoch.
 fn epoch_of(app: &str) -> String {
-    format!("{app}/epoch")
+    format!("{app}{EPOCH_SUFFIX}")
 }
 
 /// An id in the form of a UUID that is a hash of its parts.

@@ -167,8 +167,12 @@ pub static DEAD_LETTERS: TableSpec = TableSpec {
         column("source", Text, "The source's name in the pipeline file.").few(),
         column("partition", Text, "topic/partition, or the file's URL or path.").few(),
         column("offset", Long, "The Kafka offset, or the 0-based ordinal within the file."),
-        column("reason", Text, "malformed, missing_field, wrong_type, bad_time or too_large.")
-            .few(),
+        column(
+            "reason",
+            Text,
+            "malformed, missing_field, wrong_type, bad_time, too_large or too_late.",
+        )
+        .few(),
         column("detail", Text, "What was expected where; never a value of the message."),
         column("payload", Binary, "The message's bytes as read."),
     ],

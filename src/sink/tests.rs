@@ -169,14 +169,26 @@ async fn the_second_of_two_writers_is_fenced() {
 }
 
 #[tokio::test]
+async fn of_two_writers_of_one_epoch_one_has_the_table() {
+    let store = memory();
+    let mut one = open(&store, &APPENDED).await;
+    let mut other = open(&store, &APPENDED).await;
+    one.fence("test", 2, 1).await.unwrap();
+    assert_eq!(other.fence("test", 2, 2).await.unwrap_err().kind(), Kind::Fenced);
+    let mut other = open(&store, &APPENDED).await;
+    assert_eq!(other.fence("test", 2, 2).await.unwrap_err().kind(), Kind::Fenced);
+    other.fence("test", 3, 2).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_fence_stops_the_writer_before() {
     let store = memory();
     let mut old = open(&store, &APPENDED).await;
     let row = |i| stream::iter([Ok(batch(&[(key(i), i as i64)]))]);
     old.append(row(1), &commit_of(1, 1)).await.unwrap();
     let mut new = open(&store, &APPENDED).await;
-    new.fence("test", 2).await.unwrap();
-    new.fence("test", 2).await.unwrap();
+    new.fence("test", 2, 1).await.unwrap();
+    new.fence("test", 2, 1).await.unwrap();
     assert_eq!((new.version(), new.txn("test")), (2, Some(1)));
     assert_eq!(old.append(row(2), &commit_of(1, 2)).await.unwrap_err().kind(), Kind::Fenced);
     let mut reopened = open(&store, &APPENDED).await;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -13,6 +14,7 @@ use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, encode,
     encode_chunks,
 };
+use super::window::{self, LatestTimes};
 use crate::error::{Error, Result};
 use crate::profile::{Change, Facts, Interaction};
 use crate::record::{DeadLetter, EventKey, Field, IdentityId, Judgement, Micros, RecordKey};
@@ -59,6 +61,10 @@ pub struct Commit {
     pub positions: Positions,
     /// The counters after this micro-batch, since the state began.
     pub counters: Counters,
+    /// Events that will be forgotten, with their source and when they happened; none where events are known for ever.
+    pub expiring: Vec<(Arc<str>, Micros, EventKey)>,
+    /// The time of the latest event of each source, where events are not known for ever.
+    pub latest_times: LatestTimes,
     /// The time of the latest event in this micro-batch, or of all so far.
     pub max_event_time: Micros,
     /// The model that the edges and members are by from now on, and `shared` and `capped`, which are complete then;
@@ -111,6 +117,7 @@ impl Commit {
         for (key, node) in &self.events {
             writes.put(Space::Events, key.0, encode(node)?);
         }
+        window::write(&self.expiring, &self.latest_times, &mut writes)?;
         for ((source, partition), next) in &self.positions {
             let key = position_key(source, partition);
             writes.put(Space::Meta, key, encode(&(source, partition, next))?);

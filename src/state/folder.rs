@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around};
 
 const FORMAT: &str = "onefold state 2\n";
 /// The format before: without the lookups by record key and by identity, and what explanations need.
@@ -120,7 +121,7 @@ impl Folder {
 
     /// Says durably that the state is of this format.
     pub(super) fn write_format(&self) -> Result<()> {
-        self.replace(FORMAT_FILE, FORMAT.as_bytes())
+        around(Step::StateFormat, || self.replace(FORMAT_FILE, FORMAT.as_bytes()))
             .context(Kind::Unavailable, "state: write format")
     }
 
@@ -286,10 +287,11 @@ impl Witness {
 
     /// Notes that `batch` is durable; a crash of the process does not undo it, a power cut may.
     pub(super) fn record(&mut self, batch: u64) -> Result<()> {
-        self.0
-            .seek(SeekFrom::Start(batch % 2 * SLOT_BYTES))
-            .and_then(|_| self.0.write_all(&slot(batch)))
-            .context(Kind::Unavailable, "state: write witness")
+        around(Step::StateWitness, || {
+            let at = SeekFrom::Start(batch % 2 * SLOT_BYTES);
+            self.0.seek(at).and_then(|_| self.0.write_all(&slot(batch)))
+        })
+        .context(Kind::Unavailable, "state: write witness")
     }
 
     /// Makes what was recorded withstand a power cut.

@@ -44,9 +44,11 @@ mod keyspace;
 mod reader;
 mod row;
 mod settled;
+mod snapshot;
 mod store;
 mod verify;
 mod view;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +59,8 @@ pub use reader::Reader;
 pub use row::{
     Counters, Edge, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, Status,
 };
+pub use snapshot::{refuse_a_state, restore_snapshot, write_snapshot};
 pub use store::{Options, Store};
 pub use verify::Report;
 pub use view::View;
+pub use window::LatestTimes;

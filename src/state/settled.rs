@@ -20,6 +20,7 @@ use super::folder::Folder;
 use super::keyspace::{Keyspaces, Space, failed};
 use super::row::{decode, encode};
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around};
 
 const SETTLED_FILE: &str = "settled";
 /// How often, and how long apart, it is asked whether all rows are written out. A state that takes
@@ -64,7 +65,8 @@ pub(super) fn settle(folder: &Folder, spaces: &Keyspaces, batch: u64) -> Result<
     }
     let mut bytes = encode(&Note { batch, folders })?;
     bytes.extend_from_slice(&blake3::hash(&bytes).as_bytes()[..CHECKSUM_BYTES]);
-    folder.replace(SETTLED_FILE, &bytes).context(Kind::Unavailable, "state: settle")?;
+    around(Step::StateSettle, || folder.replace(SETTLED_FILE, &bytes))
+        .context(Kind::Unavailable, "state: settle")?;
     Ok(true)
 }
 
@@ -72,7 +74,7 @@ const CHECKSUM_BYTES: usize = 8;
 
 /// Notes durably that the tables alone are not the state any more.
 pub(super) fn unsettle(folder: &Folder) -> Result<()> {
-    match fs::remove_file(folder.path().join(SETTLED_FILE)) {
+    match around(Step::StateUnsettle, || fs::remove_file(folder.path().join(SETTLED_FILE))) {
         Ok(()) => folder.sync().context(Kind::Unavailable, "state: unsettle"),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).context(Kind::Unavailable, "state: unsettle"),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fjall::{CompressionType, Database, PersistMode, Readable};
+use fjall::{CompressionType, Database, Keyspace, PersistMode, Readable};
 
 use super::commit::Commit;
 use super::folder::{Folder, Witness};
@@ -19,6 +19,7 @@ use super::settled::{settle, unsettle};
 use super::verify::{Report, verify};
 use super::view::{View, is_known, node_of_event};
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around};
 use crate::record::{EventKey, Field, IdentityId};
 
 /// How a state is opened.
@@ -226,6 +227,12 @@ impl Store {
         self.head.epoch
     }
 
+    /// Takes a later epoch: the state may be a copy of one that was opened more often.
+    pub fn raise_epoch(&mut self, epoch: u64) -> Result<()> {
+        let epoch = self.head.epoch.max(epoch);
+        self.write(Writes::default(), Head { epoch, ..self.head })
+    }
+
     /// What became of the messages, as of the last commit.
     pub fn counters(&self) -> Counters {
         self.head.counters
@@ -289,6 +296,21 @@ impl Store {
     /// The disk space that the state takes. **Units:** bytes.
     pub fn disk_bytes(&self) -> u64 {
         self.folder.disk_bytes()
+    }
+
+    /// The rows of a keyspace as they are now.
+    pub(super) fn rows(&self, space: Space) -> &Keyspace {
+        &self.spaces[space]
+    }
+
+    /// Stands where another state stood, all of whose rows it has.
+    pub(super) fn take_head(&mut self, head: Head) -> Result<()> {
+        self.write(Writes::default(), Head { batch: self.head.batch, ..head })
+    }
+
+    /// Writes rows that belong to no commit.
+    pub(super) fn write_rows(&mut self, writes: Writes) -> Result<()> {
+        self.write(writes, self.head)
     }
 
     fn write(&mut self, writes: Writes, mut head: Head) -> Result<()> {
@@ -429,5 +451,6 @@ fn write(database: &Database, spaces: &Keyspaces, writes: Writes, head: &Head) -
     }
     batch.insert(&spaces[Space::Meta], HEAD_KEY, encode(head)?);
     // Whatever the cause, a caller must not try again: what reached the disk is unknown.
-    batch.commit().map_err(|error| Error::data("state: write batch").caused_by(error))
+    around(Step::StateBatch, || batch.commit())
+        .map_err(|error| Error::data("state: write batch").caused_by(error))
 }

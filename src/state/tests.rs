@@ -4,6 +4,7 @@ mod durability;
 mod model;
 mod reading;
 mod round_trip;
+mod snapshot;
 
 use std::path::Path;
 use std::sync::Arc;

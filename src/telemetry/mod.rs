@@ -20,8 +20,9 @@ mod tests;
 pub use event::{
     BatchCommitted, CommandFailed, IdentitiesCarried, IndexBuilt, JudgementsTaken, ModelBuiltIn,
     ModelTrained, PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed,
-    PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SourceFinished,
-    SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
+    PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed,
+    SnapshotTaken, SourceFinished, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened,
+    StopCause, TablesPublished,
 };
 pub use hiding::{hidden_in, hide_in_lines};
 pub use logging::{Format, Level, init_logging};

@@ -272,13 +272,15 @@ impl<'a> Trainer<'a> {
         let partition = self.bulk.partition(&self.model, &self.edges(&self.model));
         let expected = threshold::expected(&partition.merges, lowest);
         let threshold = threshold::choose(&partition.merges, lowest, self.settings.precision);
-        self.model.parameters.edge_bits = threshold::edge(lowest, threshold);
+        let edge = threshold::edge(lowest, threshold);
+        self.model.parameters.edge_bits = edge;
         self.model.parameters.threshold_bits = threshold;
         let records = self.bulk.len();
         self.model.training = Some(Training {
             records: records as u64,
             customers: self.customers as u64,
             threshold_bits: threshold,
+            edge_bits: Some(edge),
             expected,
         });
         self.model.provenance = format!(

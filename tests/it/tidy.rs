@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("record", ""),
     ("clock", ""),
     ("error", ""),
+    ("failpoint", ""),
     ("normalise", "record"),
     ("block", "normalise record"),
     ("score", "block error normalise record"),
@@ -26,13 +27,13 @@ const ALLOWED: &[(&str, &str)] = &[
     ("report", "evaluate score"),
     ("telemetry", "error record"),
     ("source", "clock error normalise record telemetry"),
-    ("sink", "error explain profile record telemetry"),
-    ("state", "error profile record telemetry"),
+    ("sink", "error explain failpoint profile record telemetry"),
+    ("state", "error failpoint profile record telemetry"),
     ("demo", "error"),
     ("config", "block error normalise record score source"),
     (
         "pipeline",
-        "block clock cluster config error evaluate explain normalise profile record resolve \
+        "block clock cluster config error evaluate explain failpoint normalise profile record resolve \
          score sink source state telemetry train",
     ),
     (

@@ -9,15 +9,18 @@ mod source;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{Plan, PublishPlan, RunPlan, StatePlan};
+use super::plan::{Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
 use super::problem::{At, Notes, Result, nearest};
-use super::settings::{PublishSettings, RunSettings, Settings, StateSettings};
+use super::settings::{PublishSettings, RunSettings, Settings, SnapshotSettings, StateSettings};
 use super::units;
 use super::value::Scalar;
 use crate::source::Options;
 
 /// Memory below which a state cannot work.
 const MEMORY_MIN: u64 = 16 << 20;
+
+/// Events are forgotten by the day on which they happened.
+const EVENT_WINDOW_MIN: Duration = Duration::from_hours(24);
 
 /// Larger batches win nothing and cost memory.
 const BATCH_MAX: usize = 1_000_000;
@@ -67,13 +70,41 @@ fn state(settings: &StateSettings, at: &At) -> StatePlan {
     if path.contains("://") {
         place.note(place.wrong(path, "the state lies in a local folder, not at a URL"));
     }
-    let at = at.under("memory");
+    let of_memory = at.under("memory");
     let given = settings.memory.as_deref();
-    let memory = size(given, "2GiB", &at).and_then(|memory| match given {
-        Some(text) if memory < MEMORY_MIN => Err(at.wrong(text, "give at least 16MiB")),
+    let memory = size(given, "2GiB", &of_memory).and_then(|memory| match given {
+        Some(text) if memory < MEMORY_MIN => Err(of_memory.wrong(text, "give at least 16MiB")),
         _ => Ok(memory),
     });
-    StatePlan { path: path.into(), memory: at.take(memory).unwrap_or(MEMORY_MIN) }
+    let snapshot = settings.snapshot.as_ref().map(|it| snapshot(it, &at.under("snapshot")));
+    let at = at.under("event_window");
+    let given = settings.event_window.as_deref();
+    let event_window = given.map(|text| pace(Some(text), text, &at));
+    if let Some(short) = given.filter(|_| event_window < Some(EVENT_WINDOW_MIN)) {
+        at.note(at.wrong(short, "give at least 1d: events are forgotten by whole days"));
+    }
+    let memory = at.take(memory).unwrap_or(MEMORY_MIN);
+    StatePlan { path: path.into(), memory, event_window, snapshot }
+}
+
+fn snapshot(settings: &SnapshotSettings, at: &At) -> SnapshotPlan {
+    if settings.url.trim().is_empty() {
+        let at = at.under("url");
+        at.note(at.wrong(&settings.url, "give a folder, or an object store URL"));
+    }
+    let keep = settings.keep.unwrap_or(3);
+    if keep == 0 {
+        let at = at.under("keep");
+        at.note(at.wrong(keep, "keep at least 1"));
+    }
+    let given = settings.interval.as_deref();
+    let at = at.under("interval");
+    SnapshotPlan {
+        url: settings.url.clone(),
+        interval: given.map(|text| pace(Some(text), text, &at)),
+        keep,
+        options: options(&settings.options),
+    }
 }
 
 fn publish(settings: &PublishSettings, at: &At) -> PublishPlan {

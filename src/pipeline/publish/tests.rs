@@ -132,9 +132,37 @@ fn an_older_copy_of_the_state_is_refused() {
     let mut publisher = shop.publisher(&store);
     shop.send(&batches()[0]);
     publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
-    let other = Shop::open();
-    let refused = Publisher::take(Arc::clone(&store), Path::default(), "shop", &other.store);
-    assert_eq!(refused.err().map(|error| error.kind()), Some(Kind::Data));
+    let mut other = Shop::open();
+    let mut take = |app| {
+        Publisher::take(Arc::clone(&store), Path::default(), app, &mut other.store).err().unwrap()
+    };
+    assert_eq!(take("shop").kind(), Kind::Data);
+    let refused = take("boutique");
+    assert_eq!(refused.kind(), Kind::Invalid);
+    assert!(refused.to_string().contains("the pipeline `shop`"), "{refused}");
+}
+
+#[test]
+fn of_two_copies_of_a_state_the_one_that_started_first_stops() {
+    let store: Arc<dyn ObjectStore> = Arc::new(FaultyStore::default());
+    let [first, second] = batches();
+    let mut shop = Shop::open();
+    let mut publisher = shop.publisher(&store);
+    shop.send(&first);
+    publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
+    let [mut older, mut newer] = shop.copied();
+    assert_eq!(older.store.epoch(), newer.store.epoch(), "they count epochs alike");
+    let mut zombie = older.publisher(&store);
+    let mut publisher = newer.publisher(&store);
+    assert!(newer.store.epoch() > older.store.epoch());
+    // Each commits something else under the same number.
+    older.send(&second[..1]);
+    newer.send(&second);
+    let fenced = zombie.publish(&mut older.store, &older.registry, &older.resolver).unwrap_err();
+    assert_eq!(fenced.kind(), Kind::Fenced);
+    publisher.publish(&mut newer.store, &newer.registry, &newer.resolver).unwrap();
+    let tables = without_versions(published(&store, &Path::default()));
+    assert!(tables == without_versions(expected(2)), "as if there had been no other");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::super::testing::published;
 use super::super::tests::{BULK, plan, run};
 use super::super::{Job, PublishedTables};
 use super::*;
+use crate::config::OperatingPoint;
 use crate::demo::{self, Stream, generate};
 use crate::error::Kind;
 use crate::record::{IdentityId, RecordKey};
@@ -127,6 +128,29 @@ fn there_and_back_the_clusters_are_what_they_were() {
     assert_eq!(clusters(&membership(&first)), clusters(&before));
     assert!(changes(&first, "model")["carried"] > 0);
     sequence(&first);
+}
+
+#[test]
+fn a_state_that_taught_itself_its_model_has_it_again_after_a_broader_one() {
+    let folder = tempfile::tempdir().unwrap();
+    generate(&demo::Settings { customers: 120, seed: 5, ..demo::Settings::default() })
+        .write_to(folder.path())
+        .unwrap();
+    let mut first = plan(folder.path(), &folder.path().join("job"), 5_000);
+    first.matching.expected_customers = None;
+    run(&first, BULK, u64::MAX);
+    let frozen = || {
+        let store = Store::open(&first.state.path, &Options::default()).unwrap();
+        model::kept(store.model().unwrap().unwrap()).unwrap()
+    };
+    let before = frozen();
+    assert!(before.training.is_some());
+    let mut broad = first.clone();
+    broad.matching.operating_point = Some(OperatingPoint::Broad);
+    rematch(&broad).unwrap();
+    assert!(frozen().parameters.edge_bits < before.parameters.edge_bits);
+    rematch(&first).unwrap();
+    assert_eq!(frozen(), before);
 }
 
 #[test]

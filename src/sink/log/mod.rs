@@ -22,6 +22,7 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 
 use super::store::store_error;
 use crate::error::{Context, Error, Kind, Result};
+use crate::failpoint::{Step, around_async};
 
 /// How many entries there are from one checkpoint to the next.
 pub(super) const CHECKPOINT_INTERVAL: u64 = 20;
@@ -53,10 +54,17 @@ impl Log {
 
     /// Reads the table's present state; `None` where there is no table.
     pub(super) async fn load(&self) -> Result<Option<Snapshot>> {
-        let hint = self.hint().await?;
-        let mut listing = self.list(hint).await?;
+        self.load_at(u64::MAX).await
+    }
+
+    /// Reads the table's state at a version, or the latest before; `None` where there is no table.
+    ///
+    /// **Errors:** `Data` where entries are missing.
+    pub(super) async fn load_at(&self, version: u64) -> Result<Option<Snapshot>> {
+        let hint = self.hint().await?.filter(|hint| *hint <= version);
+        let mut listing = self.list(hint, version).await?;
         if hint.is_some() && listing.checkpoint.is_none() {
-            listing = self.list(None).await?;
+            listing = self.list(None, version).await?;
         }
         let mut table = Snapshot::default();
         if let Some((version, bytes)) = listing.checkpoint {
@@ -91,7 +99,8 @@ impl Log {
         Ok(hint["version"].as_u64())
     }
 
-    async fn list(&self, from: Option<u64>) -> Result<Listing> {
+    /// The files of versions up to one; those before `from` need not be among them.
+    async fn list(&self, from: Option<u64>, up_to: u64) -> Result<Listing> {
         // The name of a checkpoint comes after its bare version in the order of names.
         let from = from.map(|version| self.folder.clone().join(format!("{version:020}")));
         let mut files = match &from {
@@ -103,6 +112,9 @@ impl Log {
             let name = file.location.filename().unwrap_or_default();
             let Some((version, suffix)) = name.split_once('.') else { continue };
             let Ok(version) = version.parse::<u64>() else { continue };
+            if version > up_to {
+                continue;
+            }
             match suffix {
                 "json" => listing.entries.push(version),
                 "checkpoint.parquet" => {
@@ -150,7 +162,7 @@ impl Log {
         let bytes = action::encode(&lines)?;
         let path = self.entry(version);
         let put = self.store.put_opts(&path, bytes.into(), PutMode::Create.into());
-        let Err(failure) = put.await else { return Ok(lines) };
+        let Err(failure) = around_async(Step::LogEntry, put).await else { return Ok(lines) };
         match self.settle(version, attempts).await? {
             Some(found) => Ok(found),
             None => Err(store_error(format!("put log entry {version}"), failure)),
@@ -169,7 +181,9 @@ impl Log {
         if action::id(&found).is_some_and(|id| attempts.iter().any(|attempt| attempt == id)) {
             return Ok(Some(found));
         }
-        Err(Error::fenced(format!("log entry {version} is another writer's")))
+        Err(Error::fenced(format!(
+            "log entry {version} is another writer's: two jobs publish here, and this one stops"
+        )))
     }
 
     /// Writes a checkpoint of `table`, then says where it is.
@@ -177,7 +191,7 @@ impl Log {
         let (bytes, actions) = checkpoint::encode(table)?;
         let size = bytes.len();
         let path = self.folder.clone().join(format!("{:020}.checkpoint.parquet", table.version));
-        let put = self.store.put(&path, bytes.into()).await;
+        let put = around_async(Step::Checkpoint, self.store.put(&path, bytes.into())).await;
         put.map_err(|error| store_error("put checkpoint", error))?;
         let hint = serde_json::json!({
             "version": table.version,
@@ -187,7 +201,7 @@ impl Log {
         });
         let bytes = serde_json::to_vec(&hint).context(Kind::Internal, "encode _last_checkpoint")?;
         let path = self.folder.clone().join("_last_checkpoint");
-        let put = self.store.put(&path, bytes.into()).await;
+        let put = around_async(Step::CheckpointHint, self.store.put(&path, bytes.into())).await;
         put.map_err(|error| store_error("put _last_checkpoint", error))?;
         Ok(())
     }

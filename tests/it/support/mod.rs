@@ -7,6 +7,7 @@ pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod python;
+pub(crate) mod random;
 pub(crate) mod s3;
 pub(crate) mod tables;
 

@@ -75,26 +75,59 @@ fn read(path: &Path) -> String {
 /// A server that listens on a port of this machine.
 pub(crate) struct Server {
     pub(crate) port: u16,
-    _process: Process,
-    _folder: tempfile::TempDir,
+    process: Process,
+    folder: tempfile::TempDir,
+    command: Box<dyn Fn(u16) -> Command + Send + Sync>,
+    answers: Box<dyn Fn(u16) -> bool + Send + Sync>,
 }
 
 impl Server {
     /// Starts a server on a free port and waits until it `answers`. Another process may take the port first: then
     /// the server ends at once, and another port is tried.
-    pub(crate) fn start(command: impl Fn(u16) -> Command, answers: impl Fn(u16) -> bool) -> Self {
+    pub(crate) fn start(
+        command: impl Fn(u16) -> Command + Send + Sync + 'static,
+        answers: impl Fn(u16) -> bool + Send + Sync + 'static,
+    ) -> Self {
         let folder = super::folder();
         for _ in 0..5 {
             let port = free_port();
-            let mut process = Process::start(command(port), folder.path(), "server");
-            wait_until("the server answers", || process.has_ended() || answers(port));
-            if !process.has_ended() {
-                return Self { port, _process: process, _folder: folder };
+            if let Some(process) = run(command(port), folder.path(), || answers(port)) {
+                let (command, answers) = (Box::new(command), Box::new(answers));
+                return Self { port, process, folder, command, answers };
             }
-            eprintln!("a server did not start: {}{}", process.output(), process.log());
         }
         panic!("the server does not start");
     }
+
+    /// Ends it with SIGKILL: its port refuses connections from then on.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Kills it where it still runs, starts it again on the same port and waits until it answers.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.process.kill();
+        let mut started = None;
+        // Nobody else is given a port that was in use a moment ago, but its last connections may still be closing.
+        wait_until("the server starts again", || {
+            let command = (self.command)(self.port);
+            started = run(command, self.folder.path(), || (self.answers)(self.port));
+            started.is_some()
+        });
+        self.process = started.expect("it was waited for");
+    }
+}
+
+/// Starts a server and waits until it answers; `None` where it ends instead.
+fn run(command: Command, folder: &Path, answers: impl Fn() -> bool) -> Option<Process> {
+    let mut process = Process::start(command, folder, "server");
+    wait_until("the server answers", || process.has_ended() || answers());
+    if process.has_ended() {
+        eprintln!("a server did not start: {}{}", process.output(), process.log());
+        return None;
+    }
+    Some(process)
 }
 
 fn free_port() -> u16 {

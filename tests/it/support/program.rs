@@ -35,6 +35,12 @@ pub(crate) fn onefold(arguments: &[&str]) -> Program {
 }
 
 impl Program {
+    /// With further arguments.
+    pub(crate) fn arguments(mut self, more: &[&str]) -> Self {
+        self.arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
     pub(crate) fn env(mut self, key: &str, value: &str) -> Self {
         self.environment.insert(key.to_owned(), value.to_owned());
         self

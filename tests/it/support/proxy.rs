@@ -1,10 +1,14 @@
-//! A way to a server that can be blocked at one request, so that a process is caught in the middle of it.
+//! A way to a server that can be blocked at one request, so that a process is caught in the middle of it, or on which
+//! requests fail at random.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
+
+use super::random::Random;
 
 /// The request at which the way is blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,11 +19,57 @@ pub(crate) enum Block {
     Answer(&'static str),
 }
 
+/// What may go wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It never reaches the server, and is answered with a server's error.
+    Error(&'static str),
+    /// It never reaches the server, and the connection is closed.
+    Reset,
+    /// The server does it, and the connection is closed before the answer arrives.
+    Lost,
+    /// It takes its time.
+    Slow,
+    /// Nothing happens for a while, then the connection is closed.
+    Timeout,
+}
+
+const FAULTS: [Fault; 7] = [
+    Fault::Error("500 Internal Server Error"),
+    Fault::Error("503 Slow Down"),
+    Fault::Reset,
+    Fault::Lost,
+    Fault::Lost,
+    Fault::Slow,
+    Fault::Timeout,
+];
+
+const SLOWNESS: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What comes back from a server over a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Back {
+    Passes,
+    /// It is swallowed, and the client waits.
+    Swallowed,
+    /// The connection is closed instead.
+    Closes,
+}
+
+/// How many requests in a thousand go wrong, and by which chance.
+struct Disturbance {
+    share: u64,
+    random: Random,
+}
+
 /// What all connections share.
 #[derive(Default)]
 struct Shared {
     /// What to block, and how many such requests to let pass before.
     block: Mutex<Option<(Block, usize)>>,
+    disturbance: Mutex<Option<Disturbance>>,
+    faults: AtomicU64,
     caught: AtomicBool,
     closed: AtomicBool,
 }
@@ -55,6 +105,18 @@ impl Proxy {
     pub(crate) fn block(&self, block: Block, pass: usize) {
         self.shared.caught.store(false, Ordering::Release);
         *self.shared.block.lock().expect("no thread panicked") = Some((block, pass));
+    }
+
+    /// Lets so many requests in a thousand fail from now on, in ways drawn by a seed.
+    pub(crate) fn disturb(&self, share: u64, seed: u64) {
+        let disturbance = Disturbance { share, random: Random::new(seed) };
+        *self.shared.disturbance.lock().expect("no thread panicked") =
+            (share > 0).then_some(disturbance);
+    }
+
+    /// How many requests failed so far.
+    pub(crate) fn faults(&self) -> u64 {
+        self.shared.faults.load(Ordering::Acquire)
     }
 
     /// Whether the request came.
@@ -93,44 +155,97 @@ impl Shared {
         }
         Some(*block)
     }
+
+    /// What goes wrong with what a client sends, by chance; only what begins a request can.
+    fn fails(&self, sent: &[u8]) -> Option<Fault> {
+        let begins = [&b"PUT "[..], b"GET ", b"POST ", b"HEAD ", b"DELETE "];
+        if !begins.iter().any(|method| sent.starts_with(method)) {
+            return None;
+        }
+        let mut disturbance = self.disturbance.lock().expect("no thread panicked");
+        let Disturbance { share, random } = disturbance.as_mut()?;
+        if random.below(1_000) >= *share {
+            return None;
+        }
+        self.faults.fetch_add(1, Ordering::AcqRel);
+        Some(FAULTS[usize::try_from(random.below(FAULTS.len() as u64)).expect("a small number")])
+    }
 }
 
-/// Passes on what both sides send until one of them closes.
+/// Passes on what both sides send until one of them closes, or a fault closes both.
 fn connect(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
-    let mute = Arc::new(AtomicBool::new(false));
-    let (shared_there, mute_there) = (Arc::clone(shared), Arc::clone(&mute));
+    let back = Arc::new(Mutex::new(Back::Passes));
     let there = (client.try_clone().expect("a socket"), server.try_clone().expect("a socket"));
+    let mut answer = client.try_clone().expect("a socket");
+    let (shared_there, back_there) = (Arc::clone(shared), Arc::clone(&back));
     thread::spawn(move || {
-        pass(there, |sent| match shared_there.blocks(sent) {
-            None => true,
-            Some(Block::Answer(_)) => {
-                mute_there.store(true, Ordering::Release);
-                true
+        let set = |to| *back_there.lock().expect("no thread panicked") = to;
+        pass(there, |sent| {
+            match shared_there.blocks(sent) {
+                None => {}
+                Some(Block::Answer(_)) => set(Back::Swallowed),
+                Some(Block::Request(_)) => {
+                    shared_there.caught.store(true, Ordering::Release);
+                    return Pass::Swallow;
+                }
             }
-            Some(Block::Request(_)) => {
-                shared_there.caught.store(true, Ordering::Release);
-                false
+            match shared_there.fails(sent) {
+                None => return Pass::On,
+                Some(Fault::Slow) => {
+                    thread::sleep(SLOWNESS);
+                    return Pass::On;
+                }
+                Some(Fault::Lost) => {
+                    set(Back::Closes);
+                    return Pass::On;
+                }
+                Some(Fault::Error(status)) => {
+                    let head = format!(
+                        "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                    );
+                    // The client may be gone.
+                    let _ = answer.write_all(head.as_bytes());
+                }
+                Some(Fault::Timeout) => thread::sleep(TIMEOUT),
+                Some(Fault::Reset) => {}
             }
+            Pass::Close
         });
     });
     let shared = Arc::clone(shared);
     thread::spawn(move || {
-        pass((server, client), |_| {
-            let mute = mute.load(Ordering::Acquire);
-            shared.caught.fetch_or(mute, Ordering::AcqRel);
-            !mute
+        pass((server, client), |_| match *back.lock().expect("no thread panicked") {
+            Back::Passes => Pass::On,
+            Back::Closes => Pass::Close,
+            Back::Swallowed => {
+                shared.caught.store(true, Ordering::Release);
+                Pass::Swallow
+            }
         });
     });
 }
 
-/// Passes on what one side sends, but not what comes after `goes_on` said no.
-fn pass((mut from, mut to): (TcpStream, TcpStream), goes_on: impl Fn(&[u8]) -> bool) {
+/// What becomes of what one side sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    On,
+    /// It and what follows is swallowed.
+    Swallow,
+    Close,
+}
+
+/// Passes on what one side sends, as long as `decides` says so.
+fn pass((mut from, mut to): (TcpStream, TcpStream), mut decides: impl FnMut(&[u8]) -> Pass) {
     let mut buffer = vec![0; 64 << 10];
-    let mut open = true;
+    let mut swallows = false;
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        open = open && goes_on(&buffer[..length]);
-        if open && to.write_all(&buffer[..length]).is_err() {
-            break;
+        if swallows {
+            continue;
+        }
+        match decides(&buffer[..length]) {
+            Pass::On if to.write_all(&buffer[..length]).is_ok() => {}
+            Pass::Swallow => swallows = true,
+            Pass::On | Pass::Close => break,
         }
     }
     // It may be closed already.

@@ -11,6 +11,7 @@ use onefold::sink::open_store;
 
 use super::process::Server;
 use super::python::Python;
+use super::repository;
 
 /// The bucket that every server has.
 const BUCKET: &str = "bucket";
@@ -22,13 +23,41 @@ pub(crate) struct S3 {
 
 impl S3 {
     pub(crate) fn start(python: &Python) -> Self {
-        let command = |port: u16| {
-            let mut command = Command::new(python.program("moto_server"));
+        let program = python.program("moto_server");
+        let command = move |port: u16| {
+            let mut command = Command::new(&program);
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             command
         };
+        Self::with(command)
+    }
+
+    /// Starts a server that has everything again after [`S3::kill`] and [`S3::restart`].
+    pub(crate) fn durable(python: &Python) -> Self {
+        let (program, journal) = (python.program("python"), super::folder());
+        let command = move |port: u16| {
+            let mut command = Command::new(&program);
+            command.arg(repository("tests/servers/durable_s3.py")).arg(port.to_string());
+            command.arg(journal.path().join("journal"));
+            command
+        };
+        Self::with(command)
+    }
+
+    fn with(command: impl Fn(u16) -> Command + Send + Sync + 'static) -> Self {
         let answers = |port: u16| put_bucket(port).is_ok_and(|answer| answer.contains(" 200 "));
         Self { server: Server::start(command, answers) }
+    }
+
+    /// Ends the server with SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// Starts the server again on the same port.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.server.restart();
     }
 
     pub(crate) fn port(&self) -> u16 {

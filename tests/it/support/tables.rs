@@ -54,6 +54,24 @@ impl Tables {
         map
     }
 
+    /// The profile of each group of records that is one identity, but for what the history of commits decides: its id
+    /// and its version.
+    pub(crate) fn customers(&self) -> BTreeMap<Vec<String>, Value> {
+        let mut records: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (record, identity) in self.identity_map() {
+            records.entry(identity).or_default().push(record);
+        }
+        let columns: Vec<&str> = tables::PROFILES.columns.iter().map(|it| it.name).collect();
+        let rows = self.rows(&tables::PROFILES, &columns).into_iter().map(|mut row| {
+            let records = records.remove(&word(&row, "identity_id")).expect("it is mapped");
+            let fields = row.as_object_mut().expect("a row");
+            fields.remove("identity_id");
+            fields.remove("version");
+            (records, row)
+        });
+        rows.collect()
+    }
+
     /// The ids of the events of each identity. Every event must be there once.
     pub(crate) fn partition(&self) -> BTreeSet<BTreeSet<String>> {
         let map = self.identity_map();

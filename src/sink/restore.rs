@@ -1,0 +1,70 @@
+//! How does a table go back to what it was at an earlier commit?
+//!
+//! By a new entry, as Delta's `RESTORE` does: the files of the earlier version are part of the table
+//! again, those that came later no longer. The version goes on ascending, readers notice nothing but
+//! the rows, and nothing is deleted.
+
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+
+use super::log::Add;
+use super::store::store_error;
+use super::table::{CommitInfo, Table};
+use crate::error::{Context, Error, Kind, Result};
+
+impl Table {
+    /// Puts the table back to the last version whose commit of `commit.app` is `commit.commit` or an earlier one, for
+    /// the writer of `commit.epoch`; returns whether it was later.
+    ///
+    /// **Errors:** `Data` where files of that version are gone, or its log; `Fenced` where another writer has the
+    /// table.
+    pub async fn restore(&mut self, commit: &CommitInfo, nonce: u64) -> Result<bool> {
+        self.fence(&commit.app, commit.epoch, nonce).await?;
+        if self.txn(&commit.app) <= Some(commit.commit) {
+            return Ok(false);
+        }
+        let version = self.version_at(&commit.app, commit.commit).await?;
+        let gone = || Error::data(format!("the log of {} does not reach back", self.spec.name));
+        let earlier = self.log.load_at(version).await?.ok_or_else(gone)?;
+        let missing =
+            earlier.files.values().filter(|add| !self.snapshot.files.contains_key(&add.path));
+        let adds: Vec<Add> = missing.map(|add| Add { data_change: true, ..add.clone() }).collect();
+        for add in &adds {
+            self.check_file(add).await?;
+        }
+        let later = self.snapshot.files.keys().filter(|path| !earlier.files.contains_key(*path));
+        let removes: Vec<String> = later.cloned().collect();
+        let reached = earlier.txns.get(&commit.app).and_then(|txn| u64::try_from(*txn).ok());
+        let reached = CommitInfo { commit: reached.unwrap_or(0), ..commit.clone() };
+        let attempt = self.attempt(&reached, nonce);
+        self.finish(attempt, "RESTORE", adds, &removes).await?;
+        Ok(true)
+    }
+
+    /// The last version before the first whose commit of `app` is a later one.
+    async fn version_at(&self, app: &str, commit: u64) -> Result<u64> {
+        let mut version = self.snapshot.version;
+        for at in (1..=self.snapshot.version).rev() {
+            let gone = || Error::data(format!("entry {at} of {} is gone", self.spec.name));
+            let lines = self.log.read(at).await?.ok_or_else(gone)?;
+            let txns = lines.iter().filter_map(|line| line.txn.as_ref());
+            match txns.filter(|txn| txn.app_id == app).map(|txn| txn.version).next_back() {
+                Some(found) if u64::try_from(found).is_ok_and(|found| found > commit) => {
+                    version = at - 1;
+                }
+                Some(_) => break,
+                None => {}
+            }
+        }
+        Ok(version)
+    }
+
+    async fn check_file(&self, add: &Add) -> Result<()> {
+        let name = Path::from_url_path(&add.path).context(Kind::Data, "read a data file's path")?;
+        let path: Path = self.folder.parts().chain(name.parts()).collect();
+        let found = self.store.head(&path).await;
+        found.map(drop).map_err(|error| {
+            store_error(format!("find a file of the earlier {}", self.spec.name), error)
+        })
+    }
+}

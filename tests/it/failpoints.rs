@@ -1,0 +1,142 @@
+//! Killed before and after each durable step, again and again, the job ends with the very rows of one that never was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use onefold::demo::Channel;
+use onefold::failpoint::{Step, VARIABLE};
+use onefold::sink::tables;
+use serde_json::Value;
+
+use crate::support::events::stream;
+use crate::support::pipeline;
+use crate::support::program::{Program, Ran, onefold};
+use crate::support::tables::Tables;
+use crate::support::{folder, text};
+
+/// Many commits, and a publish as often as may be. One file, so that each commit holds the same messages in every run.
+const PACE: &str = "interval = \"1ms\"\n[run]\nbatch = 25\n";
+
+/// The passages of a point at which it is deadly, one after the other on one state. Each next start is killed the later.
+const PASSAGES: [u32; 6] = [1, 2, 3, 5, 9, 17];
+
+/// Every 20 entries a log gets a checkpoint, and every start puts one.
+const STARTS_TO_A_CHECKPOINT: usize = 25;
+
+/// A pipeline over nothing but the web's events in a folder of its own.
+struct Job {
+    program: Program,
+    folder: tempfile::TempDir,
+}
+
+impl Job {
+    fn new() -> Self {
+        let folder = folder();
+        let lines = stream(90).lines.into_iter().filter(|line| line.channel == Channel::Web);
+        let lines: String = lines.map(|line| line.text + "\n").collect();
+        fs::write(folder.path().join("web.jsonl"), lines).expect("write events");
+        for silent in ["email", "phone", "store"] {
+            fs::write(folder.path().join(format!("{silent}.jsonl")), "").expect("write no events");
+        }
+        let changes = [(pipeline::INTERVAL, PACE)];
+        let pipeline = pipeline::changed("events.toml", folder.path(), &changes);
+        let program = onefold(&["run", text(&pipeline), "--json"])
+            .env("EVENTS_DIR", text(folder.path()))
+            .env("OUT", text(&folder.path().join("out")))
+            .env("STATE", text(&folder.path().join("state")));
+        Self { program, folder }
+    }
+
+    /// Runs it with a point armed; whether it died there.
+    #[track_caller]
+    fn dies_at(&self, point: &str) -> bool {
+        let Ran { code, log, .. } = self.program.clone().env(VARIABLE, point).run();
+        assert!(matches!(code, None | Some(0)), "{point}: {code:?}: {log}");
+        code.is_none()
+    }
+
+    /// The rows of every table, each but for the version of a profile, which tells when it was published.
+    fn rows(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
+        let tables = Tables::local(&self.folder.path().join("out"));
+        let of = |spec: &'static onefold::sink::TableSpec| {
+            let columns: Vec<&str> = spec.columns.iter().map(|column| column.name).collect();
+            let rows = tables.rows(spec, &columns);
+            let count = rows.len();
+            // Dead letters say in which file they stood.
+            let own = |row: Value| plain(row).replace(text(self.folder.path()), "");
+            let rows: BTreeSet<String> = rows.into_iter().map(own).collect();
+            assert_eq!(rows.len(), count, "{}: no row is there twice", spec.name);
+            (spec.name, rows)
+        };
+        tables::ALL.into_iter().map(of).collect()
+    }
+}
+
+fn plain(mut row: Value) -> String {
+    row.as_object_mut().expect("a row").remove("version");
+    row.to_string()
+}
+
+/// Kills a job at the points of each step, and compares what it ends with.
+#[track_caller]
+fn assert_survives(steps: &[Step]) {
+    let calm = Job::new();
+    let report = calm.program.report();
+    let expected = calm.rows();
+    assert!(expected.values().all(|rows| !rows.is_empty()), "every table has rows");
+    for (step, moment) in steps.iter().flat_map(|step| [(step, "before"), (step, "after")]) {
+        let job = Job::new();
+        let point = |times| format!("{}:{moment}:{times}", step.name());
+        let dies_at = |times: &u32| job.dies_at(&point(*times));
+        let deaths = match step {
+            Step::Checkpoint | Step::CheckpointHint => {
+                let starts = std::iter::repeat_n(1, STARTS_TO_A_CHECKPOINT);
+                starts.skip_while(|times| !dies_at(times)).take(3).filter(dies_at).count()
+            }
+            _ => PASSAGES.into_iter().filter(dies_at).count(),
+        };
+        assert!(deaths > 0, "{} {moment}: the job never came there", step.name());
+        let last = job.program.report();
+        for count in ["read", "resolved", "duplicate", "dead_lettered", "records", "identities"] {
+            assert_eq!(last[count], report[count], "{} {moment}: {count}", step.name());
+        }
+        let rows = job.rows();
+        for (table, expected) in &expected {
+            assert!(rows[table] == *expected, "{} {moment}: rows of {table}", step.name());
+        }
+        assert_consistent(&job.folder.path().join("out"));
+    }
+}
+
+/// The consistent set names the versions that the tables have, no later start having fenced them.
+#[track_caller]
+fn assert_consistent(out: &Path) {
+    let latest = fs::read_to_string(out.join("_onefold/latest.json")).expect("it was published");
+    let latest: Value = serde_json::from_str(&latest).expect("JSON");
+    for (table, version) in latest["tables"].as_object().expect("versions") {
+        let version = version.as_u64().expect("a version");
+        let entry = out.join(table).join("_delta_log").join(format!("{version:020}.json"));
+        assert!(entry.exists(), "version {version} of {table} is there");
+    }
+}
+
+#[test]
+fn a_kill_at_any_step_of_the_state_loses_and_repeats_nothing() {
+    assert_survives(&[Step::StateFormat, Step::StateBatch, Step::StateWitness]);
+}
+
+#[test]
+fn a_kill_as_a_job_ends_or_begins_loses_and_repeats_nothing() {
+    assert_survives(&[Step::StateSettle, Step::StateUnsettle, Step::Latest]);
+}
+
+#[test]
+fn a_kill_at_any_step_of_publishing_loses_and_repeats_nothing() {
+    assert_survives(&[Step::DataFile, Step::LogEntry]);
+}
+
+#[test]
+fn a_kill_at_a_checkpoint_loses_and_repeats_nothing() {
+    assert_survives(&[Step::Checkpoint, Step::CheckpointHint]);
+}
