@@ -43,12 +43,13 @@
 //! | [`evaluate`] | how right is the result, against a known truth? |
 //! | [`report`] | how do people see a model, or what a result got wrong? |
 //! | [`telemetry`] | what does the program tell those who run it? |
+//! | [`web`] | how do probes and Prometheus ask a running job? |
 //! | [`demo`] | made-up customers and a broker in this process |
 //! | [`cli`] | one file a subcommand |
 //!
 //! # Which way imports run
 //!
-//! Down, and never in a circle: `main` > `cli` > `pipeline` > `config`, `demo` > `source`, `sink`,
+//! Down, and never in a circle: `main` > `cli` > `pipeline`, `web` > `config`, `demo` > `source`, `sink`,
 //! `state` > `explain`, `train` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
 //! `telemetry` > `record`, `clock`, `error`, `failpoint`. The stages between `source` and `sink` name neither
 //! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
@@ -130,3 +131,4 @@ pub mod splink;
 pub mod state;
 pub mod telemetry;
 pub mod train;
+pub mod web;

@@ -33,7 +33,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::config::{self, Plan};
 use crate::error::{Error, Kind, Result};
 use crate::source::Input;
-use crate::telemetry::{CommandFailed, Format, Level, hide_in_lines, init_logging};
+use crate::telemetry::{CommandFailed, Format, Level, hide_in_lines, init_logging, log_panics};
 
 /// Streams of customer events in, one identity per customer and one profile per identity out.
 ///
@@ -123,6 +123,7 @@ pub fn main() -> ExitCode {
         LogFormat::Text => Format::Text,
         LogFormat::Json => Format::Json,
     };
+    log_panics();
     let error = match init_logging(format, command.level()) {
         Err(error) => {
             output::complain(&format!("error: {error}"));

@@ -8,7 +8,8 @@ use super::{PipelineFile, output};
 use crate::config::Plan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::pipeline::{Ending, Job, Options, Report, Stop};
-use crate::telemetry::{CommandFailed, ShutdownRequested};
+use crate::telemetry::{CommandFailed, ShutdownRequested, Telemetry};
+use crate::web::Server;
 
 /// Run a pipeline as a streaming job.
 ///
@@ -42,13 +43,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// Opens the job, runs it to its end, and says what it did.
 pub(super) fn execute(plan: Plan, options: Options, json: bool) -> Result<ExitCode> {
-    let stop = Stop::default();
-    stop_on_signals(&stop, plan.run.shutdown_timeout)?;
-    let mut job = Job::open(plan)?;
-    let mut display = Display::start(None);
-    let ran = job.run(options, &stop, &mut |progress| display.show(progress));
-    display.finish();
-    let report = ran?;
+    let (stop, telemetry) = (Stop::default(), Telemetry::default());
+    stop_on_signals(&stop, plan.run.shutdown_timeout, &telemetry)?;
+    // Until the end, so that the start and the last commit can be watched.
+    let _server = plan.http.as_ref().map(|http| Server::start(http, &telemetry)).transpose()?;
+    let ran = Job::open_told(plan, &telemetry).and_then(|mut job| {
+        let mut display = Display::start(None);
+        let ran = job.run(options, &stop, &mut |progress| display.show(progress));
+        display.finish();
+        ran
+    });
+    let report = ran.inspect_err(|_| telemetry.fail())?;
     output::say(&if json { as_json(&report) } else { as_text(&report) })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -61,13 +66,13 @@ fn duration(text: &str) -> Result<Duration> {
 
 /// Asks the job to stop on SIGTERM or Ctrl-C; a second signal, or one that is not obeyed in time,
 /// ends the process.
-pub(super) fn stop_on_signals(stop: &Stop, timeout: Duration) -> Result<()> {
+pub(super) fn stop_on_signals(stop: &Stop, timeout: Duration, telemetry: &Telemetry) -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context(Kind::Unavailable, "start the signal runtime")?;
-    let stop = stop.clone();
+    let (stop, telemetry) = (stop.clone(), telemetry.clone());
     let (ready, started) = std::sync::mpsc::channel();
     std::thread::Builder::new()
         .name("signals".into())
@@ -84,7 +89,7 @@ pub(super) fn stop_on_signals(stop: &Stop, timeout: Duration) -> Result<()> {
                     _ = term.recv() => "SIGTERM",
                     _ = interrupt.recv() => "SIGINT",
                 };
-                ShutdownRequested { signal, timeout }.emit();
+                ShutdownRequested { signal, timeout }.emit(&telemetry);
                 if output::is_watched() {
                     output::complain("\nstopping: committing and publishing what was read");
                 }

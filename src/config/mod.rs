@@ -28,15 +28,18 @@ mod value;
 use std::path::Path;
 use std::rc::Rc;
 
-pub use plan::{MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
+pub use plan::{
+    HttpPlan, MatchPlan, OperatingPoint, Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan,
+    TlsPlan, Token,
+};
 pub use problem::Problem;
 pub use reference::reference;
 pub use schema::{schema, schema_text};
 pub use secrets::Secrets;
 pub use settings::{
-    ConsentSettings, DetailSettings, KafkaSettings, LimitSettings, MatchSettings, MoneySettings,
-    PublishSettings, RuleSettings, RunSettings, Settings, SnapshotSettings, SourceSettings,
-    StateSettings, TimeSettings,
+    ConsentSettings, DetailSettings, HttpSettings, KafkaSettings, LimitSettings, MatchSettings,
+    MoneySettings, PublishSettings, RuleSettings, RunSettings, Settings, SnapshotSettings,
+    SourceSettings, StateSettings, TimeSettings, TlsSettings,
 };
 pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};

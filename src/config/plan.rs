@@ -1,6 +1,7 @@
 //! What shall run, resolved: valid, with units converted and defaults applied.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Plan {
     pub publish: PublishPlan,
     /// The pace of the job.
     pub run: RunPlan,
+    /// The endpoint for probes and metrics; `None`: there is none.
+    pub http: Option<HttpPlan>,
     /// What of all this is not to be shown.
     pub secrets: Secrets,
 }
@@ -30,8 +33,8 @@ pub struct Plan {
 /// The settings without the secrets among them.
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, sources, matching, state, publish, run, secrets } = self;
-        let shown = format!("{:?}", (name, sources, matching, state, publish, run));
+        let Self { name, sources, matching, state, publish, run, http, secrets } = self;
+        let shown = format!("{:?}", (name, sources, matching, state, publish, run, http));
         write!(f, "Plan{}", secrets.hidden_in(&shown))
     }
 }
@@ -114,4 +117,36 @@ pub struct RunPlan {
     pub commit_interval: Duration,
     /// How long a stop may take to drain and commit.
     pub shutdown_timeout: Duration,
+}
+
+/// The endpoint for probes and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpPlan {
+    /// Where it listens; port 0 for a free one.
+    pub address: SocketAddr,
+    /// What a caller must know.
+    pub token: Option<Token>,
+    /// Whether the token is asked for everywhere, not only where something may be personal.
+    pub token_for_all: bool,
+    /// The certificate and its key, where it speaks TLS.
+    pub tls: Option<TlsPlan>,
+}
+
+/// A secret that callers must know; it never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<redacted>")
+    }
+}
+
+/// PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsPlan {
+    /// The certificate, then those that it is signed with.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }

@@ -149,6 +149,10 @@ pub(super) fn operating_point(schema: &mut Schema) {
     words(schema, &["precise", "balanced", "broad"]);
 }
 
+pub(super) fn token_for(schema: &mut Schema) {
+    words(schema, &["status", "all"]);
+}
+
 pub(super) fn country(schema: &mut Schema) {
     pattern(schema, "country", "^[A-Z]{2}$");
 }

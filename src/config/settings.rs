@@ -1,6 +1,7 @@
 //! The pipeline file as written. The comments on the fields are its manual.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -34,6 +35,8 @@ pub struct Settings {
     /// `[run]`: the pace of the job.
     #[serde(default)]
     pub run: RunSettings,
+    /// `[http]`: an endpoint for probes and metrics. Absent: there is none.
+    pub http: Option<HttpSettings>,
 }
 
 /// `[source.NAME]`: where messages stand, and what they mean. Where a pointer is asked for, a list
@@ -332,4 +335,41 @@ pub struct RunSettings {
     /// How long a stop may take to drain and commit. Default `30s`.
     #[schemars(transform = schema::duration)]
     pub shutdown_timeout: Option<String>,
+}
+
+/// `[http]`: an endpoint for probes and metrics: `/health`, `/ready`, `/metrics`, `/status`.
+#[derive(Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSettings {
+    /// Where it listens, e.g. `127.0.0.1:9187`; port 0 takes a free one, which the log names.
+    pub address: Option<String>,
+    /// Whether the address may be one that other machines reach. Default: no.
+    #[serde(default)]
+    pub allow_remote: bool,
+    /// What a caller must know: `Authorization: Bearer TOKEN`; 16 characters at least. Give it as
+    /// `${VAR}`. `/status` tells names of files, which may name people, so it answers only with a
+    /// token.
+    pub token: Option<String>,
+    /// What the token is asked for: `status` (default), or `all`, also health, readiness and metrics.
+    #[schemars(transform = schema::token_for)]
+    pub token_for: Option<String>,
+    /// TLS: `{ certificate = "server.pem", key = "server.key.pem" }`. Absent: plain HTTP.
+    pub tls: Option<TlsSettings>,
+}
+
+impl fmt::Debug for HttpSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The token is a secret.
+        f.debug_struct("HttpSettings").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// TLS of `[http]`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsSettings {
+    /// A PEM file: the certificate, then those that it is signed with.
+    pub certificate: String,
+    /// A PEM file: the certificate's private key.
+    pub key: String,
 }

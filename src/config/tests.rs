@@ -206,7 +206,7 @@ fn unknown_keys_get_a_suggestion() {
     check_error(
         "name = \"retail\"",
         "name = \"retail\"\nzzzzzz = 1",
-        "p.toml: zzzzzz: unknown key; known here: name, source, match, state, publish, run",
+        "p.toml: zzzzzz: unknown key; known here: name, source, match, state, publish, run, http",
     );
     check_more(
         "identity.email = { pat = \"/email\" }",
@@ -519,4 +519,48 @@ fn mistakes_in_fields_and_rules_are_told_with_their_key() {
         "identity.email = \"/email\"\n[[match.rule]]\nname = \"r\"\nkey = [\"birth_year\", \"any_name\"]",
         "p.toml: match.rule[0]: `any_name` can only be the first part of the key",
     );
+}
+
+#[test]
+fn the_endpoint_is_opt_in_and_of_this_machine() {
+    assert_eq!(plan_of(MINIMAL).http, None);
+    let http = |lines: &str| {
+        let text = format!("{MINIMAL}[http]\n{lines}");
+        parse(&text, "p.toml", &env).map(|plan| plan.http.expect("it is there"))
+    };
+    let plan = http("address = \"127.0.0.1:0\"").expect("it is valid");
+    assert_eq!((plan.address.port(), plan.token, plan.token_for_all), (0, None, false));
+    for address in ["localhost:9187", "[::1]:9187", "127.3.2.1:80"] {
+        assert!(http(&format!("address = \"{address}\"")).is_ok(), "{address}");
+    }
+    let all = "address = \"0.0.0.0:9187\"\nallow_remote = true\ntoken = \"0123456789abcdef\"\n\
+               token_for = \"all\"\ntls = { certificate = \"c.pem\", key = \"k.pem\" }";
+    let plan = http(all).expect("it is valid");
+    assert!(plan.token_for_all && plan.tls.is_some());
+    assert!(!format!("{plan:?}").contains("0123456789abcdef"), "a token is a secret");
+
+    let check = |lines: &str, expected: &str| {
+        let error = http(lines).expect_err("it is wrong");
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert_eq!(without_lines(&error), format!("p.toml: http.{expected}"));
+    };
+    check("", "address: there is none: set it, e.g. to 127.0.0.1:9187");
+    check(
+        "address = \"0.0.0.0:9187\"",
+        "address = \"0.0.0.0:9187\": other machines reach this address: set `allow_remote = true` in \
+         [http] if they may, or listen on 127.0.0.1",
+    );
+    check(
+        "address = \"9187\"",
+        "address = \"9187\": give an IP address and a port, e.g. 127.0.0.1:9187 or [::1]:9187",
+    );
+    check(
+        "address = \"127.0.0.1:1\"\ntoken = \"hunter2\"",
+        "token: give 16 characters at least, without spaces, e.g. what `openssl rand -hex 32` prints",
+    );
+    check(
+        "address = \"127.0.0.1:1\"\ntoken_for = \"all\"",
+        "token_for = \"all\": there is no token: set `token` in [http], too",
+    );
+    check("adress = \"127.0.0.1:1\"", "adress: unknown key; did you mean `address`?");
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 use super::backoff::{Backoff, Patience};
 use crate::error::{Context, Error, Kind, Result};
 use crate::source::{self, Batch, Input, Message, Positions, Source, SourcePlan};
-use crate::telemetry::{SourceFinished, SourceRecovered, SourceUnavailable};
+use crate::telemetry::{
+    OffsetsNotAcknowledged, SourceFinished, SourceRecovered, SourceUnavailable, Telemetry,
+};
 
 /// Batches that wait for the loop at most.
 const QUEUED_BATCHES: usize = 2;
@@ -97,11 +99,21 @@ impl Intake {
     /// a batch.
     ///
     /// **Errors:** those of opening, unless the source is only away.
-    pub(super) fn start(plans: &[SourcePlan], start: &Positions, limit: usize) -> Result<Self> {
-        Self::read(plans.iter().map(Opener::of).collect(), start, limit)
+    pub(super) fn start(
+        plans: &[SourcePlan],
+        start: &Positions,
+        limit: usize,
+        telemetry: &Telemetry,
+    ) -> Result<Self> {
+        Self::read(plans.iter().map(Opener::of).collect(), start, limit, telemetry)
     }
 
-    fn read(openers: Vec<Opener>, start: &Positions, limit: usize) -> Result<Self> {
+    fn read(
+        openers: Vec<Opener>,
+        start: &Positions,
+        limit: usize,
+        telemetry: &Telemetry,
+    ) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUED_BATCHES);
         let shared = Arc::new(Shared {
             durable: Mutex::new(start.clone()),
@@ -110,6 +122,8 @@ impl Intake {
             unready: AtomicUsize::new(openers.len()),
         });
         let reader = |mut opener: Opener| {
+            // From now on it is one that is waited for.
+            telemetry.note(|facts| facts.source(&opener.name).ready = false);
             let source = match (opener.open)(start) {
                 Ok(source) => Some(source),
                 Err(error) if error.kind() == Kind::Unavailable => None,
@@ -124,6 +138,7 @@ impl Intake {
                 limit,
                 queue: sender.clone(),
                 shared: Arc::clone(&shared),
+                telemetry: telemetry.clone(),
                 opener,
             })
         };
@@ -186,6 +201,7 @@ struct Reader {
     limit: usize,
     queue: SyncSender<Result<Vec<Message>>>,
     shared: Arc<Shared>,
+    telemetry: Telemetry,
 }
 
 impl Reader {
@@ -207,7 +223,8 @@ impl Reader {
             match self.next() {
                 Ok(None) => {
                     self.recovered();
-                    SourceFinished { source: &self.opener.name, read: self.read }.emit();
+                    let source = &self.opener.name;
+                    SourceFinished { source, read: self.read }.emit(&self.telemetry);
                     break;
                 }
                 Ok(Some(batch)) if batch.messages.is_empty() => {}
@@ -224,7 +241,7 @@ impl Reader {
         }
         // The last positions reach the broker's dashboards where they can; nothing rests on them.
         if let Err(error) = self.acknowledge() {
-            tracing::debug!(source = &*self.opener.name, %error, "offsets were not acknowledged");
+            OffsetsNotAcknowledged { source: &self.opener.name, error: &error }.emit();
         }
         Ok(())
     }
@@ -239,6 +256,7 @@ impl Reader {
         let batch = source.next(self.limit, POLL);
         if !self.ready && source.is_ready() {
             self.ready = true;
+            self.telemetry.source_ready(&self.opener.name);
             self.shared.unready.fetch_sub(1, Ordering::AcqRel);
         }
         batch
@@ -261,7 +279,8 @@ impl Reader {
             return Err(error.context(format!("gave up after {} tries", self.backoff.waits() + 1)));
         };
         if self.backoff.waits() == 1 {
-            SourceUnavailable { source: &self.opener.name, retry_in: wait, error: &error }.emit();
+            let source = &self.opener.name;
+            SourceUnavailable { source, retry_in: wait, error: &error }.emit(&self.telemetry);
         }
         if self.opener.reopens {
             self.source = None;
@@ -272,7 +291,8 @@ impl Reader {
 
     fn recovered(&mut self) {
         if self.backoff.waits() > 0 {
-            SourceRecovered { source: &self.opener.name, attempts: self.backoff.waits() }.emit();
+            let (source, attempts) = (&self.opener.name, self.backoff.waits());
+            SourceRecovered { source, attempts }.emit(&self.telemetry);
             self.backoff.reset();
         }
     }

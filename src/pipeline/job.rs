@@ -1,12 +1,13 @@
 //! What does one job do, from start to stop?
 
 mod judge;
+mod publish;
+mod tell;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::backoff::{Backoff, Patience};
+use super::backoff::Patience;
 use super::batch::Readers;
 use super::carry;
 use super::identify;
@@ -14,6 +15,7 @@ use super::index::keep_notes;
 pub(super) use super::index::load_index;
 use super::intake::{Arrival, Intake};
 use super::model;
+use super::opening::open_state;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
@@ -22,24 +24,18 @@ use super::window::{self, Window};
 pub use judge::{Given, Judged, Standing};
 
 use crate::clock::Stopwatch;
-use crate::config::{Plan, StatePlan};
-use crate::error::{Error, Kind, Result};
-use crate::record::{DeadLetter, Reason};
+use crate::config::Plan;
+use crate::error::Result;
 use crate::resolve::Resolver;
 use crate::source::{Message, Positions};
-use crate::state::{self, Counters, Store};
+use crate::state::Store;
 use crate::telemetry::{
-    BatchCommitted, IndexBuilt, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
-    RecordsRejected, SourceResumed, StateOpened, StopCause, TablesPublished,
+    Activity, IndexBuilt, PipelineStopped, PublishHeldBack, Stage, StateOpened, StopCause,
+    Telemetry,
 };
 
 /// How long the loop waits for messages before it looks after other things.
 const TICK: Duration = Duration::from_millis(50);
-/// A publish may take at most this part of the time: the next one waits this many times as long as
-/// the last took.
-const PUBLISH_REST: u32 = 4;
-/// The store's cache gets this part of the state's memory: the index in memory needs the most.
-const CACHE_SHARE: u64 = 8;
 
 /// A pipeline that is open: its state, its index and its tables.
 pub struct Job {
@@ -59,6 +55,7 @@ pub struct Job {
     carrying: bool,
     /// How long publishing at the end waits for a store that is away.
     patience: Patience,
+    telemetry: Telemetry,
 }
 
 impl Job {
@@ -68,7 +65,15 @@ impl Job {
     /// **Errors:** `Invalid` for a model that is not the state's, or a file of judgements that cannot be read; `Fenced`
     /// where another job has the state; `Data`, `Unavailable`.
     pub fn open(plan: Plan) -> Result<Self> {
+        Self::open_told(plan, &Telemetry::default())
+    }
+
+    /// As [`Job::open`]; what the job does is told to `telemetry`.
+    ///
+    /// **Errors:** as of [`Job::open`].
+    pub fn open_told(plan: Plan, telemetry: &Telemetry) -> Result<Self> {
         let clock = Stopwatch::start();
+        Self::tell_opening(&plan, telemetry);
         let mut store = open_state(&plan.state)?;
         StateOpened {
             sequence: store.sequence(),
@@ -76,7 +81,7 @@ impl Job {
             epoch: store.epoch(),
             duration: clock.elapsed(),
         }
-        .emit();
+        .emit(telemetry);
         let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
         let building = Stopwatch::start();
@@ -85,12 +90,13 @@ impl Job {
         let records = view.nodes();
         drop(view);
         let corrected = keep_notes(&mut store, &mut resolver)?;
-        IndexBuilt { records, corrected, duration: building.elapsed() }.emit();
+        IndexBuilt { records, corrected, duration: building.elapsed() }.emit(telemetry);
         let carrying = carry::is_pending(&plan, &store)?;
         if carrying {
             carry::check(&plan)?;
         }
-        let publisher = Publisher::open(&plan.publish, &plan.name, &mut store)?;
+        telemetry.beat(Activity::Opening);
+        let publisher = Publisher::open(&plan.publish, &plan.name, &mut store)?.telling(telemetry);
         let window = plan.state.event_window.map(|span| Window::open(span, &store)).transpose()?;
         let mut job = Self {
             readers: Readers::new(&plan),
@@ -105,7 +111,9 @@ impl Job {
             report: Report::default(),
             carrying,
             patience: Patience::BOUNDED,
+            telemetry: telemetry.clone(),
         };
+        job.tell_opened();
         job.take_ledger()?;
         job.publish()?;
         job.report.time.open = clock.elapsed();
@@ -129,7 +137,8 @@ impl Job {
             carry::check_end(&self.plan)?;
         }
         self.tell_start();
-        let intake = Intake::start(&self.plan.sources, &self.positions, self.plan.run.batch)?;
+        let (batch, telemetry) = (self.plan.run.batch, &self.telemetry);
+        let intake = Intake::start(&self.plan.sources, &self.positions, batch, telemetry)?;
         let looped = self.run_loop(&intake, options, stop, progress);
         let finished = looped.and_then(|cause| {
             progress(&Progress { publishing: true, ..self.progress() });
@@ -160,20 +169,8 @@ impl Job {
             published: self.store.published(),
             duration: clock.elapsed(),
         }
-        .emit();
+        .emit(&self.telemetry);
         Ok(self.finish_report())
-    }
-
-    fn tell_start(&self) {
-        PipelineStarted {
-            pipeline: &self.plan.name,
-            sources: self.plan.sources.len(),
-            publish_url: &self.plan.publish.url,
-        }
-        .emit();
-        for ((source, partition), next_offset) in &self.positions {
-            SourceResumed { source, partition, next_offset: *next_offset }.emit();
-        }
     }
 
     fn run_loop(
@@ -222,6 +219,7 @@ impl Job {
         let mut messages = Vec::new();
         let gathering = Stopwatch::start();
         loop {
+            self.telemetry.beat(Activity::Waiting);
             match intake.next(TICK)? {
                 Arrival::Messages(more) => messages.extend(more),
                 Arrival::End => return Ok((messages, true)),
@@ -242,7 +240,8 @@ impl Job {
         let prepared = self.readers.prepare(messages);
         let (positions, again) = advance(&self.positions, messages);
         let prepared = window::sift(self.window.as_ref(), prepared, messages, &again, &self.store)?;
-        self.report.time.prepare += clock.elapsed();
+        self.tell_messages(messages, &prepared);
+        self.took(Stage::Prepare, &clock);
 
         let clock = Stopwatch::start();
         let mut draft = identify::draft(
@@ -252,7 +251,7 @@ impl Job {
             &mut self.registry,
             &mut self.resolver,
         )?;
-        self.report.time.resolve += clock.elapsed();
+        self.took(Stage::Resolve, &clock);
 
         let clock = Stopwatch::start();
         draft.commit.positions = positions;
@@ -260,112 +259,14 @@ impl Job {
             window.note(&mut draft.commit);
         }
         self.store.commit(&draft.commit)?;
-        self.tell_batch(&before, &draft.commit.dead_letters, whole.elapsed());
+        self.took(Stage::Commit, &clock);
+        self.tell_batch(&before, &draft, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
-        self.report.time.commit += clock.elapsed();
 
         self.report.commits += 1;
         self.report.messages += messages.len() as u64;
         self.report.work = self.report.work.and(draft.work);
         Ok(())
-    }
-
-    fn tell_batch(&self, before: &Counters, letters: &[DeadLetter], duration: Duration) {
-        let after = self.store.counters();
-        BatchCommitted {
-            sequence: self.store.sequence(),
-            read: after.read - before.read,
-            resolved: after.resolved - before.resolved,
-            duplicate: after.duplicate - before.duplicate,
-            dead_lettered: after.dead_lettered - before.dead_lettered,
-            duration,
-        }
-        .emit();
-        let mut rejected: BTreeMap<(&str, Reason), u64> = BTreeMap::new();
-        for letter in letters {
-            *rejected.entry((&letter.origin.source, letter.reason)).or_default() += 1;
-        }
-        for ((source, reason), count) in rejected {
-            RecordsRejected { source, reason, count }.emit();
-        }
-    }
-
-    /// Takes over the ids of an earlier output, where that is still to be done.
-    pub(super) fn carry_ids(&mut self) -> Result<()> {
-        if !self.carrying || self.store.sequence() == 0 {
-            return Ok(());
-        }
-        self.registry = carry::carry(&self.plan, &mut self.store, &self.registry)?;
-        self.carrying = false;
-        Ok(())
-    }
-
-    /// Publishes what waits, unless ids are still to be carried over; returns how long that took.
-    fn publish(&mut self) -> Result<Duration> {
-        let clock = Stopwatch::start();
-        if !self.carrying && self.store.published() < self.store.sequence() {
-            let written =
-                self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
-            self.report.publishes += 1;
-            if let Some(window) = &self.window {
-                window.forget(&mut self.store)?;
-            }
-            TablesPublished {
-                sequence: self.store.published(),
-                profiles: written.profiles,
-                mappings: written.mappings,
-                changes: written.changes,
-                interactions: written.interactions,
-                dead_letters: written.dead_letters,
-                duration: clock.elapsed(),
-            }
-            .emit();
-        }
-        let took = clock.elapsed();
-        self.report.time.publish += took;
-        Ok(took)
-    }
-
-    /// Publishes what waits, or leaves it for the next time where the store is away; returns how
-    /// long to wait for that.
-    fn publish_or_delay(&mut self, delays: &mut u32, intake: &Intake) -> Result<Duration> {
-        let clock = Stopwatch::start();
-        let published = self.publish();
-        let rest = self.plan.publish.interval.max(clock.elapsed() * PUBLISH_REST);
-        match published {
-            Ok(_) => {
-                *delays = 0;
-                intake.acknowledge(&self.positions);
-            }
-            Err(error) if error.kind() == Kind::Unavailable => {
-                *delays += 1;
-                let sequence = self.store.sequence();
-                PublishDelayed { sequence, attempt: *delays, retry_in: rest, error: &error }.emit();
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(rest)
-    }
-
-    /// Publishes what waits; where the store is away, tries for a while.
-    fn publish_finally(&mut self) -> Result<()> {
-        let mut backoff = Backoff::new(self.patience);
-        loop {
-            let error = match self.publish() {
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == Kind::Unavailable => error,
-                Err(error) => return Err(error),
-            };
-            let Some(wait) = backoff.wait() else {
-                return Err(error.context(
-                    "the tables could not be published; nothing is lost, the next start publishes \
-                     what was committed",
-                ));
-            };
-            let (sequence, attempt) = (self.store.sequence(), backoff.waits());
-            PublishDelayed { sequence, attempt, retry_in: wait, error: &error }.emit();
-            std::thread::sleep(wait);
-        }
     }
 
     fn progress(&self) -> Progress {
@@ -412,41 +313,6 @@ fn advance(behind: &Positions, messages: &[Message]) -> (Positions, Vec<bool>) {
         })
         .collect();
     (positions, again)
-}
-
-/// The state's share of the memory budget, which so far is the store's cache.
-pub(super) fn state_options(plan: &StatePlan) -> state::Options {
-    state::Options { cache_bytes: plan.memory / CACHE_SHARE, ..state::Options::default() }
-}
-
-/// Opens the state within its share of the memory budget.
-pub(super) fn open_state(plan: &StatePlan) -> Result<Store> {
-    Store::open(&plan.path, &state_options(plan)).map_err(damaged)
-}
-
-/// Says what to do about a state that is damaged.
-fn damaged(error: Error) -> Error {
-    if error.kind() != Kind::Data {
-        return error;
-    }
-    error.context(
-        "the state is damaged, nothing was changed: move its folder away and restore a snapshot \
-         (`onefold state PIPELINE restore`), or read the sources anew into a new publish.url with \
-         publish.carry_ids_from",
-    )
-}
-
-/// Opens the state of a pipeline that has run.
-///
-/// **Errors:** `Invalid` where there is none yet.
-pub(super) fn open_existing_state(plan: &StatePlan) -> Result<Store> {
-    if !plan.path.exists() {
-        return Err(Error::invalid(format!(
-            "[state] path = {}: there is no state yet: run the pipeline first",
-            plan.path.display()
-        )));
-    }
-    open_state(plan)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::job::{self, Given, Job, Judged, Standing};
+use super::job::{Given, Job, Judged, Standing};
 use super::ledger;
+use super::opening::open_existing_state;
 use super::query::{Inspection, inspect};
 use crate::config::Plan;
 use crate::error::{Error, Kind, Result};
@@ -82,7 +83,7 @@ pub fn judge(plan: Plan, given: Vec<Given>) -> Result<Judged> {
 ///
 /// **Errors:** `Fenced` while a job has the state; `Invalid` where there is none yet.
 pub fn judgements(plan: &Plan) -> Result<Vec<(Judgement, Standing)>> {
-    let mut store = job::open_existing_state(&plan.state)?;
+    let mut store = open_existing_state(&plan.state)?;
     store.settle()?;
     let view = store.view();
     let judgements: Vec<Judgement> = view.judgements().collect::<Result<_>>()?;
@@ -112,7 +113,7 @@ pub fn judgements(plan: &Plan) -> Result<Vec<(Judgement, Standing)>> {
 /// **Errors:** as [`judgements`]; `Invalid` for a name that says no format.
 pub fn export_judgements(plan: &Plan, path: &Path) -> Result<usize> {
     ledger::Format::of(path)?;
-    let mut store = job::open_existing_state(&plan.state)?;
+    let mut store = open_existing_state(&plan.state)?;
     store.settle()?;
     let judgements: Vec<Judgement> = store.view().judgements().collect::<Result<_>>()?;
     ledger::write(path, &judgements).map_err(|error| match error.kind() {

@@ -38,6 +38,7 @@ mod job;
 mod judge;
 mod ledger;
 mod model;
+mod opening;
 mod publish;
 mod query;
 mod registry;

@@ -26,6 +26,7 @@ use crate::record::{IdentityId, RecordKey};
 use crate::resolve::Resolver;
 use crate::sink::{self, CommitInfo, Latest, Table, TableSpec, rows, tables};
 use crate::state::{NodeId, Store, View};
+use crate::telemetry::{Activity, Telemetry};
 
 /// Rows that are in memory as columns at once.
 const ROWS_AT_ONCE: usize = 8_192;
@@ -41,6 +42,7 @@ pub(super) struct Publisher {
     identity_changes: Table,
     interactions: Table,
     dead_letters: Table,
+    telemetry: Telemetry,
 }
 
 /// The rows that one publish wrote, by table.
@@ -62,6 +64,11 @@ impl Publisher {
         let opened = sink::open_store(&plan.url, &plan.options.0);
         let taken = opened.and_then(|(store, root)| Self::take(store, root, app, state));
         taken.map_err(|error| error.context(format!("publish.url = {}", plan.url)))
+    }
+
+    /// Tells `telemetry` that it gets on.
+    pub(super) fn telling(self, telemetry: &Telemetry) -> Self {
+        Self { telemetry: telemetry.clone(), ..self }
     }
 
     /// Takes the tables in a folder of a store.
@@ -103,6 +110,7 @@ impl Publisher {
             identity_changes,
             interactions,
             dead_letters,
+            telemetry: Telemetry::default(),
         })
     }
 
@@ -155,6 +163,7 @@ impl Publisher {
         registry: &Registry,
         resolver: &Resolver,
     ) -> Result<Published> {
+        self.telemetry.beat(Activity::Publishing);
         let view = state.view();
         let commit = CommitInfo {
             app: self.app.clone(),
@@ -184,9 +193,11 @@ impl Publisher {
         };
 
         let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
-        let chunks = live
-            .chunks(ROWS_AT_ONCE)
-            .map(|identities| rows::profiles(&members.profiles(identities, commit.commit)?));
+        let telemetry = &self.telemetry;
+        let chunks = live.chunks(ROWS_AT_ONCE).map(|identities| {
+            telemetry.beat(Activity::Publishing);
+            rows::profiles(&members.profiles(identities, commit.commit)?)
+        });
         let profiles = self.profiles.upsert(stream::iter(chunks), live.len() as u64, &gone, commit);
         runtime.block_on(profiles)?;
 
@@ -194,6 +205,7 @@ impl Publisher {
         let count = mappings.len() as u64;
         let map = self.identity_map.upsert(stream::iter(chunks), count, &unmapped, commit);
         runtime.block_on(map)?;
+        self.telemetry.beat(Activity::Publishing);
 
         let changes = |after| chunked(view.changes(after), rows::identity_changes);
         published.changes = append(runtime, &mut self.identity_changes, commit, changes)?;
@@ -217,7 +229,8 @@ impl Publisher {
         ]
     }
 
-    fn versions(&self) -> BTreeMap<String, u64> {
+    /// The version of each table, by name.
+    pub(super) fn versions(&self) -> BTreeMap<String, u64> {
         let version = |table: &Table| (table.spec().name.to_owned(), table.version());
         self.tables().into_iter().map(version).collect()
     }

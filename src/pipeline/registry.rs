@@ -60,6 +60,11 @@ impl Registry {
         Ok(registry)
     }
 
+    /// How many nodes there are.
+    pub(super) fn records(&self) -> u64 {
+        self.node_of.len() as u64
+    }
+
     /// The number that the next node gets.
     pub(super) fn next_node(&self) -> NodeId {
         NodeId::try_from(self.nodes.len()).expect("the state refuses to give out more numbers")

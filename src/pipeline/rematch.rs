@@ -9,8 +9,8 @@
 //! kill before it changes nothing; after it, the next start publishes what was committed. Asked for once more, the same
 //! model changes nothing.
 
-use super::job::open_existing_state;
 use super::model;
+use super::opening::open_existing_state;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::{carry, identify};

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::job::{load_index, open_existing_state};
+use super::job::load_index;
+use super::opening::open_existing_state;
 use super::registry::Registry;
 use super::{ledger, model};
 use crate::config::Plan;

@@ -18,7 +18,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Runtime;
 
-use super::job::{open_existing_state, state_options};
+use super::opening::{open_existing_state, state_options};
 use super::publish::{put_back, runtime};
 use crate::clock::Stopwatch;
 use crate::config::{Plan, SnapshotPlan};

@@ -14,6 +14,7 @@ use super::log::{Add, CHECKPOINT_INTERVAL, Line, Log, Snapshot, Txn};
 use super::spec::TableSpec;
 use super::upsert;
 use crate::error::{Context, Error, Kind, Result};
+use crate::telemetry::CheckpointNotWritten;
 
 /// What the application is called whose transaction number is the epoch of an application's writers.
 const EPOCH_SUFFIX: &str = "/epoch";
@@ -354,7 +355,7 @@ impl Table {
             Ok(()) => self.snapshot.checkpoint = Some(version),
             Err(error) => {
                 let table = self.spec.name;
-                tracing::warn!(table, version, %error, "checkpoint not written");
+                CheckpointNotWritten { table, version, error: &error }.emit();
             }
         }
     }

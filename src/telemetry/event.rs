@@ -1,9 +1,25 @@
-//! Which events are there, and how is each logged?
+//! Which events are there, how is each logged, and which metrics does it feed?
+//!
+//! An event's name is that of its type in small letters, and as stable as its fields: JSON lines
+//! hold it as `event`. `schemas/events.md` lists all of them.
+
+mod matching;
+mod process;
+mod snapshot;
 
 use std::time::Duration;
 
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+pub use matching::{
+    IdentitiesCarried, JudgementsTaken, ModelBuiltIn, ModelTrained, RecordsRematched,
+};
+pub use process::{CommandFailed, HttpListening, ShutdownRequested, ThreadPanicked};
+pub use snapshot::{SnapshotFailed, SnapshotTaken};
+
+use super::facts::Moment;
+use super::handle::Telemetry;
+use super::pulse::Activity;
 use crate::error::Error;
 use crate::record::Reason;
 
@@ -19,10 +35,11 @@ pub struct PipelineStarted<'a> {
 }
 
 impl PipelineStarted<'_> {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
+    /// Logs it at `INFO`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { pipeline, sources, publish_url } = self;
-        info!(pipeline, sources, publish_url, "pipeline started");
+        info!(name: "pipeline_started", pipeline, sources, publish_url, "pipeline started");
+        to.note(|facts| pipeline.clone_into(&mut facts.pipeline));
     }
 }
 
@@ -45,7 +62,11 @@ impl PipelineProgressed {
     /// Logs it at `INFO`.
     pub fn emit(self) {
         let Self { read, resolved, duplicate, dead_lettered, identities } = self;
-        info!(read, resolved, duplicate, dead_lettered, identities, "pipeline progressed");
+        info!(
+            name: "pipeline_progressed",
+            read, resolved, duplicate, dead_lettered, identities,
+            "pipeline progressed"
+        );
     }
 }
 
@@ -71,42 +92,6 @@ impl StopCause {
     }
 }
 
-/// A job learnt its model from its own records, since the pipeline names none.
-#[derive(Clone, Copy, Debug)]
-pub struct ModelTrained {
-    /// Records that it learnt from.
-    pub records: usize,
-    /// About how many customers they speak of.
-    pub customers: usize,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-impl ModelTrained {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
-        let Self { records, customers, duration } = self;
-        info!(records, customers, duration_ms = milliseconds(duration), "model trained");
-    }
-}
-
-/// A job decides by the built-in model, though the pipeline names none: it could not learn one.
-#[derive(Clone, Copy, Debug)]
-pub struct ModelBuiltIn<'a> {
-    /// Records that it found.
-    pub records: usize,
-    /// Why it did not learn from them.
-    pub reason: &'a str,
-}
-
-impl ModelBuiltIn<'_> {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
-        let Self { records, reason } = self;
-        info!(records, reason, "model built in");
-    }
-}
-
 /// A pipeline ended as it should.
 #[derive(Clone, Copy, Debug)]
 pub struct PipelineStopped<'a> {
@@ -123,43 +108,16 @@ pub struct PipelineStopped<'a> {
 }
 
 impl PipelineStopped<'_> {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
+    /// Logs it at `INFO`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { pipeline, cause, sequence, published, duration } = self;
         let (cause, duration_ms) = (cause.name(), milliseconds(duration));
-        info!(pipeline, cause, sequence, published, duration_ms, "pipeline stopped");
-    }
-}
-
-/// A command cannot go on.
-#[derive(Clone, Copy, Debug)]
-pub struct CommandFailed<'a> {
-    /// Why.
-    pub error: &'a Error,
-}
-
-impl CommandFailed<'_> {
-    /// Logs it at `ERROR`.
-    pub fn emit(self) {
-        let Self { error } = self;
-        error!(kind = ?error.kind(), %error, "command failed");
-    }
-}
-
-/// The process was asked to stop.
-#[derive(Clone, Copy, Debug)]
-pub struct ShutdownRequested<'a> {
-    /// The signal, e.g. `SIGTERM`.
-    pub signal: &'a str,
-    /// How long draining may take.
-    pub timeout: Duration,
-}
-
-impl ShutdownRequested<'_> {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
-        let Self { signal, timeout } = self;
-        info!(signal, timeout_ms = milliseconds(timeout), "shutdown requested");
+        info!(
+            name: "pipeline_stopped",
+            pipeline, cause, sequence, published, duration_ms,
+            "pipeline stopped"
+        );
+        to.beat(Activity::Ended);
     }
 }
 
@@ -177,11 +135,15 @@ pub struct StateOpened {
 }
 
 impl StateOpened {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
+    /// Logs it at `INFO`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { sequence, published, epoch, duration } = self;
         let duration_ms = milliseconds(duration);
-        info!(sequence, published, epoch, duration_ms, "state opened");
+        info!(name: "state_opened", sequence, published, epoch, duration_ms, "state opened");
+        to.note(|facts| {
+            (facts.sequence, facts.published) = (sequence, published);
+            (facts.epoch, facts.open_duration) = (epoch, duration);
+        });
     }
 }
 
@@ -198,32 +160,15 @@ pub struct IndexBuilt {
 }
 
 impl IndexBuilt {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
+    /// Logs it at `INFO`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { records, corrected, duration } = self;
-        info!(records, corrected, duration_ms = milliseconds(duration), "index built");
-    }
-}
-
-/// Judgements were taken into the state.
-#[derive(Clone, Copy, Debug)]
-pub struct JudgementsTaken {
-    /// The commit that holds them.
-    pub sequence: u64,
-    /// How many.
-    pub judgements: u64,
-    /// Identities that were created, merged or split by them.
-    pub changes: u64,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-impl JudgementsTaken {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
-        let Self { sequence, judgements, changes, duration } = self;
-        let duration_ms = milliseconds(duration);
-        info!(sequence, judgements, changes, duration_ms, "judgements taken");
+        info!(
+            name: "index_built",
+            records, corrected, duration_ms = milliseconds(duration),
+            "index built"
+        );
+        to.note(|facts| (facts.records, facts.index_duration) = (records, duration));
     }
 }
 
@@ -239,10 +184,30 @@ pub struct SourceResumed<'a> {
 }
 
 impl SourceResumed<'_> {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
+    /// Logs it at `INFO`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { source, partition, next_offset } = self;
-        info!(source, partition, next_offset, "source resumed");
+        info!(name: "source_resumed", source, partition, next_offset, "source resumed");
+        to.note(|facts| {
+            facts.source(source).positions.insert(partition.to_owned(), next_offset);
+        });
+    }
+}
+
+/// A source's broker did not hear how far its messages are durable. Nothing rests on it.
+#[derive(Clone, Copy, Debug)]
+pub struct OffsetsNotAcknowledged<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// Why.
+    pub error: &'a Error,
+}
+
+impl OffsetsNotAcknowledged<'_> {
+    /// Logs it at `DEBUG`.
+    pub fn emit(self) {
+        let Self { source, error } = self;
+        debug!(name: "offsets_not_acknowledged", source, %error, "offsets not acknowledged");
     }
 }
 
@@ -256,10 +221,11 @@ pub struct SourceFinished<'a> {
 }
 
 impl SourceFinished<'_> {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
+    /// Logs it at `INFO`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { source, read } = self;
-        info!(source, read, "source finished");
+        info!(name: "source_finished", source, read, "source finished");
+        to.source_ready(source);
     }
 }
 
@@ -275,10 +241,16 @@ pub struct SourceUnavailable<'a> {
 }
 
 impl SourceUnavailable<'_> {
-    /// Logs it at `WARN`.
-    pub fn emit(self) {
+    /// Logs it at `WARN`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { source, retry_in, error } = self;
-        warn!(source, retry_in_ms = milliseconds(retry_in), %error, "source unavailable");
+        warn!(
+            name: "source_unavailable",
+            source, retry_in_ms = milliseconds(retry_in), %error,
+            "source unavailable"
+        );
+        to.metrics().source_outages.with_label_values(&[source]).inc();
+        to.note(|facts| facts.source(source).away = true);
     }
 }
 
@@ -292,10 +264,11 @@ pub struct SourceRecovered<'a> {
 }
 
 impl SourceRecovered<'_> {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
+    /// Logs it at `INFO`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { source, attempts } = self;
-        info!(source, attempts, "source recovered");
+        info!(name: "source_recovered", source, attempts, "source recovered");
+        to.note(|facts| facts.source(source).away = false);
     }
 }
 
@@ -311,10 +284,12 @@ pub struct RecordsRejected<'a> {
 }
 
 impl RecordsRejected<'_> {
-    /// Logs it at `WARN`.
-    pub fn emit(self) {
+    /// Logs it at `WARN`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { source, reason, count } = self;
-        warn!(source, reason = reason.name(), count, "records rejected");
+        warn!(name: "records_rejected", source, reason = reason.name(), count, "records rejected");
+        let labels = [source, reason.name()];
+        to.metrics().dead_lettered.with_label_values(&labels).inc_by(count);
     }
 }
 
@@ -336,11 +311,28 @@ pub struct BatchCommitted {
 }
 
 impl BatchCommitted {
-    /// Logs it at `DEBUG`.
-    pub fn emit(self) {
+    /// Logs it at `DEBUG`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { sequence, read, resolved, duplicate, dead_lettered, duration } = self;
         let duration_ms = milliseconds(duration);
-        debug!(sequence, read, resolved, duplicate, dead_lettered, duration_ms, "batch committed");
+        debug!(
+            name: "batch_committed",
+            sequence, read, resolved, duplicate, dead_lettered, duration_ms,
+            "batch committed"
+        );
+        let metrics = to.metrics();
+        metrics.messages_read.inc_by(read);
+        metrics.events_resolved.inc_by(resolved);
+        metrics.events_duplicate.inc_by(duplicate);
+        metrics.batch_duration.observe(duration.as_secs_f64());
+        to.note(|facts| {
+            facts.sequence = sequence;
+            facts.read += read;
+            facts.resolved += resolved;
+            facts.duplicate += duplicate;
+            facts.dead_lettered += dead_lettered;
+            facts.last_commit = Some(Moment::default());
+        });
     }
 }
 
@@ -364,11 +356,12 @@ pub struct TablesPublished {
 }
 
 impl TablesPublished {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
+    /// Logs it at `INFO`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { sequence, profiles, mappings, changes, interactions, .. } = self;
         let (dead_letters, duration_ms) = (self.dead_letters, milliseconds(self.duration));
         info!(
+            name: "tables_published",
             sequence,
             profiles,
             mappings,
@@ -378,6 +371,40 @@ impl TablesPublished {
             duration_ms,
             "tables published"
         );
+        let metrics = to.metrics();
+        metrics.publish_duration.observe(self.duration.as_secs_f64());
+        for (table, rows) in [
+            ("profiles", profiles),
+            ("identity_map", mappings),
+            ("identity_changes", changes),
+            ("interactions", interactions),
+            ("dead_letters", dead_letters),
+        ] {
+            metrics.rows_published.with_label_values(&[table]).inc_by(rows);
+        }
+        to.note(|facts| {
+            facts.published = sequence;
+            facts.last_publish = Some(Moment::default());
+        });
+    }
+}
+
+/// A table's log got no checkpoint; the next commit tries again, readers only read more entries.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckpointNotWritten<'a> {
+    /// The table.
+    pub table: &'a str,
+    /// Its version.
+    pub version: u64,
+    /// Why.
+    pub error: &'a Error,
+}
+
+impl CheckpointNotWritten<'_> {
+    /// Logs it at `WARN`.
+    pub fn emit(self) {
+        let Self { table, version, error } = self;
+        warn!(name: "checkpoint_not_written", table, version, %error, "checkpoint not written");
     }
 }
 
@@ -395,46 +422,15 @@ pub struct PublishDelayed<'a> {
 }
 
 impl PublishDelayed<'_> {
-    /// Logs it at `WARN`.
-    pub fn emit(self) {
+    /// Logs it at `WARN`, and tells `to`.
+    pub fn emit(self, to: &Telemetry) {
         let Self { sequence, attempt, retry_in, error } = self;
-        warn!(sequence, attempt, retry_in_ms = milliseconds(retry_in), %error, "publish delayed");
-    }
-}
-
-/// A snapshot of the state lies at its place.
-#[derive(Clone, Copy, Debug)]
-pub struct SnapshotTaken {
-    /// The commit that it holds.
-    pub sequence: u64,
-    /// Its size.
-    pub bytes: u64,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-impl SnapshotTaken {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
-        let Self { sequence, bytes, duration } = self;
-        info!(sequence, bytes, duration_ms = milliseconds(duration), "snapshot taken");
-    }
-}
-
-/// A snapshot of the state could not be taken; the job goes on, and tries again after the interval.
-#[derive(Clone, Copy, Debug)]
-pub struct SnapshotFailed<'a> {
-    /// The commit that it was to hold.
-    pub sequence: u64,
-    /// Why.
-    pub error: &'a Error,
-}
-
-impl SnapshotFailed<'_> {
-    /// Logs it at `WARN`.
-    pub fn emit(self) {
-        let Self { sequence, error } = self;
-        warn!(sequence, %error, "snapshot failed");
+        warn!(
+            name: "publish_delayed",
+            sequence, attempt, retry_in_ms = milliseconds(retry_in), %error,
+            "publish delayed"
+        );
+        to.metrics().publish_failures.inc();
     }
 }
 
@@ -449,61 +445,10 @@ impl PublishHeldBack {
     /// Logs it at `WARN`.
     pub fn emit(self) {
         let Self { sequence } = self;
-        warn!(sequence, "publish held back until all is read and ids are carried over");
-    }
-}
-
-/// Identity ids were taken over from an earlier output.
-#[derive(Clone, Copy, Debug)]
-pub struct IdentitiesCarried {
-    /// The commit.
-    pub sequence: u64,
-    /// Ids that go on.
-    pub carried: u64,
-    /// New ids of records that were not there.
-    pub created: u64,
-    /// Ids that ended in another.
-    pub merged: u64,
-    /// New ids of records of another.
-    pub split: u64,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-impl IdentitiesCarried {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
-        let Self { sequence, carried, created, merged, split, duration } = self;
-        let duration_ms = milliseconds(duration);
-        info!(sequence, carried, created, merged, split, duration_ms, "identities carried over");
-    }
-}
-
-/// All records of a state were matched again, by another model.
-#[derive(Clone, Copy, Debug)]
-pub struct RecordsRematched {
-    /// The commit.
-    pub sequence: u64,
-    /// How many records.
-    pub records: u64,
-    /// Those that are in another identity now.
-    pub moved: u64,
-    /// Live identities now.
-    pub identities: u64,
-    /// Pairs that were weighed within components.
-    pub component_pairs: u64,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-impl RecordsRematched {
-    /// Logs it at `INFO`.
-    pub fn emit(self) {
-        let Self { sequence, records, moved, identities, component_pairs, duration } = self;
-        let duration_ms = milliseconds(duration);
-        info!(
+        warn!(
+            name: "publish_held_back",
             sequence,
-            records, moved, identities, component_pairs, duration_ms, "records matched again"
+            "publish held back until all is read and ids are carried over"
         );
     }
 }

@@ -8,6 +8,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt};
 
 use super::hiding::Hiding;
+use super::json::JsonLines;
 use crate::error::{Context, Error, Kind, Result};
 
 /// How a log line is written.
@@ -16,8 +17,8 @@ pub enum Format {
     /// For people: time, level, message, fields.
     #[default]
     Text,
-    /// For machines: one JSON object a line, the event's fields beside `timestamp`, `level` and
-    /// `message`.
+    /// For machines: one JSON object a line, the event's fields beside `timestamp`, `level`, `event`
+    /// (its stable name) and `message`.
     Json,
 }
 
@@ -140,13 +141,7 @@ where
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
     let lines = match format {
         Format::Text => lines.with_target(false).boxed(),
-        Format::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .with_target(false)
-            .boxed(),
+        Format::Json => lines.event_format(JsonLines).boxed(),
     };
     Registry::default().with(filter).with(lines)
 }

@@ -5,24 +5,39 @@
 //! the rim emits them, once a batch. [`init_logging`] sends the lines to standard error, as text
 //! for people or as one JSON object a line for machines; standard output belongs to results.
 //!
+//! Some events also feed the [metrics](Metrics) of a job, and say how it stands: those are emitted to
+//! its [`Telemetry`], a handle that the job and the HTTP endpoint share.
+//!
 //! Levels: `ERROR`, a person must look; `WARN`, unexpected but whole; `INFO`, a state changed;
-//! `DEBUG`, a batch. Names of fields and messages are stable. No personal value is in any field:
-//! sources, partitions, counts, reasons and errors only. What a pipeline file names as secret is taken
-//! out of every line ([`hide_in_lines`]).
+//! `DEBUG`, a batch. Names of events, fields and messages are stable. No personal value is in any
+//! field: sources, partitions, counts, reasons and errors only. What a pipeline file names as secret
+//! is taken out of every line ([`hide_in_lines`]).
 
 mod event;
+mod facts;
+mod handle;
 mod hiding;
+mod json;
 mod logging;
+mod metrics;
+mod panics;
+mod pulse;
 
 #[cfg(test)]
 mod tests;
 
 pub use event::{
-    BatchCommitted, CommandFailed, IdentitiesCarried, IndexBuilt, JudgementsTaken, ModelBuiltIn,
-    ModelTrained, PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed,
-    PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed,
-    SnapshotTaken, SourceFinished, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened,
-    StopCause, TablesPublished,
+    BatchCommitted, CheckpointNotWritten, CommandFailed, HttpListening, IdentitiesCarried,
+    IndexBuilt, JudgementsTaken, ModelBuiltIn, ModelTrained, OffsetsNotAcknowledged,
+    PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
+    RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken,
+    SourceFinished, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
+    TablesPublished, ThreadPanicked,
 };
+pub use facts::{Facts, Moment, SourceFacts};
+pub use handle::Telemetry;
 pub use hiding::{hidden_in, hide_in_lines};
 pub use logging::{Format, Level, init_logging};
+pub use metrics::{Matching, Metrics, Spec, Stage};
+pub use panics::log_panics;
+pub use pulse::{Activity, Health};

@@ -12,6 +12,10 @@ use super::*;
 use crate::error::{Error, Kind};
 use crate::record::Reason;
 
+pub(crate) mod list;
+
+use list::described;
+
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -48,6 +52,9 @@ fn check(emit: impl FnOnce(), expected: Value) {
     let mut line: Value = serde_json::from_str(&line).expect("one JSON object");
     let timestamp = line.as_object_mut().and_then(|object| object.remove("timestamp"));
     assert!(timestamp.is_some_and(|t| t.as_str().is_some_and(|t| t.ends_with('Z'))));
+    // The name is that of the type.
+    let event = line.as_object_mut().and_then(|object| object.remove("event"));
+    assert!(event.is_some_and(|name| described().iter().any(|it| it.name == name)));
     assert_eq!(line, expected);
 }
 
@@ -56,7 +63,10 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn the_life_of_a_pipeline() {
     check(
-        || PipelineStarted { pipeline: "retail", sources: 2, publish_url: "s3://b/t" }.emit(),
+        || {
+            PipelineStarted { pipeline: "retail", sources: 2, publish_url: "s3://b/t" }
+                .emit(&Telemetry::default())
+        },
         json!({"level": "INFO", "message": "pipeline started", "pipeline": "retail", "sources": 2,
             "publish_url": "s3://b/t"}),
     );
@@ -68,7 +78,7 @@ fn the_life_of_a_pipeline() {
         duration: SECOND,
     };
     check(
-        || stopped.emit(),
+        || stopped.emit(&Telemetry::default()),
         json!({"level": "INFO", "message": "pipeline stopped", "pipeline": "retail",
             "cause": "drained", "sequence": 9, "published": 8, "duration_ms": 1000}),
     );
@@ -86,7 +96,18 @@ fn the_life_of_a_pipeline() {
             "error": "open state: row is damaged"}),
     );
     check(
-        || ShutdownRequested { signal: "SIGTERM", timeout: SECOND }.emit(),
+        || HttpListening { address: "127.0.0.1:9187", tls: false }.emit(),
+        json!({"level": "INFO", "message": "http listening", "address": "127.0.0.1:9187",
+            "tls": false}),
+    );
+    let location = "src/a.rs:1:2";
+    check(
+        || ThreadPanicked { thread: "main", location, backtrace: "" }.emit(),
+        json!({"level": "ERROR", "message": "thread panicked", "thread": "main",
+            "location": "src/a.rs:1:2", "backtrace": ""}),
+    );
+    check(
+        || ShutdownRequested { signal: "SIGTERM", timeout: SECOND }.emit(&Telemetry::default()),
         json!({"level": "INFO", "message": "shutdown requested", "signal": "SIGTERM",
             "timeout_ms": 1000}),
     );
@@ -95,12 +116,15 @@ fn the_life_of_a_pipeline() {
 #[test]
 fn the_state() {
     check(
-        || StateOpened { sequence: 7, published: 6, epoch: 2, duration: SECOND }.emit(),
+        || {
+            StateOpened { sequence: 7, published: 6, epoch: 2, duration: SECOND }
+                .emit(&Telemetry::default())
+        },
         json!({"level": "INFO", "message": "state opened", "sequence": 7, "published": 6,
             "epoch": 2, "duration_ms": 1000}),
     );
     check(
-        || IndexBuilt { records: 3, corrected: 0, duration: SECOND }.emit(),
+        || IndexBuilt { records: 3, corrected: 0, duration: SECOND }.emit(&Telemetry::default()),
         json!({
             "level": "INFO", "message": "index built", "records": 3, "corrected": 0,
             "duration_ms": 1000,
@@ -118,7 +142,7 @@ fn the_state() {
     );
     let taken = JudgementsTaken { sequence: 7, judgements: 3, changes: 1, duration: SECOND };
     check(
-        || taken.emit(),
+        || taken.emit(&Telemetry::default()),
         json!({"level": "INFO", "message": "judgements taken", "sequence": 7, "judgements": 3,
             "changes": 1, "duration_ms": 1000}),
     );
@@ -131,7 +155,7 @@ fn the_state() {
         duration: SECOND,
     };
     check(
-        || batch.emit(),
+        || batch.emit(&Telemetry::default()),
         json!({"level": "DEBUG", "message": "batch committed", "sequence": 7, "read": 6,
             "resolved": 3, "duplicate": 2, "dead_lettered": 1, "duration_ms": 1000}),
     );
@@ -140,27 +164,38 @@ fn the_state() {
 #[test]
 fn the_sources() {
     check(
-        || SourceResumed { source: "web", partition: "web/0", next_offset: 42 }.emit(),
+        || {
+            SourceResumed { source: "web", partition: "web/0", next_offset: 42 }
+                .emit(&Telemetry::default())
+        },
         json!({"level": "INFO", "message": "source resumed", "source": "web",
             "partition": "web/0", "next_offset": 42}),
     );
     check(
-        || SourceFinished { source: "web", read: 5 }.emit(),
+        || SourceFinished { source: "web", read: 5 }.emit(&Telemetry::default()),
         json!({"level": "INFO", "message": "source finished", "source": "web", "read": 5}),
     );
     let error = Error::unavailable("poll");
     let unavailable = SourceUnavailable { source: "web", retry_in: SECOND, error: &error };
     check(
-        || unavailable.emit(),
+        || unavailable.emit(&Telemetry::default()),
         json!({"level": "WARN", "message": "source unavailable", "source": "web",
             "retry_in_ms": 1000, "error": "poll"}),
     );
     check(
-        || SourceRecovered { source: "web", attempts: 2 }.emit(),
+        || SourceRecovered { source: "web", attempts: 2 }.emit(&Telemetry::default()),
         json!({"level": "INFO", "message": "source recovered", "source": "web", "attempts": 2}),
     );
     check(
-        || RecordsRejected { source: "web", reason: Reason::BadTime, count: 4 }.emit(),
+        || OffsetsNotAcknowledged { source: "web", error: &error }.emit(),
+        json!({"level": "DEBUG", "message": "offsets not acknowledged", "source": "web",
+            "error": "poll"}),
+    );
+    check(
+        || {
+            RecordsRejected { source: "web", reason: Reason::BadTime, count: 4 }
+                .emit(&Telemetry::default())
+        },
         json!({"level": "WARN", "message": "records rejected", "source": "web",
             "reason": "bad_time", "count": 4}),
     );
@@ -178,16 +213,24 @@ fn the_tables() {
         duration: SECOND,
     };
     check(
-        || published.emit(),
+        || published.emit(&Telemetry::default()),
         json!({"level": "INFO", "message": "tables published", "sequence": 7, "profiles": 1,
             "mappings": 2, "changes": 3, "interactions": 4,
             "dead_letters": 5, "duration_ms": 1000}),
     );
     let error = Error::unavailable("put log entry");
     check(
-        || PublishDelayed { sequence: 7, attempt: 1, retry_in: SECOND, error: &error }.emit(),
+        || {
+            PublishDelayed { sequence: 7, attempt: 1, retry_in: SECOND, error: &error }
+                .emit(&Telemetry::default())
+        },
         json!({"level": "WARN", "message": "publish delayed", "sequence": 7, "attempt": 1,
             "retry_in_ms": 1000, "error": "put log entry"}),
+    );
+    check(
+        || CheckpointNotWritten { table: "profiles", version: 9, error: &error }.emit(),
+        json!({"level": "WARN", "message": "checkpoint not written", "table": "profiles",
+            "version": 9, "error": "put log entry"}),
     );
     check(
         || PublishHeldBack { sequence: 7 }.emit(),
@@ -218,7 +261,7 @@ fn the_tables() {
 }
 
 fn finished() {
-    SourceFinished { source: "web", read: 5 }.emit();
+    SourceFinished { source: "web", read: 5 }.emit(&Telemetry::default());
 }
 
 #[test]
@@ -236,6 +279,17 @@ fn the_level_bounds_what_is_logged() {
     assert_eq!(logged(Format::Text, filter(), finished), "");
     assert!(logged(Format::Text, filter(), library).contains("chatter"));
     assert_eq!(read_filter("onefold=loud").expect_err("no level").kind(), Kind::Invalid);
+}
+
+#[test]
+fn events_of_libraries_say_where_they_come_from() {
+    let library = || tracing::info!(target: "object_store", size = 3, level = "low", message = "own", "chatter");
+    let line = logged(Format::Json, read_filter("info").expect("a filter"), library);
+    let mut line: Value = serde_json::from_str(&line).expect("one JSON object");
+    line.as_object_mut().and_then(|object| object.remove("timestamp"));
+    let expected = json!({"level": "INFO", "target": "object_store", "message": "chatter", "size": 3,
+        "level_": "low", "message_": "own"});
+    assert_eq!(line, expected);
 }
 
 #[test]

@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("profile", "record"),
     ("evaluate", "error"),
     ("report", "evaluate score"),
-    ("telemetry", "error record"),
+    ("telemetry", "clock error record"),
     ("source", "clock error normalise record telemetry"),
     ("sink", "error explain failpoint profile record telemetry"),
     ("state", "error failpoint profile record telemetry"),
@@ -36,10 +36,11 @@ const ALLOWED: &[(&str, &str)] = &[
         "block clock cluster config error evaluate explain failpoint normalise profile record resolve \
          score sink source state telemetry train",
     ),
+    ("web", "config error telemetry"),
     (
         "cli",
         "clock cluster config demo error evaluate explain normalise pipeline record report score source splink state \
-         telemetry train",
+         telemetry train web",
     ),
 ];
 

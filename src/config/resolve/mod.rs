@@ -2,6 +2,7 @@
 //!
 //! Every problem is taken note of, and a default stands in, so that all of them are found.
 
+mod http;
 mod mapping;
 mod matching;
 mod source;
@@ -48,6 +49,7 @@ pub(super) fn plan(settings: &Settings, notes: &Notes, at: &At) -> Plan {
         state: state(&settings.state, &at.under("state")),
         publish: publish(&settings.publish, &at.under("publish")),
         run: run(&settings.run, &at.under("run")),
+        http: settings.http.as_ref().and_then(|it| http::plan(it, &at.under("http"))),
         secrets: notes.secrets().clone(),
     }
 }

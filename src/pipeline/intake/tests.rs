@@ -55,7 +55,7 @@ fn script(steps: &[Step]) -> Opener {
 }
 
 fn start(openers: Vec<Opener>) -> Result<Intake> {
-    Intake::read(openers, &Positions::new(), 10)
+    Intake::read(openers, &Positions::new(), 10, &Telemetry::default())
 }
 
 /// How many messages come before the end, or the error.

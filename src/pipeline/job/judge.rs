@@ -153,7 +153,7 @@ impl Job {
             changes: judged.changes.values().sum(),
             duration: clock.elapsed(),
         }
-        .emit();
+        .emit(&self.telemetry);
         Ok(judged)
     }
 

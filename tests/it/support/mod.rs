@@ -2,6 +2,7 @@
 
 pub(crate) mod broker;
 pub(crate) mod events;
+pub(crate) mod http;
 pub(crate) mod pipeline;
 pub(crate) mod process;
 pub(crate) mod program;

@@ -1,0 +1,43 @@
+//! How does a pipeline open its state?
+
+use crate::config::StatePlan;
+use crate::error::{Error, Kind, Result};
+use crate::state::{self, Store};
+
+/// The store's cache gets this part of the state's memory: the index in memory needs the most.
+const CACHE_SHARE: u64 = 8;
+
+/// The state's share of the memory budget, which so far is the store's cache.
+pub(super) fn state_options(plan: &StatePlan) -> state::Options {
+    state::Options { cache_bytes: plan.memory / CACHE_SHARE, ..state::Options::default() }
+}
+
+/// Opens the state within its share of the memory budget.
+pub(super) fn open_state(plan: &StatePlan) -> Result<Store> {
+    Store::open(&plan.path, &state_options(plan)).map_err(damaged)
+}
+
+/// Says what to do about a state that is damaged.
+fn damaged(error: Error) -> Error {
+    if error.kind() != Kind::Data {
+        return error;
+    }
+    error.context(
+        "the state is damaged, nothing was changed: move its folder away and restore a snapshot \
+         (`onefold state PIPELINE restore`), or read the sources anew into a new publish.url with \
+         publish.carry_ids_from",
+    )
+}
+
+/// Opens the state of a pipeline that has run.
+///
+/// **Errors:** `Invalid` where there is none yet.
+pub(super) fn open_existing_state(plan: &StatePlan) -> Result<Store> {
+    if !plan.path.exists() {
+        return Err(Error::invalid(format!(
+            "[state] path = {}: there is no state yet: run the pipeline first",
+            plan.path.display()
+        )));
+    }
+    open_state(plan)
+}
