@@ -267,6 +267,8 @@ impl Fill<'_> {
                 }
                 if is_option && is_named_secret(key) {
                     self.secrets.add(&filled.text, &format!("<{key}>"));
+                } else if is_option {
+                    self.secrets.add_word(&filled.text, &format!("<{key}>"));
                 }
                 self.open.extend(filled.is_open.then(|| key.to_owned()));
                 let problems = filled.problems.into_iter();
@@ -294,8 +296,8 @@ impl Fill<'_> {
     }
 }
 
-/// Whether the name of an option says that its value is to be kept. Of the others the file may hold
-/// words that mean something elsewhere, a user's name for one.
+/// Whether the name of an option says that its value is a secret. The others may be words that mean
+/// something elsewhere.
 fn is_named_secret(key: &str) -> bool {
     let name = key.rsplit(HIDDEN[0]).next().unwrap_or(key).to_ascii_lowercase();
     let words =
