@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// Opens the job, runs it to its end, and says what it did.
 pub(super) fn execute(plan: Plan, options: Options, json: bool) -> Result<ExitCode> {
-    let (stop, telemetry) = (Stop::default(), Telemetry::default());
+    let (stop, telemetry) = (Stop::default(), Telemetry::from_environment()?);
     stop_on_signals(&stop, plan.run.shutdown_timeout, &telemetry)?;
     // Until the end, so that the start and the last commit can be watched.
     let _server = plan.http.as_ref().map(|http| Server::start(http, &telemetry)).transpose()?;
@@ -53,6 +53,7 @@ pub(super) fn execute(plan: Plan, options: Options, json: bool) -> Result<ExitCo
         display.finish();
         ran
     });
+    telemetry.flush();
     let report = ran.inspect_err(|_| telemetry.fail())?;
     output::say(&if json { as_json(&report) } else { as_text(&report) })?;
     Ok(ExitCode::SUCCESS)

@@ -539,10 +539,13 @@ fn the_endpoint_is_opt_in_and_of_this_machine() {
     assert!(plan.token_for_all && plan.tls.is_some());
     assert!(!format!("{plan:?}").contains("0123456789abcdef"), "a token is a secret");
 
+    let first = MINIMAL.lines().count() + 1;
     let check = |lines: &str, expected: &str| {
         let error = http(lines).expect_err("it is wrong");
         assert_eq!(error.kind(), Kind::Invalid);
-        assert_eq!(without_lines(&error), format!("p.toml: http.{expected}"));
+        // What is wrong stands last; what is missing, where the table begins.
+        let line = first + lines.lines().count();
+        assert_eq!(error.to_string(), format!("p.toml:{line}: http.{expected}"));
     };
     check("", "address: there is none: set it, e.g. to 127.0.0.1:9187");
     check(

@@ -325,6 +325,7 @@ impl BatchCommitted {
         metrics.events_resolved.inc_by(resolved);
         metrics.events_duplicate.inc_by(duplicate);
         metrics.batch_duration.observe(duration.as_secs_f64());
+        to.traces().batch(sequence, read, duration);
         to.note(|facts| {
             facts.sequence = sequence;
             facts.read += read;
@@ -373,6 +374,7 @@ impl TablesPublished {
         );
         let metrics = to.metrics();
         metrics.publish_duration.observe(self.duration.as_secs_f64());
+        to.traces().publish(sequence, Some(self.duration));
         for (table, rows) in [
             ("profiles", profiles),
             ("identity_map", mappings),
@@ -431,6 +433,7 @@ impl PublishDelayed<'_> {
             "publish delayed"
         );
         to.metrics().publish_failures.inc();
+        to.traces().publish(sequence, None);
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::facts::Facts;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Stage};
 use super::pulse::{Activity, Health, Pulse};
+use super::traces::Traces;
 use crate::error::Result;
 
 /// What one job tells of itself: its metrics, how it stands, whether it gets on. Clones are the same
@@ -18,6 +20,7 @@ pub struct Telemetry(Arc<Told>);
 #[derive(Default)]
 struct Told {
     metrics: Metrics,
+    traces: Traces,
     facts: Mutex<Facts>,
     pulse: Mutex<Pulse>,
     /// Gauges are set and written by one at a time.
@@ -30,6 +33,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Telemetry {
+    /// One whose spans go where the environment says; see `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    ///
+    /// **Errors:** invalid, where what it says cannot be used.
+    pub fn from_environment() -> Result<Self> {
+        Ok(Self(Arc::new(Told { traces: Traces::from_environment()?, ..Told::default() })))
+    }
+
+    pub(super) fn traces(&self) -> &Traces {
+        &self.0.traces
+    }
+
+    /// A stage of a micro-batch is done.
+    pub fn took(&self, stage: Stage, duration: Duration) {
+        self.0.metrics.took(stage, duration);
+        self.0.traces.stage(stage, duration);
+        self.beat(Activity::Working);
+    }
+
+    /// Sends what still waits to be sent.
+    pub fn flush(&self) {
+        self.0.traces.flush();
+    }
+
     /// Its counters and histograms.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics

@@ -10,8 +10,8 @@
 //!
 //! Levels: `ERROR`, a person must look; `WARN`, unexpected but whole; `INFO`, a state changed;
 //! `DEBUG`, a batch. Names of events, fields and messages are stable. No personal value is in any
-//! field: sources, partitions, counts, reasons and errors only. What a pipeline file names as secret
-//! is taken out of every line ([`hide_in_lines`]).
+//! field: sources, partitions, counts, reasons and errors only. What a pipeline file names as secret is
+//! taken out of every line ([`hide_in_lines`]).
 
 mod event;
 mod facts;
@@ -22,6 +22,7 @@ mod logging;
 mod metrics;
 mod panics;
 mod pulse;
+mod traces;
 
 #[cfg(test)]
 mod tests;

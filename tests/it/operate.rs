@@ -361,3 +361,36 @@ fn every_alert_says_what_it_means_and_what_to_do() {
     }
     assert!(names.len() >= 10, "{names:?}");
 }
+
+/// What a collector would be sent.
+#[cfg(feature = "otel")]
+#[test]
+fn spans_go_to_a_collector() {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let collector = listener.local_addr().expect("it is bound");
+    let folder = folder();
+    let mut process = onefold(&["backfill", "pipelines/events.toml"])
+        .env("EVENTS_DIR", text(&repository("tests/data/events")))
+        .env("OUT", text(&folder.path().join("out")))
+        .env("STATE", text(&folder.path().join("state")))
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{collector}"))
+        .start(folder.path());
+    let (mut sent, _) = listener.accept().expect("it sends");
+    let mut request = Vec::new();
+    let mut part = [0; 4096];
+    // The names of spans stand in the message as they are.
+    while !["batch", "prepare", "resolve", "commit", "publish"]
+        .iter()
+        .all(|name| request.windows(name.len()).any(|window| window == name.as_bytes()))
+    {
+        let length = sent.read(&mut part).expect("it goes on");
+        assert!(length > 0, "{}", String::from_utf8_lossy(&request));
+        request.extend_from_slice(&part[..length]);
+    }
+    assert!(request.starts_with(b"POST /v1/traces HTTP/1.1"), "{request:?}");
+    sent.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        .expect("it listens");
+    assert_eq!(process.wait().code(), Some(0), "{}", process.log());
+}

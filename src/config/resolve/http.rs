@@ -10,19 +10,20 @@ use crate::config::settings::{HttpSettings, TlsSettings};
 /// Shorter tokens can be guessed.
 const TOKEN_CHARACTERS_MIN: usize = 16;
 
-/// Resolves the endpoint; takes note of what is wrong, and is of use where nothing is.
+/// `None` where no address can be told, of which note is taken.
 pub(super) fn plan(settings: &HttpSettings, at: &At) -> Option<HttpPlan> {
-    let of_token = at.under("token");
-    let token = settings.token.as_deref().and_then(|it| of_token.take(token(it, &of_token)));
+    let given = settings.token.as_deref().map(|it| token(it, &at.under("token")));
     let at_for = at.under("token_for");
     let word = settings.token_for.as_deref().unwrap_or("status");
     let token_for_all = at.take(one_of(word, &[("status", false), ("all", true)], &at_for));
-    if token_for_all == Some(true) && settings.token.is_none() {
-        at_for.note(at_for.wrong(word, "there is no token: set `token` in [http], too"));
+    let token_for_all = token_for_all.unwrap_or_default();
+    if token_for_all && given.is_none() {
+        at.note(at_for.wrong(word, "there is no token: set `token` in [http], too"));
     }
     let tls = settings.tls.as_ref().map(|it| tls(it, &at.under("tls")));
-    let address = at.take(address(settings, at));
-    Some(HttpPlan { address: address?, token, token_for_all: token_for_all?, tls })
+    let token = given.and_then(|token| at.take(token));
+    let address = at.take(address(settings, at))?;
+    Some(HttpPlan { address, token, token_for_all, tls })
 }
 
 fn address(settings: &HttpSettings, at: &At) -> Result<SocketAddr> {

@@ -72,38 +72,43 @@ fn state(settings: &StateSettings, at: &At) -> StatePlan {
     if path.contains("://") {
         place.note(place.wrong(path, "the state lies in a local folder, not at a URL"));
     }
-    let of_memory = at.under("memory");
+    let place = at.under("memory");
     let given = settings.memory.as_deref();
-    let memory = size(given, "2GiB", &of_memory).and_then(|memory| match given {
-        Some(text) if memory < MEMORY_MIN => Err(of_memory.wrong(text, "give at least 16MiB")),
+    let memory = size(given, "2GiB", &place).and_then(|memory| match given {
+        Some(text) if memory < MEMORY_MIN => Err(place.wrong(text, "give at least 16MiB")),
         _ => Ok(memory),
     });
-    let snapshot = settings.snapshot.as_ref().map(|it| snapshot(it, &at.under("snapshot")));
-    let at = at.under("event_window");
-    let given = settings.event_window.as_deref();
-    let event_window = given.map(|text| pace(Some(text), text, &at));
-    if let Some(short) = given.filter(|_| event_window < Some(EVENT_WINDOW_MIN)) {
-        at.note(at.wrong(short, "give at least 1d: events are forgotten by whole days"));
+    let snapshot = settings.snapshot.as_ref().map(|it| self::snapshot(it, &at.under("snapshot")));
+    let place = at.under("event_window");
+    let event_window = settings.event_window.as_deref().map(|text| {
+        let window = pace(Some(text), text, &place);
+        if window < EVENT_WINDOW_MIN {
+            place.note(place.wrong(text, "give at least 1d: events are forgotten by whole days"));
+        }
+        window
+    });
+    StatePlan {
+        path: path.into(),
+        memory: at.take(memory).unwrap_or(MEMORY_MIN),
+        event_window,
+        snapshot,
     }
-    let memory = at.take(memory).unwrap_or(MEMORY_MIN);
-    StatePlan { path: path.into(), memory, event_window, snapshot }
 }
 
 fn snapshot(settings: &SnapshotSettings, at: &At) -> SnapshotPlan {
     if settings.url.trim().is_empty() {
         let at = at.under("url");
-        at.note(at.wrong(&settings.url, "give a folder, or an object store URL"));
+        at.note(at.wrong("", "give a folder, or an object store URL"));
     }
     let keep = settings.keep.unwrap_or(3);
     if keep == 0 {
         let at = at.under("keep");
         at.note(at.wrong(keep, "keep at least 1"));
     }
-    let given = settings.interval.as_deref();
-    let at = at.under("interval");
+    let place = at.under("interval");
     SnapshotPlan {
         url: settings.url.clone(),
-        interval: given.map(|text| pace(Some(text), text, &at)),
+        interval: settings.interval.as_deref().map(|text| pace(Some(text), text, &place)),
         keep,
         options: options(&settings.options),
     }

@@ -84,8 +84,7 @@ impl Job {
             Stage::Resolve => time.resolve += took,
             Stage::Commit => time.commit += took,
         }
-        self.telemetry.metrics().took(stage, took);
-        self.telemetry.beat(Activity::Working);
+        self.telemetry.took(stage, took);
     }
 
     /// A micro-batch is durable.

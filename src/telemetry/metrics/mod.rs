@@ -39,7 +39,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Prepare => "prepare",
             Self::Resolve => "resolve",
@@ -149,7 +149,7 @@ impl Metrics {
     }
 
     /// How long a stage of a micro-batch took.
-    pub fn took(&self, stage: Stage, duration: Duration) {
+    pub(super) fn took(&self, stage: Stage, duration: Duration) {
         self.stage_duration.with_label_values(&[stage.name()]).observe(duration.as_secs_f64());
     }
 

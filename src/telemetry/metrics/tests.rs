@@ -113,7 +113,7 @@ fn events_feed_their_metrics() {
 #[test]
 fn what_is_measured_is_told() {
     let telemetry = Telemetry::default();
-    telemetry.metrics().took(Stage::Commit, SECOND);
+    telemetry.took(Stage::Commit, SECOND);
     telemetry.metrics().came("web", 9);
     telemetry.metrics().answered("/health", 200);
     telemetry.metrics().matched(Matching {
