@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 /// More problems than this are not looked for.
 const PROBLEMS_MAX: usize = 200;
 
-/// The tables whose values are passed on to libraries, and may be passwords.
-const OPTIONS: &str = "options";
+/// What may be secret however it is written: tables that are passed on to libraries, and a token.
+const HIDDEN: [&str; 2] = ["options", "token"];
 
 /// A pipeline file with its variables filled in.
 #[derive(Debug)]
@@ -236,7 +236,7 @@ struct Fill<'e> {
 }
 
 impl Fill<'_> {
-    /// Fills in a value; `is_option` where it is passed on to a library.
+    /// Fills in a value; `is_option` where it may be secret however it is written.
     fn value(&mut self, value: &mut Spanned<DeValue<'_>>, key: &str, is_option: bool) {
         let line = self.lines.at(value.span().start);
         let place = Place { line, written: None, is_hidden: is_option };
@@ -246,7 +246,7 @@ impl Fill<'_> {
         match value.get_mut() {
             DeValue::Table(table) => {
                 for (name, value) in table.iter_mut() {
-                    let is_option = is_option || name.get_ref() == OPTIONS;
+                    let is_option = is_option || HIDDEN.contains(&&**name.get_ref());
                     let key = under(key, name.get_ref());
                     let line = self.lines.at(name.span().start);
                     let place = Place { line, written: None, is_hidden: is_option };
@@ -265,8 +265,10 @@ impl Fill<'_> {
                 for (secret, name) in &filled.secrets {
                     self.secrets.add(secret, name);
                 }
-                if is_option {
+                if is_option && is_named_secret(key) {
                     self.secrets.add(&filled.text, &format!("<{key}>"));
+                } else if is_option {
+                    self.secrets.add_word(&filled.text, &format!("<{key}>"));
                 }
                 self.open.extend(filled.is_open.then(|| key.to_owned()));
                 let problems = filled.problems.into_iter();
@@ -292,6 +294,15 @@ impl Fill<'_> {
             place.written = Some(if is_known { text } else { "<hidden>".to_owned() });
         }
     }
+}
+
+/// Whether the name of an option says that its value is a secret. The others may be words that mean
+/// something elsewhere.
+fn is_named_secret(key: &str) -> bool {
+    let name = key.rsplit(HIDDEN[0]).next().unwrap_or(key).to_ascii_lowercase();
+    let words =
+        ["pass", "secret", "token", "key", "credential", "account", "jaas", "sas", "pem", "cert"];
+    words.iter().any(|word| name.replace("sasl", "").contains(word))
 }
 
 /// Where the lines of a text begin.

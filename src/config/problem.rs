@@ -186,13 +186,17 @@ impl At {
         self.told(self.key.clone(), remedy)
     }
 
+    /// The same in words that are not ours, and may hold a value.
+    pub(super) fn problem_in_words(&self, words: &str) -> Problem {
+        self.problem(self.notes.secrets.hidden_in(words))
+    }
+
     /// What is wrong here is told elsewhere.
     pub(super) fn echo(&self) -> Problem {
         Problem { is_echo: true, ..self.problem("") }
     }
 
     fn told(&self, what: String, remedy: impl Display) -> Problem {
-        let remedy = self.notes.secrets.hidden_in(&remedy.to_string());
         let what = if what.is_empty() { what } else { format!("{what}: ") };
         let replaced = self.notes.replaced.borrow();
         // A table of which something was taken may lack just that.

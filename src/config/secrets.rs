@@ -11,22 +11,53 @@ const LENGTH_MIN: usize = 6;
 /// Texts that are not shown.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
-    /// Each text, and what is shown instead; the longest first.
-    texts: Vec<(String, String)>,
+    /// The longest first.
+    texts: Vec<Secret>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Secret {
+    text: String,
+    instead: String,
+    /// Whether it counts as a word of its own only.
+    is_word: bool,
+}
+
+impl Secret {
+    /// Whether it stands at the beginning of `rest`, with `before` in front of it.
+    fn is_at(&self, before: Option<char>, rest: &str) -> bool {
+        let Some(after) = rest.strip_prefix(self.text.as_str()) else { return false };
+        let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        !self.is_word || !(is_letter(before) || is_letter(after.chars().next()))
+    }
 }
 
 impl Secrets {
     /// Takes note of a text that shall not be shown, but `instead` of it.
     pub(super) fn add(&mut self, text: &str, instead: &str) {
+        self.put(text, instead, false);
+    }
+
+    /// The same of a text that may be a part of other words by chance.
+    pub(super) fn add_word(&mut self, text: &str, instead: &str) {
+        // A user of this name is no secret, and it stands in the commands that we tell of.
+        if text != env!("CARGO_PKG_NAME") {
+            self.put(text, instead, true);
+        }
+    }
+
+    fn put(&mut self, text: &str, instead: &str, is_word: bool) {
         // As texts are written within quotes, too.
         let quoted = format!("{text:?}");
         let escaped = &quoted[1..quoted.len() - 1];
         for text in [text.trim(), escaped.trim()] {
-            if text.len() >= LENGTH_MIN && self.texts.iter().all(|(known, _)| known != text) {
-                self.texts.push((text.to_owned(), instead.to_owned()));
+            if text.len() >= LENGTH_MIN && self.texts.iter().all(|known| known.text != text) {
+                let (text, instead) = (text.to_owned(), instead.to_owned());
+                self.texts.push(Secret { text, instead, is_word });
             }
         }
-        self.texts.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        self.texts
+            .sort_by(|a, b| b.text.len().cmp(&a.text.len()).then_with(|| a.text.cmp(&b.text)));
     }
 
     /// The text without the secrets that stand in it.
@@ -34,10 +65,10 @@ impl Secrets {
         let mut shown = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
-            let secret = self.texts.iter().find(|(secret, _)| rest.starts_with(secret.as_str()));
-            if let Some((secret, instead)) = secret {
-                shown.push_str(instead);
-                rest = &rest[secret.len()..];
+            let before = text[..text.len() - rest.len()].chars().next_back();
+            if let Some(secret) = self.texts.iter().find(|secret| secret.is_at(before, rest)) {
+                shown.push_str(&secret.instead);
+                rest = &rest[secret.text.len()..];
             } else {
                 shown.push(next);
                 rest = &rest[next.len_utf8()..];
@@ -49,7 +80,7 @@ impl Secrets {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.texts.iter().map(|(_, instead)| instead)).finish()
+        f.debug_set().entries(self.texts.iter().map(|secret| &secret.instead)).finish()
     }
 }
 
@@ -68,6 +99,13 @@ mod tests {
         assert_eq!(secrets.hidden_in("hunter2-hunter2hunter2 a row"), "${B}${A} a row");
         assert_eq!(secrets.hidden_in("ü quo\"ted quo\\\"ted"), "ü ${D} ${D}");
         assert_eq!(format!("{secrets:?}"), r#"{"${B}", "${D}", "${A}", "${D}"}"#);
+        secrets.add_word("eu-west-1", "<region>");
+        secrets.add_word("onefold", "<user>");
+        assert_eq!(
+            secrets.hidden_in("xeu-west-1 eu-west-12 eu-west-1/"),
+            "xeu-west-1 eu-west-12 <region>/"
+        );
+        assert_eq!(secrets.hidden_in("onefold"), "onefold");
         assert_eq!(Secrets::default().hidden_in("as it is"), "as it is");
     }
 }

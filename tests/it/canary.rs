@@ -52,6 +52,7 @@ const COMMANDS: &[(&str, bool)] = &[
     ("train", false),
     ("backfill", false),
     ("check", false),
+    ("schema", false),
     // It lists the records of the worst mistakes, unless told not to.
     ("evaluate", true),
     ("import-splink", false),
@@ -64,6 +65,7 @@ const COMMANDS: &[(&str, bool)] = &[
     ("rematch", false),
     ("review", true),
     ("judge", false),
+    ("state", false),
 ];
 
 #[test]

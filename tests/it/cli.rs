@@ -294,6 +294,83 @@ fn mistakes_are_named_with_file_key_value_and_remedy() {
     insta::assert_snapshot!("mistakes", texts);
 }
 
+/// Whatever a library says of a secret, on every way on which `check` and `run` may fail.
+#[test]
+fn secrets_are_shown_on_no_way_to_fail() {
+    let folder = folder();
+    let secret_file = folder.path().join("secret");
+    fs::write(&secret_file, "canary-of-a-file\n").expect("write a secret");
+    let shipped = fs::read_to_string(repository(EVENTS)).expect("it is shipped");
+    let file = format!("${{file:{}}}", text(&secret_file));
+    let whole = [
+        ("${EVENTS_DIR}/web", "${CANARY}/web"),
+        ("url = \"${OUT:-./out}\"", "url = \"${CANARY}://canary/x\""),
+    ];
+    let url = "url = \"${OUT:-./out}\"";
+    let with = |more: &str| vec![(url, format!("url = \"s3://bucket/x\"\noptions = {{ {more} }}"))];
+    let kafka = |more: &str| {
+        let kafka = format!(
+            "kafka = {{ brokers = \"${{CANARY}}:1\", topic = \"${{CANARY}}\", options = {{ {more} }} }}"
+        );
+        vec![("files = \"${EVENTS_DIR}/web.jsonl*\"", kafka)]
+    };
+    let ways = [
+        whole.map(|(from, to)| (from, to.to_owned())).to_vec(),
+        with(
+            "endpoint = \"${CANARY}\", allow_http = \"${CANARY}\", secret_access_key = \"${CANARY}\"",
+        ),
+        with(&format!("endpoint = \"http://127.0.0.1:1/{file}\", retry_timeout = \"{file}\"")),
+        with(
+            "secret_access_key = \"canary-of-the-text\", access_key_id = [\"canary-of-the-text\"]",
+        ),
+        with(
+            "endpoint = \"http://127.0.0.1:1\", allow_http = true, timeout = \"canary-of-the-text\"",
+        ),
+        kafka("\"security.protocol\" = \"${CANARY}\""),
+        kafka(
+            "\"sasl.password\" = \"canary-of-the-text\", \"sasl.mechanism\" = \"canary-of-the-text\"",
+        ),
+        kafka(&format!("\"ssl.key.pem\" = \"{file}\", \"security.protocol\" = \"ssl\"")),
+        kafka("\"group.id\" = \"${CANARY}\""),
+        vec![("memory = \"2GiB\"", "memory = \"${CANARY}\"".to_owned())],
+        vec![("path = \"${STATE:-./state}\"", "path = \"secret/${CANARY}\"".to_owned())],
+        vec![(
+            "model = \"${MODEL:-}\"",
+            "model = \"${CANARY}\"\njudgements = \"${CANARY}\"".to_owned(),
+        )],
+        vec![(
+            "interval = \"30s\"",
+            "interval = \"30s\"\ncarry_ids_from = \"${CANARY}://x\"".to_owned(),
+        )],
+        vec![(url, "url = \"secret/${CANARY}\"".to_owned())],
+    ];
+    let mut failed = 0;
+    for (at, way) in ways.iter().enumerate() {
+        let mut pipeline = shipped.clone();
+        for (from, to) in way {
+            assert!(pipeline.contains(from), "{from}");
+            pipeline = pipeline.replacen(from, to, 1);
+        }
+        fs::write(folder.path().join("pipeline.toml"), pipeline).expect("write the pipeline");
+        for command in
+            [&["check"][..], &["--log-format", "json", "check"], &["lookup", "--id", "x"]]
+        {
+            let arguments = [command, &["pipeline.toml"]].concat();
+            let ran = onefold(&arguments)
+                .within(folder.path())
+                .env("EVENTS_DIR", text(&repository("tests/cases/family")))
+                .env("OUT", "out")
+                .env("CANARY", "canary-of-a-variable")
+                .env("ONEFOLD_LOG", "debug")
+                .run();
+            failed += usize::from(ran.code != Some(0));
+            let told = format!("{}{}", ran.output, ran.log);
+            assert!(!told.contains("canary-of"), "way {at}, {command:?}:\n{told}");
+        }
+    }
+    assert!(failed >= 2 * ways.len(), "{failed} of {} failed", 3 * ways.len());
+}
+
 /// People of an export with fields of its own, under the model of another program.
 #[test]
 fn a_model_of_splink_is_imported_and_used() {

@@ -197,7 +197,7 @@ fn changes(settings: &MatchSettings, own: &OwnFields, at: &At) -> Changes {
             Err(error) => {
                 let text = error.to_string();
                 let prefix = format!("field.{name}: ");
-                at.note(at.problem(text.strip_prefix(&prefix).unwrap_or(&text)));
+                at.note(at.problem_in_words(text.strip_prefix(&prefix).unwrap_or(&text)));
             }
         }
     }
@@ -220,9 +220,9 @@ fn changes(settings: &MatchSettings, own: &OwnFields, at: &At) -> Changes {
         match text.strip_prefix("without_rules: ") {
             Some(rest) => {
                 let at = at.under("without_rules");
-                at.note(at.problem(rest));
+                at.note(at.problem_in_words(rest));
             }
-            None => at.note(at.problem(text)),
+            None => at.note(at.problem_in_words(&text)),
         }
     }
     changes
