@@ -77,6 +77,15 @@
 //!    `pipeline::identify::tests::an_event_counts_once_in_one_batch_and_across`,
 //!    `pipeline::publish::tests::a_publish_that_was_cut_short_is_made_up_for`,
 //!    `pipeline::tests::what_a_crash_left_unpublished_is_published_by_the_next_start`,
+//!    `failpoints::a_kill_at_any_step_of_the_state_loses_and_repeats_nothing`,
+//!    `failpoints::a_kill_at_any_step_of_publishing_loses_and_repeats_nothing`,
+//!    `failpoints::a_kill_as_a_job_ends_or_begins_loses_and_repeats_nothing`,
+//!    `failpoints::a_kill_at_a_checkpoint_loses_and_repeats_nothing`,
+//!    `torture::what_is_killed_at_random_counts_every_event_once`,
+//!    `pipeline::publish::tests::of_two_copies_of_a_state_the_one_that_started_first_stops`,
+//!    `pipeline::snapshot::tests::a_state_that_is_restored_ends_as_if_it_had_not_been_lost`,
+//!    `pipeline::window::tests::within_the_window_an_event_counts_once_and_before_it_nobody_guesses`,
+//!    `pipeline::dead_letter::tests::what_a_person_mended_is_replayed_once_whatever_cut_it_short`,
 //!    `sink::tests::a_commit_that_is_there_is_not_published_again`,
 //!    `sink::tests::a_lost_answer_is_found_in_the_log`,
 //!    `sink::tests::a_fence_stops_the_writer_before`.
@@ -98,11 +107,16 @@
 //! 5. **Nothing is lost silently.** `read = resolved + duplicate + dead-lettered`, and dead letters
 //!    hold bytes, position and reason. `config::mapping_tests::broken_events_are_dead_letters`,
 //!    `pipeline::identify::tests::what_cannot_be_used_is_kept_and_counted`,
-//!    `pipeline::intake::tests::a_panic_does_not_look_like_the_end`.
+//!    `pipeline::intake::tests::a_panic_does_not_look_like_the_end`,
+//!    `source::kafka::tests::what_retention_took_is_told_and_counted`,
+//!    `source::kafka::tests::a_position_behind_the_end_is_never_read_anew`.
 //! 6. **The core is pure.** The stages do no I/O, read no clock, draw no randomness, iterate nothing
 //!    in hash order. `tidy::the_core_is_pure`, `tidy::imports_run_down`.
 //! 7. **An erased person is nowhere.** *Not there yet:* there is no erasure. What holds today: no
-//!    personal value in logs and errors (`config::mapping_tests::no_detail_holds_a_value`,
+//!    personal value in logs, metrics, answers over HTTP, panics and errors
+//!    (`canary::events_broken_in_every_way_are_told_of_nowhere`,
+//!    `canary::the_endpoint_tells_of_nobody`, `canary::a_panic_tells_where_it_was_and_nothing_else`,
+//!    `config::mapping_tests::no_detail_holds_a_value`,
 //!    `sink::tests::the_log_names_no_value_without_statistics`).
 //!
 //! The same input in the same order, pipeline file and version give the same table bytes
@@ -113,6 +127,8 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+#[cfg(test)]
+mod contract;
 pub mod demo;
 pub mod error;
 pub mod evaluate;

@@ -22,6 +22,7 @@ mod review;
 mod run;
 mod schema;
 mod state;
+mod status;
 mod train;
 mod why;
 mod why_not;
@@ -80,6 +81,7 @@ enum Command {
     Review(review::Arguments),
     Judge(judge::Arguments),
     State(state::Arguments),
+    Status(status::Arguments),
     DeadLetter(dead_letter::Arguments),
 }
 
@@ -104,6 +106,7 @@ impl Command {
             Self::Review(arguments) => review::run(arguments),
             Self::Judge(arguments) => judge::run(arguments),
             Self::State(arguments) => state::run(arguments),
+            Self::Status(arguments) => status::run(arguments),
             Self::DeadLetter(arguments) => dead_letter::run(arguments),
         }
     }

@@ -5,34 +5,20 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::*;
+use crate::contract::assert_is_current;
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Checks that a file is what was made anew, or renews it where that is asked for.
-#[track_caller]
-fn check_current(path: &str, made: &str) {
-    let file = repository(path);
-    if std::env::var_os("ONEFOLD_RENEW").is_some() {
-        std::fs::write(&file, made).expect("the file is written");
-    }
-    let there = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        there == made,
-        "{path} is behind the types: renew it with `ONEFOLD_RENEW=1 cargo test --lib config::contract`, and read \
-         what changed"
-    );
-}
-
 #[test]
 fn the_schema_is_current() {
-    check_current("schemas/pipeline.schema.json", &schema_text());
+    assert_is_current("schemas/pipeline.schema.json", &schema_text());
 }
 
 #[test]
 fn the_reference_is_current() {
-    check_current("docs/reference.md", &reference());
+    assert_is_current("docs/reference.md", &reference());
 }
 
 fn validator() -> jsonschema::Validator {

@@ -76,6 +76,8 @@ pub struct StatePlan {
     pub path: PathBuf,
     /// Its budget of memory in bytes.
     pub memory: u64,
+    /// Bytes that must be free on its disk for messages to be taken.
+    pub disk_reserve: u64,
     /// How long an event is known, in event time; `None`: for ever.
     pub event_window: Option<Duration>,
     /// Where snapshots go; `None`: nowhere.

@@ -283,6 +283,10 @@ pub struct StateSettings {
     /// those being written out), and the matcher's index, which grows with every record.
     #[schemars(transform = schema::size)]
     pub memory: Option<String>,
+    /// With less room than this on its disk, no messages are taken until there is more again; what was read is
+    /// published meanwhile. Default `256MiB`.
+    #[schemars(transform = schema::size)]
+    pub disk_reserve: Option<String>,
     /// For how long an event is known, so that a second delivery of it counts once, e.g. `90d`; at least `1d`. Default:
     /// for ever. The window is one of event time and ends with the latest event of each source. An event from before it
     /// that is not known goes to the dead letters (`too_late`), for it may have counted already. What is forgotten

@@ -62,8 +62,8 @@ pub struct Findings {
 ///
 /// The model file and the file of judgements are read, brokers are asked for their topics, files are listed, the state's folder
 /// is looked at where there is one, and the place to publish must take a file and keep two writers
-/// apart, which leaves one small file there ([`sink::check_store`]). Published tables must have the
-/// columns that would be written.
+/// apart, which leaves one small file there ([`sink::check_store`]); so must the place of snapshots.
+/// Published tables must have the columns that would be written.
 pub fn check(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Findings {
     let mut found = Findings::default();
     let mut note = |key: &str, result: Result<()>| {
@@ -106,11 +106,20 @@ pub fn check(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Findings {
     if is_sound("state.path") {
         note("state.path", state::check(&plan.state.path));
     }
+    if let Some(snapshot) = plan.state.snapshot.as_ref().filter(|_| is_sound("state.snapshot")) {
+        note("state.snapshot.url", check_place(&snapshot.url, &snapshot.options));
+    }
     if is_sound("publish.url") && is_sound("publish.options") {
         let errors = check_publish(&plan.publish).unwrap_or_else(|error| vec![error]);
         errors.into_iter().for_each(|error| note("publish.url", Err(error)));
     }
     found
+}
+
+/// Whether files can be put at a place.
+fn check_place(url: &str, options: &source::Options) -> Result<()> {
+    let (store, root) = sink::open_store(url, &options.0)?;
+    runtime()?.block_on(sink::check_store(&store, &root))
 }
 
 fn check_source(plan: &SourcePlan) -> Findings {
@@ -178,9 +187,9 @@ fn drift(plan: &SourcePlan, sample: &Sample) -> Vec<Finding> {
 
 /// What is wrong with the place to publish and the tables there.
 fn check_publish(plan: &PublishPlan) -> Result<Vec<Error>> {
+    check_place(&plan.url, &plan.options)?;
     let (store, root) = sink::open_store(&plan.url, &plan.options.0)?;
     runtime()?.block_on(async {
-        sink::check_store(&store, &root).await?;
         let mut errors = Vec::new();
         for spec in tables::ALL {
             errors.extend(Table::open_existing(store.clone(), &root, spec).await.err());
@@ -221,6 +230,7 @@ mod tests {
 
         [state]
         path = "${FOLDER}/state"
+        snapshot = { url = "${OUT}/snapshots" }
 
         [publish]
         url = "${OUT}"
@@ -261,7 +271,7 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(problems(&variables), Vec::<String>::new());
             assert_eq!(names(folder.path()), ["out", "web.jsonl"], "no state was made");
-            assert_eq!(names(&folder.path().join("out")), ["_onefold"]);
+            assert_eq!(names(&folder.path().join("out")), ["_onefold", "snapshots"]);
             assert_eq!(names(&folder.path().join("out/_onefold")), ["check"]);
         }
     }
@@ -285,6 +295,7 @@ mod tests {
             "source.till.kafka: ".to_owned(),
             "source.web.files: ".to_owned(),
             "state.path: ".to_owned(),
+            "state.snapshot.url: unknown scheme".to_owned(),
             "publish.url: unknown scheme".to_owned(),
         ];
         assert_eq!(problems.len(), starts.len(), "{problems:#?}");

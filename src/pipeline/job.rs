@@ -12,6 +12,7 @@ use super::backoff::Patience;
 use super::batch::Readers;
 use super::breaker::Breaker;
 use super::carry;
+use super::disk::Disk;
 use super::identify;
 use super::index::keep_notes;
 pub(super) use super::index::load_index;
@@ -60,6 +61,7 @@ pub struct Job {
     /// How long publishing at the end waits for a store that is away.
     patience: Patience,
     telemetry: Telemetry,
+    disk: Disk,
     breaker: Breaker,
     /// Why the job must stop, though nothing failed: too much of what comes cannot be used.
     tripped: Option<Error>,
@@ -110,6 +112,7 @@ impl Job {
             window,
             snapshots: plan.state.snapshot.as_ref().map(|it| Snapshots::new(it, &plan.name)),
             breaker: Breaker::new(&plan.run),
+            disk: Disk::new(&plan.state.path, plan.state.disk_reserve),
             plan,
             store,
             registry,
@@ -199,7 +202,9 @@ impl Job {
         let mut delays = 0;
         while !stop.is_asked() {
             let waiting = Stopwatch::start();
-            let (messages, ended) = self.gather(intake)?;
+            let has_room = self.disk.has_room(&self.telemetry);
+            let (messages, ended) =
+                if has_room { self.gather(intake)? } else { self.pause_intake() };
             self.report.time.wait += waiting.elapsed();
             if !messages.is_empty() {
                 self.process(&messages)?;
@@ -208,7 +213,7 @@ impl Job {
                 }
                 progress(&self.progress());
                 quiet = Stopwatch::start();
-            } else if !intake.is_ready() {
+            } else if !has_room || !intake.is_ready() {
                 quiet = Stopwatch::start();
             }
             if let Some(snapshots) = &mut self.snapshots {
@@ -228,6 +233,13 @@ impl Job {
             }
         }
         Ok(StopCause::Drained)
+    }
+
+    /// Takes nothing for a while: the sources wait behind their queue.
+    fn pause_intake(&self) -> (Vec<Message>, bool) {
+        self.telemetry.beat(Activity::Waiting);
+        std::thread::sleep(TICK);
+        (Vec::new(), false)
     }
 
     /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit
@@ -312,6 +324,12 @@ impl Job {
         self.report.shared_identifiers = self.resolver.shared_identifiers();
         self.report.expected_precision = self.resolver.model().expected_precision();
         self.report.clone()
+    }
+
+    /// The disk that it looks at.
+    #[cfg(test)]
+    pub(super) fn disk(&mut self) -> &mut Disk {
+        &mut self.disk
     }
 
     /// Fails at once where the tables' store is away at the end of a run.

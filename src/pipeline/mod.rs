@@ -29,6 +29,7 @@ mod breaker;
 mod carry;
 mod check;
 mod dead_letter;
+mod disk;
 mod evidence;
 mod gather;
 #[cfg(test)]
@@ -48,6 +49,7 @@ mod rematch;
 mod report;
 mod review;
 mod snapshot;
+mod status;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -71,4 +73,5 @@ pub use rematch::{Rematched, preview, rematch};
 pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use snapshot::{Restored, Snapshot, restore_snapshot, snapshots, take_snapshot, verify_state};
+pub use status::{StateStatus, Status, TableStatus, by_source, status};
 pub use tables::{LookupKey, PublishedTables};

@@ -23,7 +23,7 @@ fn damaged(error: Error) -> Error {
         return error;
     }
     error.context(
-        "the state is damaged, nothing was changed: move its folder away and restore a snapshot \
+        "the state cannot be used as it is, nothing was changed: move it away and restore a snapshot \
          (`onefold state PIPELINE restore`), or read the sources anew into a new publish.url with \
          publish.carry_ids_from",
     )

@@ -11,12 +11,12 @@ use serde::de::DeserializeOwned;
 
 use super::folder::{Folder, Witness};
 use super::keyspace::{
-    HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, Space, failed, shared_key,
+    HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, POSITION_PREFIX, Space, failed, shared_key,
 };
-use super::row::{Edge, Head, IdentityRow, Model, NodeId, RecordRow, decode};
+use super::row::{Counters, Edge, Head, IdentityRow, Model, NodeId, Positions, RecordRow, decode};
 use super::settled::Settled;
 use super::store::{Options, open_database};
-use super::view::read_cluster;
+use super::view::{read_cluster, read_position};
 use crate::error::{Error, Result};
 use crate::record::{EventKey, Field, IdentityId, Judgement, Micros, RecordKey};
 
@@ -76,6 +76,21 @@ impl Reader {
     /// The writer's epoch.
     pub fn epoch(&self) -> u64 {
         self.head.epoch
+    }
+
+    /// The last commit whose outbox was cleared.
+    pub fn published(&self) -> u64 {
+        self.head.published
+    }
+
+    /// What became of the messages, as of the last commit.
+    pub fn counters(&self) -> Counters {
+        self.head.counters
+    }
+
+    /// Every partition's position.
+    pub fn positions(&self) -> Result<Positions> {
+        self.prefix(Space::Meta, &[POSITION_PREFIX])?.map(|row| read_position(&row?.1)).collect()
     }
 
     /// The time of the latest event; 0 before the first.

@@ -1,6 +1,7 @@
 //! What did the state hold at one commit?
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::PoisonError;
 
 use fjall::{Readable, Slice, Snapshot};
@@ -125,12 +126,7 @@ impl View {
 
     /// Every partition's position.
     pub fn positions(&self) -> Result<Positions> {
-        self.scan(Space::Meta, &[POSITION_PREFIX])
-            .map(|row| {
-                let (source, partition, next) = decode("meta", &row?.1)?;
-                Ok(((source, partition), next))
-            })
-            .collect()
+        self.scan(Space::Meta, &[POSITION_PREFIX]).map(|row| read_position(&row?.1)).collect()
     }
 
     /// What the events of one node said; empty where there are none.
@@ -293,6 +289,14 @@ impl View {
 pub(super) fn node_of_event(spaces: &Keyspaces, event: &EventKey) -> Result<Option<NodeId>> {
     let row = spaces[Space::Events].get(event.0).map_err(failed("read event"))?;
     row.map(|row| decode("events", &row)).transpose()
+}
+
+/// A partition's position, as [`Positions`] hold it.
+type Position = ((Arc<str>, Arc<str>), u64);
+
+pub(super) fn read_position(row: &[u8]) -> Result<Position> {
+    let (source, partition, next) = decode("meta", row)?;
+    Ok(((source, partition), next))
 }
 
 pub(super) fn read_cluster(key: &[u8]) -> Result<(IdentityId, NodeId)> {

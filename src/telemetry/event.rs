@@ -3,6 +3,7 @@
 //! An event's name is that of its type in small letters, and as stable as its fields: JSON lines
 //! hold it as `event`. `schemas/events.md` lists all of them.
 
+mod disk;
 mod matching;
 mod process;
 mod snapshot;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
+pub use disk::{IntakePaused, IntakeResumed};
 pub use matching::{
     IdentitiesCarried, JudgementsTaken, ModelBuiltIn, ModelTrained, RecordsRematched,
 };

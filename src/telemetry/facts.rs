@@ -45,6 +45,8 @@ pub struct Facts {
     pub tables: BTreeMap<String, u64>,
     /// What is known of each source.
     pub sources: BTreeMap<String, SourceFacts>,
+    /// No messages are taken, for the disk of the state is full.
+    pub is_paused: bool,
     /// How long opening the state took.
     pub open_duration: Duration,
     /// How long building the index took.

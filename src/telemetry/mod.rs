@@ -29,12 +29,12 @@ mod tests;
 
 pub use event::{
     BatchCommitted, BatchUnreadable, CheckpointNotWritten, CommandFailed, DeadLettersReplayed,
-    HttpListening, IdentitiesCarried, IndexBuilt, JudgementsTaken, ModelBuiltIn, ModelTrained,
-    OffsetsLost, OffsetsNotAcknowledged, PartitionsBack, PartitionsElsewhere, PipelineProgressed,
-    PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack, RecordsRejected,
-    RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken, SourceFinished,
-    SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
-    TablesPublished, ThreadPanicked,
+    HttpListening, IdentitiesCarried, IndexBuilt, IntakePaused, IntakeResumed, JudgementsTaken,
+    ModelBuiltIn, ModelTrained, OffsetsLost, OffsetsNotAcknowledged, PartitionsBack,
+    PartitionsElsewhere, PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed,
+    PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed,
+    SnapshotTaken, SourceFinished, SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable,
+    StateOpened, StopCause, TablesPublished, ThreadPanicked,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;

@@ -122,6 +122,9 @@ impl Pulse {
         if self.is_draining {
             reasons.push("stopping: what was read is committed and published".to_owned());
         }
+        if facts.is_paused {
+            reasons.push("no messages are taken: the disk of the state is full".to_owned());
+        }
         match self.activity {
             Activity::Opening => reasons.push("the state is being opened".to_owned()),
             Activity::Ended => reasons.push("all is read and published".to_owned()),

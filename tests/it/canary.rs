@@ -66,6 +66,9 @@ const COMMANDS: &[(&str, bool)] = &[
     ("review", true),
     ("judge", false),
     ("state", false),
+    ("status", false),
+    // `show` and `export` do; the list does not.
+    ("dead-letter", true),
 ];
 
 #[test]
@@ -228,6 +231,14 @@ fn events_broken_in_every_way_are_told_of_nowhere() {
         &["diff", &out, &out],
         &["diff", PIPELINE, "--model", &model],
         &["rematch", PIPELINE],
+        &["status", PIPELINE],
+        &["status", PIPELINE, "--json"],
+        &["state", PIPELINE, "verify"],
+        &["state", PIPELINE, "snapshot"],
+        &["dead-letter", PIPELINE, "list"],
+        &["dead-letter", PIPELINE, "list", "--json"],
+        &["dead-letter", PIPELINE, "replay", "--dry-run"],
+        &["dead-letter", PIPELINE, "replay"],
         &["import-splink", &model, "--out", &path("imported.json")],
     ] {
         assert_command_silent(folder, arguments);

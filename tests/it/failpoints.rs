@@ -84,7 +84,10 @@ fn assert_survives(steps: &[Step]) {
     let calm = Job::new();
     let report = calm.program.report();
     let expected = calm.rows();
-    assert!(expected.values().all(|rows| !rows.is_empty()), "every table has rows");
+    let has_rows = |(table, rows): (&&str, &BTreeSet<String>)| {
+        !rows.is_empty() || *table == tables::DEAD_LETTER_REPLAYS.name
+    };
+    assert!(expected.iter().all(has_rows), "every table has rows");
     for (step, moment) in steps.iter().flat_map(|step| [(step, "before"), (step, "after")]) {
         let job = Job::new();
         let point = |times| format!("{}:{moment}:{times}", step.name());

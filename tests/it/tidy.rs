@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("clock", ""),
     ("error", ""),
     ("failpoint", ""),
+    ("contract", ""),
     ("normalise", "record"),
     ("block", "normalise record"),
     ("score", "block error normalise record"),
@@ -377,22 +378,20 @@ fn every_dependency_says_why_it_is_here() {
 fn the_map_names_tests_that_are_there() {
     let sources = sources();
     let map = sources.iter().find(|source| source.name == "lib.rs").unwrap();
-    let tidy = include_str!("tidy.rs");
     let mut complaints = Vec::new();
     for name in map.text.split('`').filter(|word| word.contains("::") && !word.contains(' ')) {
         let (module, test) = name.rsplit_once("::").unwrap();
-        let text = match module {
-            "tidy" => tidy,
-            _ => {
-                let path = module.replace("::", "/");
-                let file = |source: &&Source| source.name == format!("{path}.rs");
-                let inline = |source: &&Source| {
-                    path.strip_suffix("/tests").is_some_and(|of| source.name == format!("{of}.rs"))
-                };
-                let found = sources.iter().find(file).or_else(|| sources.iter().find(inline));
-                found.map_or("", |source| source.text.as_str())
-            }
+        let path = module.replace("::", "/");
+        let file = |source: &&Source| source.name == format!("{path}.rs");
+        let inline = |source: &&Source| {
+            path.strip_suffix("/tests").is_some_and(|of| source.name == format!("{of}.rs"))
         };
+        let found = sources.iter().find(file).or_else(|| sources.iter().find(inline));
+        // Else it is an integration test.
+        let text = found.map_or_else(
+            || fs::read_to_string(root().join(format!("tests/it/{path}.rs"))).unwrap_or_default(),
+            |source| source.text.clone(),
+        );
         // A link to an item is checked by rustdoc.
         let is_item = test.starts_with(char::is_uppercase);
         if !is_item && !text.contains(&format!("fn {test}(")) {

@@ -89,9 +89,12 @@ fn state(settings: &StateSettings, at: &At) -> StatePlan {
         }
         window
     });
+    let place = at.under("disk_reserve");
+    let disk_reserve = at.take(size(settings.disk_reserve.as_deref(), "256MiB", &place));
     StatePlan {
         path: path.into(),
         memory: at.take(memory).unwrap_or(MEMORY_MIN),
+        disk_reserve: disk_reserve.unwrap_or_default(),
         event_window,
         snapshot,
     }

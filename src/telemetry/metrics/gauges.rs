@@ -22,6 +22,7 @@ pub(super) struct Gauges {
     records: Gauge,
     identities: Gauge,
     state_bytes: Gauge,
+    paused: Gauge,
     disk_free: Gauge,
     disk_size: Gauge,
     table_files: Gauge,
@@ -115,6 +116,10 @@ impl Gauges {
             identities: on.gauge("onefold_identities", "Live identities."),
             state_bytes: on
                 .gauge("onefold_state_bytes", "The state on disk, as of the last publish."),
+            paused: on.gauge(
+                "onefold_intake_paused",
+                "1 where no messages are taken, for the disk of the state is full, else 0.",
+            ),
             disk_free: on
                 .gauge("onefold_state_disk_free_bytes", "What is free on the disk of the state."),
             disk_size: on.gauge("onefold_state_disk_size_bytes", "The disk of the state."),
@@ -197,6 +202,7 @@ impl Gauges {
         self.commit.set(facts.last_commit.unwrap_or(facts.started));
         self.publish.set(facts.last_publish.unwrap_or(facts.started));
         self.set_sources(facts);
+        self.paused.set(f64::from(u8::from(facts.is_paused)));
         if let Some((free, size)) = process::disk(&facts.state_path) {
             self.disk_free.set(real(free));
             self.disk_size.set(real(size));

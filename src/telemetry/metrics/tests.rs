@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::*;
+use crate::contract::assert_is_current;
 use crate::record::Reason;
-use crate::telemetry::tests::list::assert_is_current;
 use crate::telemetry::{
     BatchCommitted, PipelineStarted, PublishDelayed, RecordsRejected, SourceRecovered,
     SourceUnavailable, StateOpened, TablesPublished, Telemetry,
@@ -17,7 +17,7 @@ fn page() -> String {
         What `/metrics` tells, in Prometheus' text format. Names, types, units and labels are a contract: one may be added;\n\
         renaming or removing one, or changing what it means, is a new contract and says so here. Labels hold names of\n\
         sources, partitions of topics and words of the program, never a personal value.\n\n\
-        Generated from the code and compared with it by a test; `ONEFOLD_RENEW=1 cargo test telemetry` writes it anew.\n\n\
+        Generated from the code and compared with it by a test; `ONEFOLD_RENEW=1 cargo test --lib is_current` writes it anew.\n\n\
         | Metric | Type | Unit | Labels | Meaning |\n|---|---|---|---|---|\n"
         .to_owned();
     for spec in Metrics::default().specs() {
@@ -30,8 +30,8 @@ fn page() -> String {
 }
 
 #[test]
-fn metrics_are_documented() {
-    assert_is_current("metrics.md", &page());
+fn the_list_of_metrics_is_current() {
+    assert_is_current("schemas/metrics.md", &page());
 }
 
 #[test]

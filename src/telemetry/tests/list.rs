@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use crate::contract::assert_is_current;
+
 /// The files of the events.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("../event.rs"),
+    include_str!("../event/disk.rs"),
     include_str!("../event/matching.rs"),
     include_str!("../event/process.rs"),
     include_str!("../event/snapshot.rs"),
@@ -99,7 +102,7 @@ fn page() -> String {
         What the program logs. With `--log-format json`, a line is an object with `timestamp` (UTC), `level`, `event`\n\
         (the stable name), `message`, and the fields below. No field holds a personal value. Durations are in\n\
         milliseconds where a name ends in `_ms`. Lines of libraries have a `target` in place of `event`.\n\n\
-        Generated from the code and compared with it by a test; `ONEFOLD_RENEW=1 cargo test telemetry` writes it anew.\n"
+        Generated from the code and compared with it by a test; `ONEFOLD_RENEW=1 cargo test --lib is_current` writes it anew.\n"
         .to_owned();
     for event in described() {
         let Described { name, level, message, fields, meaning } = event;
@@ -115,19 +118,8 @@ fn page() -> String {
     page
 }
 
-/// Compares a generated page with its file, or writes that anew where it is asked for.
-#[track_caller]
-pub(crate) fn assert_is_current(file: &str, page: &str) {
-    let path = format!("{}/schemas/{file}", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("ONEFOLD_RENEW").is_some() {
-        std::fs::write(&path, page).expect("write the page");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(kept, page, "{file} is stale: ONEFOLD_RENEW=1 cargo test telemetry");
-}
-
 #[test]
-fn events_are_documented() {
+fn the_list_of_events_is_current() {
     assert!(described().len() > 20);
-    assert_is_current("events.md", &page());
+    assert_is_current("schemas/events.md", &page());
 }
