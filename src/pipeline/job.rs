@@ -27,7 +27,7 @@ use crate::clock::Stopwatch;
 use crate::config::Plan;
 use crate::error::Result;
 use crate::resolve::Resolver;
-use crate::source::{Message, Positions};
+use crate::source::{BATCH_BYTES_MAX, Message, Positions};
 use crate::state::Store;
 use crate::telemetry::{
     Activity, IndexBuilt, PipelineStopped, PublishHeldBack, Stage, StateOpened, StopCause,
@@ -213,20 +213,24 @@ impl Job {
         Ok(StopCause::Drained)
     }
 
-    /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit
-    /// interval.
+    /// Gathers a micro-batch: as many messages as it may hold, by their number or their bytes, or
+    /// those that come within the commit interval.
     fn gather(&self, intake: &Intake) -> Result<(Vec<Message>, bool)> {
         let mut messages = Vec::new();
+        let mut bytes = 0;
         let gathering = Stopwatch::start();
         loop {
             self.telemetry.beat(Activity::Waiting);
             match intake.next(TICK)? {
-                Arrival::Messages(more) => messages.extend(more),
+                Arrival::Messages(more) => {
+                    bytes += more.iter().map(|message| message.payload.len()).sum::<usize>();
+                    messages.extend(more);
+                }
                 Arrival::End => return Ok((messages, true)),
                 Arrival::Nothing if messages.is_empty() => return Ok((messages, false)),
                 Arrival::Nothing => {}
             }
-            let full = messages.len() >= self.plan.run.batch;
+            let full = messages.len() >= self.plan.run.batch || bytes >= BATCH_BYTES_MAX;
             if full || gathering.elapsed() >= self.plan.run.commit_interval {
                 return Ok((messages, false));
             }
