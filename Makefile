@@ -1,10 +1,10 @@
 # make demo: see what Onefold does.   make test: what every change must pass.
-# make dist: a release as dist/onefold-VERSION-ARCH.tar.gz.
+# make dist: a release as dist/onefold-VERSION-ARCH.tar.gz.   make fuzz: look for inputs that break it; docs/fuzzing.md.
 # Both first install what a Debian machine with Rust lacks; what is there already is left alone.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo test dist build-packages test-packages
+.PHONY: help demo test dist fuzz build-packages test-packages
 
 # librdkafka is compiled from its source, and wants a C++ compiler, zlib and OpenSSL.
 BUILD_PACKAGES := ca-certificates gcc g++ libc6-dev libssl-dev make pkg-config zlib1g-dev
@@ -42,6 +42,20 @@ dist: build-packages
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$$(git log -1 --format=%ct)" \
 	  -C dist -czf dist/$(NAME).tar.gz $(NAME)
 	@ls -l dist/$(NAME).tar.gz
+
+# One target after the other; the first finding ends it.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= decode mapping normalise rows snapshot delta pipeline model
+
+fuzz: build-packages
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	cargo fuzz build --sanitizer none --codegen-units 16
+	for target in $(FUZZ_TARGETS); do \
+	  mkdir -p fuzz/target/corpus/$$target; \
+	  cargo fuzz run --sanitizer none --codegen-units 16 $$target \
+	    fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=2048; \
+	done
 
 $(VENV)/installed: tests/requirements.txt | test-packages
 	python3 -m venv $(VENV)

@@ -204,6 +204,37 @@ fn limits_are_those_of_the_source() {
     check_dead(&mapping, &" ".repeat(101), Reason::TooLarge, "more than 100 bytes");
 }
 
+#[test]
+fn a_name_as_long_as_a_text_is_a_dead_letter() {
+    let web = shipped("web");
+    let long = "x".repeat(1025);
+    let event = |id: &str, kind: &str, category: &str| {
+        format!(
+            r#"{{"event_id":"{id}","type":"{kind}","cookie_id":"c","product":{{"category":"{category}"}},"ts":"2024-01-01T00:00:00Z"}}"#
+        )
+    };
+    let check = |payload: &str, at: &str| {
+        let detail = format!("{at}: expected at most 1024 bytes");
+        check_dead(&web, payload, Reason::TooLarge, &detail);
+    };
+    check(&event(&long, "t", "c"), "/event_id");
+    check(&event("e", &long, "c"), "/type");
+    check(&event("e", "t", &long), "/product/category");
+    check(
+        &event("e", "consent", "c").replacen(
+            '{',
+            &format!(r#"{{"state":"granted","purpose":"{long}","#),
+            1,
+        ),
+        "/purpose",
+    );
+    let fits = &long[1..];
+    read(&web, &event(fits, fits, fits));
+    // A value of identity may be as long as any text.
+    let named = event("e", "t", "c").replacen('{', &format!(r#"{{"login_email":"{long}","#), 1);
+    read(&web, &named);
+}
+
 fn money_of(rule: &str, fields: &str) -> Result<Option<(MoneyKind, String, u8, i64)>, String> {
     let mapping = with(&format!("[source.s.purchase]\namount = \"/a\"\ncurrency = \"/c\"\n{rule}"));
     let payload = format!(r#"{{"id":"e","type":"t","ts":"2024-01-01T00:00:00Z",{fields}}}"#);

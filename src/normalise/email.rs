@@ -106,6 +106,30 @@ pub(super) fn read(raw: &RawIdentity, out: &mut Normalised) {
 ///
 /// **Errors:** why it is none.
 pub fn email(raw: &str) -> Result<Email, NoEmail> {
+    let mut email = read_once(raw)?;
+    // What is left of a text with several addresses, schemes or codings in it may read as yet another one.
+    for _ in 0..READ_AGAIN_MAX {
+        if email.key.bytes().all(is_plain) {
+            return Ok(email);
+        }
+        let again = read_once(&email.key)?;
+        if again.key == email.key {
+            return Ok(email);
+        }
+        email = Email { repaired: email.repaired || again.repaired, ..again };
+    }
+    Err(NoEmail::Unreadable)
+}
+
+/// How often an address may read as another one.
+const READ_AGAIN_MAX: usize = 4;
+
+/// Whether a byte stands for nothing but itself in an address.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"@._+-".contains(&byte)
+}
+
+fn read_once(raw: &str) -> Result<Email, NoEmail> {
     let text = clean(raw, Lines::Join);
     let Some(address) = bare(&text.text) else {
         let nothing = says_nothing(&text.text);
@@ -271,6 +295,18 @@ mod tests {
         let email = email("J.Doe+shop@Gmail.com").expect("an address");
         assert_eq!(email.address.as_deref(), Some("j.doe+shop@gmail.com"));
         assert!(!email.repaired);
+    }
+
+    #[test]
+    fn what_is_left_of_many_addresses_is_read_again() {
+        for (raw, key) in [
+            ("e.o<jane@example.org<x;y", "jane@example.org"),
+            ("x,mailto:jane@example.org", "jane@example.org"),
+            ("Ж <ã‚¢@example.org>", "ア@example.org"),
+            ("e\u{0}\u{301}@example.org", "é@example.org"),
+        ] {
+            assert_eq!(email(raw).map(|e| e.key), Ok(key.into()), "{raw}");
+        }
     }
 
     #[test]

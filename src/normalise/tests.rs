@@ -220,6 +220,9 @@ fn values_that_once_changed_stay() {
     check_stays(RawField::Address, "0 xxx");
     check_stays(RawField::Gender, "U¼");
     check_stays(RawField::Gender, "W𐰀");
+    check_stays(RawField::Region, "Vi.ctoria");
+    check_stays(RawField::Email, "e.o<]\u{338}me@example.o<J;m");
+    check_stays(RawField::Email, "e.o<\u{fffd}\u{338}me@example.org<x");
 }
 
 /// Text as it comes in: anything, and what looks like a value.

@@ -33,9 +33,11 @@ pub(super) fn clean(raw: &str, lines: Lines) -> Clean<'_> {
     let decoded = redecode(raw).or_else(|| redecode(raw.trim()));
     let repaired = decoded.is_some();
     let source = decoded.as_deref().unwrap_or(raw);
-    let composed = match is_nfkc_quick(source.chars()) {
+    // What stands between a letter and its accent and is not seen would keep them apart.
+    let seen = || source.chars().filter(|c| c.is_whitespace() || !is_invisible(*c));
+    let composed = match is_nfkc_quick(seen()) {
         IsNormalized::Yes => Cow::Borrowed(source),
-        _ => Cow::Owned(source.nfkc().collect()),
+        _ => Cow::Owned(seen().nfkc().collect()),
     };
     Clean { text: Cow::Owned(tidy(&composed, lines)), repaired }
 }

@@ -242,8 +242,8 @@ impl Job {
         (Vec::new(), false)
     }
 
-    /// Gathers a micro-batch: as many messages as it may hold, or those that come within the commit
-    /// interval.
+    /// Gathers a micro-batch: as many messages as it may hold, by their number or their bytes, or
+    /// those that come within the commit interval.
     fn gather(&self, intake: &Intake) -> Result<(Vec<Message>, bool)> {
         let (mut messages, mut bytes) = (Vec::new(), 0);
         let gathering = Stopwatch::start();

@@ -20,8 +20,10 @@
 //!
 //! **Memory:** the registry and the resolver's index hold every record, and nothing bounds them
 //! yet; `memory` of `[state]` bounds the store's cache of blocks, an eighth of it. Between source
-//! and commit there are at most two batches in the queue, those of the micro-batch at hand, and one
-//! in each source's hand, each of `batch` messages and 64 MiB at most.
+//! and commit there are at most two batches in the queue, up to two in the micro-batch at hand, and
+//! one in each source's hand, each of `batch` messages and 64 MiB at most. What waits to be published
+//! waits on disk, and goes to the tables 8 MiB of rows at a time; a table's writer holds a row group
+//! of 64 MiB, twice while it ends it.
 
 mod backoff;
 mod batch;

@@ -21,8 +21,8 @@ use super::registry::Registry;
 use crate::clock;
 use crate::config::PublishPlan;
 use crate::error::{Context, Error, Kind, Result};
-use crate::profile::{Mapping, Member, Profile, profile};
-use crate::record::{IdentityId, RecordKey};
+use crate::profile::{Change, Interaction, Mapping, Member, Profile, profile};
+use crate::record::{DeadLetter, Details, IdentityId, RecordKey, Replay};
 use crate::resolve::Resolver;
 use crate::sink::{self, CommitInfo, Latest, Table, TableSpec, rows, tables};
 use crate::state::{NodeId, Store, View};
@@ -30,6 +30,9 @@ use crate::telemetry::{Activity, Telemetry};
 
 /// Rows that are in memory as columns at once.
 const ROWS_AT_ONCE: usize = 8_192;
+/// And their bytes, but for the last row: a row may be as large as a message, and what is waiting is
+/// as much as came while the tables' store was away. Encoding holds them a few times over.
+const BYTES_AT_ONCE: usize = 8 << 20;
 
 /// The tables of one pipeline.
 pub(super) struct Publisher {
@@ -210,14 +213,17 @@ impl Publisher {
         runtime.block_on(map)?;
         self.telemetry.beat(Activity::Publishing);
 
-        let changes = |after| chunked(view.changes(after), rows::identity_changes);
+        let changes = |after| chunked(view.changes(after), change_bytes, rows::identity_changes);
         published.changes = append(runtime, &mut self.identity_changes, commit, changes)?;
-        let interactions = |after| chunked(view.interactions(after), rows::interactions);
+        let interactions =
+            |after| chunked(view.interactions(after), interaction_bytes, rows::interactions);
         published.interactions = append(runtime, &mut self.interactions, commit, interactions)?;
-        let letters = |after| chunked(view.dead_letters(after), rows::dead_letters);
+        let letters = |after| chunked(view.dead_letters(after), letter_bytes, rows::dead_letters);
         published.dead_letters = append(runtime, &mut self.dead_letters, commit, letters)?;
 
-        let replays = |after| chunked(view.replays(after), rows::dead_letter_replays);
+        let replays = |after| {
+            chunked(view.replays(after), |_| size_of::<Replay>(), rows::dead_letter_replays)
+        };
         append(runtime, &mut self.dead_letter_replays, commit, replays)?;
 
         let latest = Latest { commit: commit.commit, tables: self.versions() };
@@ -377,20 +383,47 @@ where
     })
 }
 
-/// Rows as they come → columns, some at once.
+/// Rows as they come → columns, some at once; `bytes` says how large a row is.
 fn chunked<T: Send>(
     items: impl Iterator<Item = Result<T>> + Send,
+    bytes: fn(&T) -> usize,
     columns: fn(&[T]) -> Result<RecordBatch>,
 ) -> impl Iterator<Item = Result<RecordBatch>> + Send {
     let mut items = items.fuse();
     std::iter::from_fn(move || {
-        let some: Result<Vec<T>> = items.by_ref().take(ROWS_AT_ONCE).collect();
-        match some {
-            Ok(some) if some.is_empty() => None,
-            Ok(some) => Some(columns(&some)),
-            Err(error) => Some(Err(error)),
+        let (mut some, mut size) = (Vec::new(), 0);
+        while some.len() < ROWS_AT_ONCE && size < BYTES_AT_ONCE {
+            match items.next() {
+                Some(Ok(item)) => {
+                    size += bytes(&item);
+                    some.push(item);
+                }
+                Some(Err(error)) => return Some(Err(error)),
+                None => break,
+            }
         }
+        (!some.is_empty()).then(|| columns(&some))
     })
+}
+
+fn change_bytes(change: &Change) -> usize {
+    size_of::<Change>() + change.cause.len()
+}
+
+fn interaction_bytes(row: &Interaction) -> usize {
+    let Details { money: _, consent, category, campaign, sentiment_milli: _ } = &row.details;
+    let purpose = consent.as_ref().map(|consent| &consent.purpose);
+    let texts = [Some(&row.event_id), category.as_ref(), campaign.as_ref(), purpose];
+    let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+    size_of::<Interaction>() + texts + row.kind.len() + row.channel.len()
+}
+
+fn letter_bytes(letter: &DeadLetter) -> usize {
+    let headers = letter.envelope.iter().flat_map(|envelope| &envelope.headers);
+    let headers = headers.map(|it| it.name.len() + it.value.as_ref().map_or(0, Vec::len));
+    let key = letter.envelope.as_ref().and_then(|envelope| envelope.key.as_ref());
+    let of_envelope = headers.sum::<usize>() + key.map_or(0, Vec::len);
+    size_of::<DeadLetter>() + letter.payload.len() + letter.detail.len() + of_envelope
 }
 
 #[cfg(test)]

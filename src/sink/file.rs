@@ -39,8 +39,9 @@ use crate::failpoint::{Step, around_async};
 
 /// Rows in a row group at most.
 pub(super) const ROW_GROUP_ROWS: usize = 122_880;
-/// Encoded bytes in a row group at most, for tables whose rows are large.
-const ROW_GROUP_BYTES: usize = 128 << 20;
+/// Encoded bytes in a row group at most, for tables whose rows are large: a writer holds a row group
+/// twice while it ends it.
+const ROW_GROUP_BYTES: usize = 64 << 20;
 /// Rows that are read at once.
 const READ_ROWS: usize = 8192;
 

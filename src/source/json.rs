@@ -131,9 +131,17 @@ pub(super) fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Json<'a>, Fa
             (Some(what), _) => too_large(what),
             (None, Category::Eof) => malformed("not JSON: broken off".to_owned()),
             // The parser's own words name no value, but a position says all that is of use.
-            (None, _) => malformed(format!("not JSON: unreadable at byte {}", error.column())),
+            (None, _) => {
+                malformed(format!("not JSON: unreadable at byte {}", byte_of(bytes, &error)))
+            }
         }
     })
+}
+
+/// How many bytes were read before an error: the parser counts them from the start of a line.
+fn byte_of(bytes: &[u8], error: &serde_json::Error) -> usize {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+    lines.map(<[u8]>::len).sum::<usize>() + error.column()
 }
 
 fn malformed(detail: String) -> Fault {
@@ -232,7 +240,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let inner = self.deeper()?;
-        let mut members = Vec::with_capacity(8);
+        let mut members = Vec::new();
         while let Some(name) = map.next_key_seed(Name(self))? {
             if members.len() == self.limits.members {
                 return Err(self.exceed("an object over the limit of members"));
@@ -305,6 +313,7 @@ mod tests {
         check_fault("<<x", Reason::Malformed, "not JSON: unreadable at byte 1");
         check_fault("{} {}", Reason::Malformed, "not JSON: unreadable at byte 4");
         check_fault(r#"["\ud800"]"#, Reason::Malformed, "not JSON: unreadable at byte 9");
+        check_fault("{\n\n x", Reason::Malformed, "not JSON: unreadable at byte 5");
         let fault = parse(b"[\"\xff\"]", &small()).expect_err("it is not UTF-8");
         assert_eq!(fault.reason, Reason::Malformed);
         let deep = "[".repeat(50);

@@ -32,7 +32,7 @@ pub use crate::record::Positions;
 use crate::record::{Envelope, Micros, Origin, Reason};
 
 /// The most bytes of payload in one batch, unless a single message is larger.
-pub const BATCH_BYTES_MAX: usize = 64 << 20;
+pub(crate) const BATCH_BYTES_MAX: usize = 64 << 20;
 
 /// One message as it was read.
 #[derive(Clone, Debug, PartialEq)]

@@ -32,6 +32,8 @@ const LEVEL: i32 = 1;
 const BATCH_ROWS_MAX: usize = 50_000;
 /// No row of ours is larger.
 const ROW_BYTES_MAX: u32 = 1 << 30;
+/// The store takes no longer key, and no empty one.
+const KEY_BYTES_MAX: u32 = u16::MAX as u32;
 
 /// Writes what a view shows; returns how many rows there are.
 ///
@@ -229,7 +231,7 @@ impl<R: Read> Hashed<R> {
 
     fn row(&mut self) -> Result<(Vec<u8>, Vec<u8>)> {
         let lengths = [u32::from_le_bytes(self.array()?), u32::from_le_bytes(self.array()?)];
-        if lengths.iter().any(|length| *length > ROW_BYTES_MAX) {
+        if !(1..=KEY_BYTES_MAX).contains(&lengths[0]) || lengths[1] > ROW_BYTES_MAX {
             return Err(damaged());
         }
         let mut part = |length: u32| {

@@ -192,8 +192,12 @@ fn city(raw: &str) -> String {
 
 /// A region's code where it is known, else its letters and digits.
 fn region(raw: &str) -> String {
-    let name = words(raw);
-    place::region_code(&name).map_or_else(|| code(raw), str::to_owned)
+    let known = place::region_code(&words(raw)).map(str::to_owned);
+    known.unwrap_or_else(|| {
+        let code = code(raw);
+        // A sign within a name parts its words, but not its letters.
+        place::region_code(&code).map_or(code, str::to_owned)
+    })
 }
 
 #[cfg(test)]

@@ -176,3 +176,24 @@ fn of_two_jobs_the_earlier_stops() {
     let fenced = zombie.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap_err();
     assert_eq!((fenced.kind(), shop.store.published()), (Kind::Fenced, 0));
 }
+
+#[test]
+fn rows_are_columns_by_their_number_and_their_bytes() {
+    let letter = DeadLetter {
+        origin: crate::record::Origin { source: "s".into(), partition: "p".into(), offset: 0 },
+        reason: crate::record::Reason::Malformed,
+        detail: String::new(),
+        payload: bytes::Bytes::from_static(b"{"),
+        envelope: None,
+    };
+    let lengths = |count: usize, bytes: fn(&DeadLetter) -> usize| -> Vec<usize> {
+        let letters = std::iter::repeat_n(&letter, count).map(|letter| Ok(letter.clone()));
+        let batches = chunked(letters, bytes, rows::dead_letters);
+        batches.map(|batch| batch.unwrap().num_rows()).collect()
+    };
+    assert_eq!(lengths(ROWS_AT_ONCE + 1, letter_bytes), [ROWS_AT_ONCE, 1]);
+    // More bytes than fit in memory, were they there.
+    assert_eq!(lengths(5, |_| BYTES_AT_ONCE - 1), [2, 2, 1]);
+    assert_eq!(lengths(3, |_| usize::MAX / 8), [1, 1, 1]);
+    assert_eq!(lengths(0, letter_bytes), [0; 0]);
+}

@@ -21,6 +21,10 @@ use crate::record::{
     Consent, ConsentState, DeadLetter, Details, Event, EventKey, RawField, RawIdentity, Reason,
 };
 
+/// The longest name: an event's id and type, a row's key, a category, what a consent is for. Rows of
+/// tables and facts are made of them by the thousand, so they may not be as long as any text.
+const NAME_BYTES_MAX: usize = 1 << 10;
+
 /// What the payloads of one source mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -176,7 +180,7 @@ impl Mapping {
             .ok_or_else(|| Fault::missing(&Paths(&self.record_id)))?;
         // Row keys are whole numbers in many databases.
         let text = value.scalar().ok_or_else(|| Fault::wrong_type(path, "a text or a number"))?;
-        Ok(Some(text.into_owned()))
+        Ok(Some(name(path, &text)?.to_owned()))
     }
 
     fn event_id(
@@ -201,8 +205,8 @@ impl Mapping {
 
     fn details(&self, root: &Json<'_>) -> Result<Details, Fault> {
         let mut details = Details {
-            category: said(&self.category, root),
-            campaign: said(&self.campaign, root),
+            category: said(&self.category, root)?,
+            campaign: said(&self.campaign, root)?,
             sentiment_milli: sentiment(&self.sentiment, root),
             ..Details::default()
         };
@@ -238,7 +242,7 @@ impl Choice {
 impl ConsentRule {
     /// A consent that cannot be read must not be lost: it makes the event a dead letter.
     fn read(&self, root: &Json<'_>) -> Result<Consent, Fault> {
-        let purpose = at_text(&self.purpose, root)?.into_owned();
+        let purpose = name(&self.purpose, &at_text(&self.purpose, root)?)?.to_owned();
         let state = match &*at_text(&self.state, root)? {
             "granted" => ConsentState::Granted,
             "withdrawn" => ConsentState::Withdrawn,
@@ -284,10 +288,19 @@ fn first_filled<'p, 'j, 'a>(
     })
 }
 
-/// The first text that is present; it must be one.
+/// A text that must not be longer than names are.
+fn name<'t>(at: &dyn fmt::Display, text: &'t str) -> Result<&'t str, Fault> {
+    if text.len() > NAME_BYTES_MAX {
+        let detail = format!("{at}: expected at most {NAME_BYTES_MAX} bytes");
+        return Err(Fault { reason: Reason::TooLarge, detail });
+    }
+    Ok(text)
+}
+
+/// The first name that is present; it must be a text.
 fn text_at<'j>(paths: &[Pointer], root: &'j Json<'_>) -> Result<&'j str, Fault> {
     match first_filled(paths, root) {
-        Some((_, Json::Text(text))) => Ok(text),
+        Some((path, Json::Text(text))) => name(path, text),
         Some((path, _)) => Err(Fault::wrong_type(path, "a text")),
         None => Err(Fault::missing(&Paths(paths))),
     }
@@ -312,10 +325,11 @@ fn at_text<'t>(text: &'t Text, root: &'t Json<'_>) -> Result<Cow<'t, str>, Fault
     }
 }
 
-/// The first text or number that says something.
-fn said(paths: &[Pointer], root: &Json<'_>) -> Option<String> {
-    let mut texts = paths.iter().filter_map(|path| path.find(root)?.scalar());
-    texts.find(|text| !is_nothing(text)).map(Cow::into_owned)
+/// The first text or number that says something; it is a name.
+fn said(paths: &[Pointer], root: &Json<'_>) -> Result<Option<String>, Fault> {
+    let mut texts = paths.iter().filter_map(|path| Some((path, path.find(root)?.scalar()?)));
+    let said = texts.find(|(_, text)| !is_nothing(text));
+    said.map(|(path, text)| name(path, &text).map(str::to_owned)).transpose()
 }
 
 /// What forms write where nothing was entered.

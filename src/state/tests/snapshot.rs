@@ -66,3 +66,25 @@ fn a_snapshot_that_is_cut_or_damaged_makes_no_state() {
         refuses(&damaged, "damaged");
     }
 }
+
+/// A snapshot of which some rows begin: keyspace, length of the key, length of the value.
+fn begun(lengths: [u32; 2], rest: &[u8]) -> Vec<u8> {
+    let mut content = vec![1, 4];
+    content.extend(b"meta\0");
+    content.extend(lengths.into_iter().flat_map(u32::to_le_bytes));
+    content.extend(rest);
+    let mut bytes = b"onefold snapshot 1\n".to_vec();
+    bytes.extend(zstd::bulk::compress(&content, 1).expect("compress"));
+    bytes
+}
+
+#[test]
+fn a_key_that_no_store_takes_is_damage() {
+    let folder = tempfile::tempdir().expect("folder");
+    let place = folder.path().join("restored");
+    let long = vec![b'k'; 70_000];
+    for bytes in [begun([0, 1], b"x\xff"), begun([65_536, 1], &long), begun([u32::MAX, 1], &long)] {
+        let error = restore_snapshot(&place, bytes.as_slice(), &Options::default());
+        assert_eq!(error.expect_err("damaged").kind(), Kind::Data);
+    }
+}

@@ -25,6 +25,11 @@ impl Process {
         Self { child, output, log }
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("ask for a process").is_some()
     }
