@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::telemetry::{IntakePaused, IntakeResumed, Telemetry};
+use crate::telemetry::{IntakePaused, IntakeResumed, Telemetry, disk_space};
 
 /// The disk of the state.
 pub(super) struct Disk {
@@ -22,10 +22,7 @@ type Free = dyn Fn(&Path) -> Option<u64> + Send;
 
 impl Disk {
     pub(super) fn new(folder: &Path, reserve: u64) -> Self {
-        let free = |folder: &Path| {
-            let disk = rustix::fs::statvfs(folder).ok()?;
-            Some(disk.f_bavail * disk.f_frsize)
-        };
+        let free = |folder: &Path| disk_space(folder).map(|(free, _)| free);
         Self { folder: folder.to_owned(), reserve, is_paused: false, free: Box::new(free) }
     }
 

@@ -40,6 +40,6 @@ pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;
 pub use hiding::{hidden_in, hide_in_lines};
 pub use logging::{Format, Level, init_logging};
-pub use metrics::{Matching, Metrics, Spec, Stage};
+pub use metrics::{Matching, Metrics, Spec, Stage, disk_space};
 pub use panics::log_panics;
 pub use pulse::{Activity, Health};

@@ -203,7 +203,7 @@ impl Gauges {
         self.publish.set(facts.last_publish.unwrap_or(facts.started));
         self.set_sources(facts);
         self.paused.set(f64::from(u8::from(facts.is_paused)));
-        if let Some((free, size)) = process::disk(&facts.state_path) {
+        if let Some((free, size)) = process::disk_space(&facts.state_path) {
             self.disk_free.set(real(free));
             self.disk_size.set(real(size));
         }

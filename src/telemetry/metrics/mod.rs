@@ -14,6 +14,7 @@ mod process;
 mod shelf;
 mod work;
 
+pub use process::disk_space;
 use std::time::Duration;
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};

@@ -56,7 +56,7 @@ fn cpu(stat: &str) -> Option<Duration> {
 }
 
 /// What is free for this process on the disk of a folder, and the disk's size, in bytes.
-pub(super) fn disk(folder: &Path) -> Option<(u64, u64)> {
+pub fn disk_space(folder: &Path) -> Option<(u64, u64)> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     Some((disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize))
 }
@@ -84,8 +84,8 @@ mod tests {
     fn this_process_and_its_disk_are_found() {
         let usage = usage();
         assert!(usage.memory > 1 << 20 && usage.files > 2 && usage.files_max > 2, "{usage:?}");
-        let (free, size) = disk(Path::new(".")).expect("the folder is there");
+        let (free, size) = disk_space(Path::new(".")).expect("the folder is there");
         assert!(free <= size && size > 0);
-        assert_eq!(disk(Path::new("no such folder")), None);
+        assert_eq!(disk_space(Path::new("no such folder")), None);
     }
 }
