@@ -48,7 +48,7 @@ pub struct RecordView {
     /// Its key.
     #[serde(serialize_with = "as_text")]
     pub record: RecordKey,
-    /// The source that first brought it.
+    /// The source of its earliest event.
     pub source: Arc<str>,
     /// The source's own row key; `None` for records made of events.
     pub record_id: Option<String>,

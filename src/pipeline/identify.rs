@@ -12,9 +12,9 @@ use super::registry::{Node, Registry};
 use crate::cluster::{self, Former, Origin};
 use crate::error::Result;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
-use crate::record::{DeadLetter, Event, Identity, IdentityId, Judgement, RecordKey};
+use crate::record::{DeadLetter, Event, EventKey, Identity, IdentityId, Judgement, RecordKey};
 use crate::resolve::{Insert, Notes, Outcome, Resolver, Work};
-use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, RecordRow, Status, Store, View};
+use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, Status, Store, View};
 
 /// A micro-batch on its way to a commit.
 pub(super) struct Draft {
@@ -135,9 +135,9 @@ impl Draft {
         self.commit.max_event_time = self.commit.max_event_time.max(event.occurred_at);
         let identity = normalised.identity;
         let node = if event.record_id.is_some() {
-            self.node_of_row(record, &event, identity, registry)
+            self.node_of_row(record, &event, key, identity, registry)
         } else {
-            Some(self.node_of_content(record, &event, identity, registry))
+            Some(self.node_of_content(record, &event, key, identity, registry))
         };
         let source = Arc::clone(&event.origin.source);
         if let Some(node) = node {
@@ -165,24 +165,29 @@ impl Draft {
         });
     }
 
-    /// The node of content that has no row key: the one that is there, or a new one.
+    /// The node of content that has no row key: the one that is there, or a new one. Its source is that of its earliest
+    /// event, whichever came first.
     fn node_of_content(
         &mut self,
         record: RecordKey,
         event: &Event,
+        key: EventKey,
         identity: Identity,
         registry: &mut Registry,
     ) -> NodeId {
-        registry.node_of(&record).unwrap_or_else(|| {
-            let row = Node {
-                key: record,
-                source: Arc::clone(&event.origin.source),
-                record_id: None,
-                version: (0, [0; 16]),
-                identity: None,
-            };
-            self.insert(row, identity, registry)
-        })
+        let row = Node::of_event(record, event, key);
+        let Some(node) = registry.node_of(&record) else {
+            return self.insert(row, identity, registry);
+        };
+        let known = registry.known_mut(node);
+        if row.version < known.version {
+            if known.source != row.source {
+                self.commit.mappings.push(node);
+            }
+            (known.source, known.version) = (row.source, row.version);
+            self.commit.records.push((node, known.to_row(identity)));
+        }
+        node
     }
 
     /// The node of a row of a keyed source; a newer version replaces the older. `None` for an older
@@ -191,25 +196,19 @@ impl Draft {
         &mut self,
         record: RecordKey,
         event: &Event,
+        key: EventKey,
         identity: Identity,
         registry: &mut Registry,
     ) -> Option<NodeId> {
-        let version = (event.occurred_at, event.key().0);
-        let mut former = None;
+        let mut row = Node::of_event(record, event, key);
         if let Some(node) = registry.node_of(&record) {
-            if registry.known(node).version > version {
+            if registry.known(node).version > row.version {
                 return None;
             }
-            former = registry.take(node).and_then(|row| row.identity);
-            self.remove(node, record, former);
+            row.identity = registry.take(node).and_then(|row| row.identity);
+            self.remove(node, record, row.identity);
         }
-        let row = Node {
-            key: record,
-            source: Arc::clone(&event.origin.source),
-            record_id: event.record_id.as_deref().map(Into::into),
-            version,
-            identity: former,
-        };
+        let former = row.identity;
         let node = self.insert(row, identity, registry);
         if let Some(identity) = former {
             self.commit.members.push((node, identity));
@@ -221,14 +220,7 @@ impl Draft {
 
     fn insert(&mut self, row: Node, identity: Identity, registry: &mut Registry) -> NodeId {
         let node = registry.next_node();
-        let kept = RecordRow {
-            key: row.key,
-            source: Arc::clone(&row.source),
-            record_id: row.record_id.as_deref().map(Into::into),
-            identity: identity.clone(),
-            version: row.version,
-        };
-        self.commit.records.push((node, kept));
+        self.commit.records.push((node, row.to_row(identity.clone())));
         self.inserted.insert(node, Insert { node, key: row.key, identity });
         registry.put(node, row);
         node

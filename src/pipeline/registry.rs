@@ -8,10 +8,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cluster::Membership;
 use crate::error::{Error, Result};
-use crate::record::{IdentityId, Micros, RecordKey};
+use crate::record::{Event, EventKey, Identity, IdentityId, Micros, RecordKey};
 use crate::state::{NodeId, RecordRow, Status, View};
 
-/// Event time and content hash of a keyed record's version; the greater is the newer.
+/// Time and key of an event: of the latest one of a keyed record, whose version it is; of the earliest one of a record
+/// made of events, which names its source.
 pub(super) type Version = (Micros, [u8; 16]);
 
 /// What is known of a node besides its content.
@@ -80,6 +81,12 @@ impl Registry {
 
     pub(super) fn known(&self, node: NodeId) -> &Node {
         self.node(node).expect("clusters and members hold only nodes that are there")
+    }
+
+    /// The same, to be changed in all but its key and its identity.
+    pub(super) fn known_mut(&mut self, node: NodeId) -> &mut Node {
+        let node = self.nodes.get_mut(node as usize).and_then(Option::as_mut);
+        node.expect("keys lead only to nodes that are there")
     }
 
     /// Puts a node in; an older one of the same key must be taken out before.
@@ -164,6 +171,30 @@ impl Registry {
     /// How many identities are live.
     pub(super) fn identities(&self) -> u64 {
         self.members.len() as u64
+    }
+}
+
+impl Node {
+    /// The node that an event makes, if it makes one.
+    pub(super) fn of_event(record: RecordKey, event: &Event, key: EventKey) -> Self {
+        Self {
+            key: record,
+            source: Arc::clone(&event.origin.source),
+            record_id: event.record_id.as_deref().map(Into::into),
+            version: (event.occurred_at, key.0),
+            identity: None,
+        }
+    }
+
+    /// What the state keeps of it.
+    pub(super) fn to_row(&self, identity: Identity) -> RecordRow {
+        RecordRow {
+            key: self.key,
+            source: Arc::clone(&self.source),
+            record_id: self.record_id.as_deref().map(Into::into),
+            identity,
+            version: self.version,
+        }
     }
 }
 

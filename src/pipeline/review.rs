@@ -63,7 +63,7 @@ pub enum Listed {
 pub struct ReviewedRecord {
     /// Its key.
     pub key: RecordKey,
-    /// The source that first brought it.
+    /// The source of its earliest event.
     pub source: Arc<str>,
     /// The source's own row key.
     pub record_id: Option<String>,

@@ -34,6 +34,14 @@ const PIPELINE: &str = r#"
     occurred_at = { path = "/at", format = "epoch_seconds" }
     identity = { email = "/email", loyalty = "/loyalty", full_name = "/name", birth_date = "/born" }
 
+    [source.till]
+    files = "till.jsonl"
+    channel = "till"
+    event_id = "/id"
+    type = { value = "visit" }
+    occurred_at = { path = "/at", format = "epoch_seconds" }
+    identity = { email = "/email", loyalty = "/loyalty", full_name = "/name", birth_date = "/born" }
+
     [source.crm]
     files = "crm.jsonl"
     channel = "crm"
@@ -49,6 +57,11 @@ pub(super) type Sent = (&'static str, Value);
 /// An event of the web shop at a second, with what it says of who it is.
 pub(super) fn web(id: &str, at: u32, identity: Value) -> Sent {
     ("web", whole(json!({"id": id, "at": 1_700_000_000 + at}), identity))
+}
+
+/// A visit in a shop.
+pub(super) fn till(id: &str, at: u32, identity: Value) -> Sent {
+    ("till", whole(json!({"id": id, "at": 1_700_000_000 + at}), identity))
 }
 
 /// A version of a row of the register.

@@ -103,7 +103,7 @@ pub struct MoneyRow {
 pub struct Mapping {
     /// The record.
     pub record: RecordKey,
-    /// The source that first brought it (for keyed records, the source whose row it is).
+    /// The source of its earliest event (for keyed records, the source whose row it is).
     pub source: Arc<str>,
     /// The source's own row key; `None` for records made of events.
     pub record_id: Option<String>,

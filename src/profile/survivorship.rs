@@ -15,7 +15,7 @@ use crate::record::{Address, Field, Identity, IdentityId, MoneyKind, Presented, 
 pub struct Member {
     /// The record.
     pub record: RecordKey,
-    /// The source that first brought it.
+    /// The source of its earliest event.
     pub source: Arc<str>,
     /// The source's own row key.
     pub record_id: Option<String>,

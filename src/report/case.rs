@@ -22,7 +22,7 @@ pub struct Case<'a> {
 /// A record, as the matcher compares it. Holds personal values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CaseRecord {
-    /// The source that first brought it.
+    /// The source of its earliest event.
     pub source: String,
     /// Its values by field, in the order of the fields.
     pub values: Vec<(String, String)>,

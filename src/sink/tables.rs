@@ -106,7 +106,7 @@ pub static IDENTITY_MAP: TableSpec = TableSpec {
     statistics: &["record_key"],
     columns: &[
         column("record_key", Text, "The record."),
-        column("source", Text, "The source that first brought it.").few(),
+        column("source", Text, "The source of its earliest event.").few(),
         column("record_id", Text, "The source's own row key; null for records made of events.")
             .or_null(),
         column("identity_id", Text, "The identity."),

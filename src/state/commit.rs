@@ -27,7 +27,7 @@ use crate::record::{
 /// twice, the later wins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
-    /// New record nodes, and keyed ones with a newer version.
+    /// New record nodes, keyed ones with a newer version, and others with an earlier event.
     pub records: Vec<(NodeId, RecordRow)>,
     /// Nodes that are gone: their record, edges, membership and facts go too; their events stay
     /// known.

@@ -17,13 +17,13 @@ pub use crate::record::{NodeId, Positions};
 pub struct RecordRow {
     /// Its name by content.
     pub key: RecordKey,
-    /// The source that first brought it; of a keyed record, the source whose row it is.
+    /// The source of its earliest event; of a keyed record, the source whose row it is.
     pub source: Arc<str>,
     /// The source's own row key; `None` for records made of events.
     pub record_id: Option<String>,
     /// What the matcher compares.
     pub identity: Identity,
-    /// Event time and content hash of a keyed record's current version; the greater is the newer.
+    /// Time and key of an event: of the latest one of a keyed record, of the earliest one of any other.
     pub version: (Micros, [u8; 16]),
 }
 

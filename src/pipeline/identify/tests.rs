@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::testing::{Sent, Shop, crm, web};
+use super::super::testing::{Sent, Shop, crm, till, web};
 use super::*;
 
 fn kinds(commit: &Commit) -> Vec<ChangeKind> {
@@ -82,6 +82,35 @@ fn whatever_comes_last_the_newest_version_of_a_row_stands() {
             assert_eq!(facts.events(), 1, "{order:?} in batches of {batch}");
             assert_eq!(shop.store.counters().resolved, 3);
             assert_eq!(shop.registry.identities(), 1);
+        }
+    }
+}
+
+/// Which source brought the content first depended on arrival, and was published.
+#[test]
+fn whichever_comes_first_the_source_of_a_record_is_that_of_its_earliest_event() {
+    let sent = [
+        web("e1", 2, loyalty("L-100")),
+        till("e2", 1, loyalty("L-100")),
+        web("e3", 3, loyalty("L-100")),
+    ];
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        for batch in 1..=3 {
+            let mut shop = Shop::open();
+            let sent: Vec<Sent> = order.iter().map(|at| sent[*at].clone()).collect();
+            let mut published = None;
+            for some in sent.chunks(batch) {
+                let commit = shop.send(some);
+                if commit.mappings.contains(&0) {
+                    published = shop.registry.node(0).map(|node| Arc::clone(&node.source));
+                }
+            }
+            let rows: Vec<_> = shop.store.view().records().map(Result::unwrap).collect();
+            let [(0, row)] = rows.as_slice() else { panic!("{order:?}: {} rows", rows.len()) };
+            assert_eq!(&*row.source, "till", "{order:?} in batches of {batch}");
+            assert_eq!(published.as_deref(), Some("till"), "what is published is written anew");
+            assert!(row.identity.value(crate::record::Field::Loyalty).is_some());
         }
     }
 }

@@ -54,8 +54,8 @@ impl Tables {
         map
     }
 
-    /// The profile of each group of records that is one identity, but for what the history of commits decides: its id,
-    /// its version, and which of several sources brought the content of an identifier's record first.
+    /// The profile of each group of records that is one identity, but for what the history of commits decides: its id
+    /// and its version.
     pub(crate) fn customers(&self) -> BTreeMap<Vec<String>, Value> {
         let mut records: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (record, identity) in self.identity_map() {
@@ -67,13 +67,6 @@ impl Tables {
             let fields = row.as_object_mut().expect("a row");
             fields.remove("identity_id");
             fields.remove("version");
-            let ids = fields.remove("ids").unwrap_or_default();
-            let ids = ids.as_array().expect("a list").iter();
-            let ids: BTreeSet<_> = ids.map(|id| (word(id, "kind"), word(id, "value"))).collect();
-            fields.insert(
-                "ids".to_owned(),
-                ids.into_iter().map(|(kind, value)| kind + &value).collect(),
-            );
             (records, row)
         });
         rows.collect()
