@@ -22,6 +22,9 @@ use crate::error::{Error, Result};
 /// More problems than this are not looked for.
 const PROBLEMS_MAX: usize = 200;
 
+/// Where a job's own things lie.
+const PLACES: [&str; 3] = ["state.path", "state.snapshot.url", "publish.url"];
+
 /// What may be secret however it is written: tables that are passed on to libraries, and a token.
 const HIDDEN: [&str; 2] = ["options", "token"];
 
@@ -262,7 +265,8 @@ impl Fill<'_> {
             DeValue::String(text) => {
                 let is_unread = self.unread && key.starts_with("source.");
                 let filled = interpolate::text(text, self.env, is_unread);
-                for (secret, name) in &filled.secrets {
+                let is_place = is_shown_place(key, &filled);
+                for (secret, name) in filled.secrets.iter().filter(|_| !is_place) {
                     self.secrets.add(secret, name);
                 }
                 if is_option && is_named_secret(key) {
@@ -273,8 +277,8 @@ impl Fill<'_> {
                 self.open.extend(filled.is_open.then(|| key.to_owned()));
                 let problems = filled.problems.into_iter();
                 self.problems.extend(problems.map(|problem| (key.to_owned(), problem)));
-                written =
-                    Some((filled.shown.is_some(), filled.shown.unwrap_or(filled.text.clone())));
+                let shown = filled.shown.filter(|_| !is_place);
+                written = Some((shown.is_some(), shown.unwrap_or_else(|| filled.text.clone())));
                 *text = filled.text.into();
             }
             DeValue::Integer(number) => written = Some((false, number.to_string())),
@@ -303,6 +307,14 @@ fn is_named_secret(key: &str) -> bool {
     let words =
         ["pass", "secret", "token", "key", "credential", "account", "jaas", "sas", "pem", "cert"];
     words.iter().any(|word| name.replace("sasl", "").contains(word))
+}
+
+/// Whether a value says where something of ours lies, which people must be told, and can hold no secret: all of it is
+/// one variable's, and it is no URL with a user or parameters.
+fn is_shown_place(key: &str, filled: &interpolate::Filled) -> bool {
+    let [(text, name)] = filled.secrets.as_slice() else { return false };
+    let is_variable = *text == filled.text && !name.starts_with("${file:");
+    PLACES.contains(&key) && is_variable && !text.contains(['@', '?'])
 }
 
 /// Where the lines of a text begin.

@@ -289,5 +289,8 @@ pub(super) fn unknown(message: &str) -> Option<(&str, Vec<&str>)> {
 pub(super) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     let distance = |k: &&str| strsim::osa_distance(name, k);
     let near = known.iter().min_by_key(|k| distance(k))?;
-    (distance(near) <= 1 + name.len() / 4).then_some(near)
+    // A name without its unit, `threshold` for `threshold_bits`.
+    let longer = |k: &&&str| k.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'));
+    let is_near = distance(near) <= 1 + name.len() / 4;
+    if is_near { Some(near) } else { known.iter().find(longer).copied() }
 }

@@ -307,6 +307,41 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn a_key_without_its_unit_is_near_the_one_that_has_it() {
+    let known = ["model", "threshold_bits", "block_cap"];
+    assert_eq!(super::problem::nearest("threshold", &known), Some("threshold_bits"));
+    assert_eq!(super::problem::nearest("block", &known), Some("block_cap"));
+    assert_eq!(super::problem::nearest("bits", &known), None);
+}
+
+/// At three in the morning, "the state `${STATE}` is open in another process" helped nobody.
+#[test]
+fn the_places_of_state_and_tables_are_shown_but_for_credentials() {
+    let shown = |places: &str| {
+        let text = format!(
+            "name = \"x\"\n[source.web]\nfiles = \"a.jsonl\"\nchannel = \"web\"\nevent_id = \"/i\"\ntype = {{ value = \"v\" }}\n\
+             occurred_at = {{ path = \"/t\" }}\nidentity.email = \"/e\"\n{places}"
+        );
+        let env = |name: &str| match name {
+            "STATE" => Some("/var/lib/onefold".to_owned()),
+            "OUT" => Some("s3://bucket/customers".to_owned()),
+            "OPEN" => Some("https://user:canary@host/customers".to_owned()),
+            "SIGNED" => Some("https://host/customers?sig=canary".to_owned()),
+            _ => None,
+        };
+        let plan = parse(&text, "p.toml", &env).expect("a pipeline");
+        plan.secrets.hidden_in(&format!("{} {}", plan.state.path.display(), plan.publish.url))
+    };
+    let places = |url: &str| format!("[state]\npath = \"${{STATE}}\"\n[publish]\nurl = \"{url}\"");
+    assert_eq!(shown(&places("${OUT}")), "/var/lib/onefold s3://bucket/customers");
+    assert_eq!(shown(&places("${OPEN}")), "/var/lib/onefold ${OPEN}");
+    assert_eq!(shown(&places("${SIGNED}")), "/var/lib/onefold ${SIGNED}");
+    let word =
+        "[state]\npath = \"${STATE}\"\n[publish]\nurl = \"${OUT}\"\noptions = { key = \"${OUT}\" }";
+    assert_eq!(shown(word), "/var/lib/onefold ${OUT}", "it is a secret elsewhere");
+}
+
+#[test]
 fn what_is_not_toml_is_told_alone_and_not_shown() {
     let error = examined_error("name = \"p\"\n\n[source]\npassword = canary");
     assert!(error.starts_with("p.toml:4: not TOML: "), "{error}");

@@ -1,7 +1,8 @@
 //! Which texts may be secret, and how is a text shown without them?
 //!
-//! Whatever came from a variable or a file, and whatever stands in `options`. In their place stands
-//! where they came from: `${KAFKA_PASSWORD}`, `<publish.options.endpoint>`.
+//! Whatever came from a variable or a file, and whatever stands in `options`; but not the place of the state or of the
+//! tables, unless it holds credentials. In their place stands where they came from: `${KAFKA_PASSWORD}`,
+//! `<publish.options.endpoint>`.
 
 use std::fmt;
 
