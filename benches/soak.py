@@ -51,7 +51,7 @@ class Feed:
     """Sends lines, and remembers of some of them when the broker had them."""
 
     def __init__(self, address, events):
-        self.producer = producer_to(address, CHANNELS)
+        self.producer = producer_to(address, CHANNELS, partitions=1)
         self.lines = []
         for channel in CHANNELS:
             lines = (events / f"{channel}.jsonl").read_bytes().splitlines()
