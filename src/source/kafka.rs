@@ -18,6 +18,7 @@
 //! is for a person to decide. A batch that cannot be read, damaged or of an unknown compression, is
 //! told again and again: its partition waits there, the others go on.
 
+mod closing;
 mod context;
 mod copy;
 mod sample;
@@ -28,14 +29,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
-use rdkafka::consumer::base_consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, info, warn};
 
 pub(super) use self::sample::sample;
-use context::{Context, Follows, is_refusal_of_group, parts};
+use closing::Closing;
+use context::{Follows, is_refusal_of_group, parts};
 use copy::Copier;
 use settings::{consumer, refresh_interval};
 
@@ -60,7 +61,7 @@ const UNREADABLE_EVERY: Duration = Duration::from_secs(60);
 /// A consumer of the topics of one source.
 pub(super) struct KafkaSource {
     source: Arc<str>,
-    consumer: BaseConsumer<Context>,
+    consumer: Closing,
     topics: Vec<String>,
     on_gap: OnGap,
     copier: Copier,
@@ -104,7 +105,7 @@ impl Unreadable {
 pub(super) fn open(source: &Arc<str>, plan: &KafkaPlan, start: &Positions) -> Result<KafkaSource> {
     Ok(KafkaSource {
         source: Arc::clone(source),
-        consumer: consumer(source, plan, start)?,
+        consumer: consumer(source, plan, start)?.into(),
         topics: plan.topics.clone(),
         on_gap: plan.on_gap,
         copier: Copier::new(source),

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::DefaultConsumerContext;
+use rdkafka::consumer::{BaseConsumer, DefaultConsumerContext};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
@@ -280,6 +280,19 @@ fn reading_goes_on_when_the_broker_comes_back() {
     produce(&broker, "a", 5);
     assert_eq!(texts(&read(&mut source, 15)).len(), 5 * 3, "each once");
     assert_eq!(source.trouble, None);
+}
+
+#[test]
+fn a_source_whose_broker_is_away_is_let_go_of_without_its_last_offsets() {
+    let broker = broker(&["a"]);
+    produce(&broker, "a", 1);
+    let mut source = source_at(&plan(&broker, &["a"]), &[]);
+    read(&mut source, 3);
+    broker.broker_down(1).expect("it goes down");
+    source.acknowledge(&start(&[("a/0", 1)]));
+    let waited = Stopwatch::start();
+    drop(source);
+    assert!(waited.elapsed() < PATIENCE / 4, "a stop has half a minute, not only for this");
 }
 
 #[test]
