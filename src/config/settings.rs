@@ -132,8 +132,9 @@ pub struct KafkaSettings {
     pub topic: Option<String>,
     /// Several topics; instead of `topic`.
     pub topics: Option<Vec<String>>,
-    /// The consumer group. Default: `onefold-` and the pipeline's name. It shares out the
-    /// partitions; where reading goes on is kept in the state.
+    /// The consumer group under which offsets are committed, so that the usual tools see the lag.
+    /// Default: `onefold-` and the pipeline's name. All partitions are read, whoever else has the
+    /// group; where reading goes on is kept in the state.
     pub group: Option<String>,
     /// What is done where the broker no longer has what comes next, since retention passed this
     /// job: it is told and counted as lost, and then `continue` (default) goes on with the oldest

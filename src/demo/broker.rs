@@ -10,7 +10,7 @@
 //! not read it finds its offset out of range and jumps. A fetch returns one batch a partition,
 //! found by a walk from the oldest: few large batches are read fast, many small ones slowly. A
 //! fetch that finds nothing waits out `fetch.wait.max.ms` even if something arrives meanwhile, so a
-//! consumer sets that low. The first member of a group waits three seconds for others to join.
+//! consumer sets that low.
 //!
 //! Hence: lines are sent in large compressed batches, a topic gets as many partitions as hold it
 //! even uncompressed ([`partitions_for`]), and [`feed`] fails rather than leave a gap.

@@ -19,8 +19,7 @@ use crate::clock::{Stopwatch, now_micros};
 use crate::error::{Context, Error, Kind, Result};
 use crate::source::{self, Batch, Input, Lag, Message, Positions, Source, SourcePlan};
 use crate::telemetry::{
-    OffsetsNotAcknowledged, SourceFinished, SourceLagged, SourceRecovered, SourceUnavailable,
-    Telemetry,
+    SourceFinished, SourceLagged, SourceRecovered, SourceUnavailable, Telemetry,
 };
 
 /// Batches that wait for the loop at most.
@@ -282,14 +281,12 @@ impl Reader {
             }
         }
         // The last positions reach the broker's dashboards where they can; nothing rests on them.
-        if let Err(error) = self.acknowledge() {
-            OffsetsNotAcknowledged { source: &self.opener.name, error: &error }.emit();
-        }
+        self.acknowledge();
         Ok(())
     }
 
     fn next(&mut self) -> Result<Option<Batch>> {
-        self.acknowledge()?;
+        self.acknowledge();
         let source = match &mut self.source {
             Some(source) => source,
             // What was read and is not durable comes again, and is known by its event ids.
@@ -313,11 +310,13 @@ impl Reader {
     }
 
     fn note_lag(&mut self) {
-        let Some(source) = &self.source else { return };
+        let Some(source) = &mut self.source else { return };
         if self.told_lag.as_ref().is_some_and(|told| told.elapsed() < LAG_EVERY) {
             return;
         }
         self.told_lag = Some(Stopwatch::start());
+        let failed = source.unacknowledged();
+        self.telemetry.metrics().not_acknowledged(&self.opener.name, failed);
         let lag = source.lag();
         let known = lag.iter().filter_map(|lag| Some((lag.partition.to_string(), lag.records?)));
         self.telemetry.source_lag(&self.opener.name, known.collect());
@@ -347,15 +346,14 @@ impl Reader {
         }
     }
 
-    fn acknowledge(&mut self) -> Result<()> {
+    fn acknowledge(&mut self) {
         let durable = self.shared.durable().clone();
         if durable != self.acknowledged {
             if let Some(source) = &mut self.source {
-                source.acknowledge(&durable)?;
+                source.acknowledge(&durable);
             }
             self.acknowledged = durable;
         }
-        Ok(())
     }
 
     /// Waits for a source that is away; fails when that takes too long.

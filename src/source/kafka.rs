@@ -1,14 +1,15 @@
-//! Topics in, messages out: from which offset on, whose partitions, and what if the broker is away?
+//! Topics in, messages out: from which offset on, and what if the broker is away?
 //!
-//! **Positions.** The group only shares out partitions; each goes on where our own state says
-//! ([`context`]). librdkafka fetches ahead into a bounded queue and pauses by itself when that is
-//! full; while nobody takes what was read, [`KafkaSource::hold`] pauses the partitions and stays a
-//! member of the group.
+//! **Partitions.** A state has one writer, and that reads all partitions of the topics, each from
+//! where our own state says ([`context`]): they are assigned by hand, nobody shares them out, and a
+//! start after any end waits for nobody. Under the group's name offsets are only committed, so that
+//! the usual tools see how far reading is; they are never read, and whoever else has the group loses
+//! nothing. A topic that is not there is asked for again and again; a partition that is added to one
+//! is found within `topic.metadata.refresh.interval.ms`, and read from its beginning.
 //!
-//! **Partitions.** A state has one writer, so one member of the group should own all partitions of
-//! the topics. Where others hold some, the source goes on with what it has, says so and is not
-//! ready; what another member gives back is read from the state's position, so nothing is lost or
-//! read twice. A partition that is added to a topic is read from its beginning.
+//! **Fetching.** librdkafka fetches ahead into a bounded queue and pauses by itself when that is
+//! full; while nobody takes what was read, [`KafkaSource::hold`] pauses the partitions, and only
+//! what librdkafka tells of them is heard.
 //!
 //! **Offsets.** A message further on than was expected, after the broker said that it has not the
 //! position, is a gap: retention passed us. It is told and counted, and reading goes on, or ends
@@ -17,51 +18,51 @@
 //! is for a person to decide. A batch that cannot be read, damaged or of an unknown compression, is
 //! told again and again: its partition waits there, the others go on.
 
+mod closing;
 mod context;
 mod copy;
 mod sample;
 mod settings;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::base_consumer::BaseConsumer;
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, info, warn};
 
 pub(super) use self::sample::sample;
-use context::{Context, Follows, parts};
+use closing::Closing;
+use context::{Follows, is_refusal_of_group, parts};
 use copy::Copier;
-use settings::consumer;
+use settings::{consumer, refresh_interval};
 
 use super::plan::OnGap;
 use super::{BATCH_BYTES_MAX, Batch, KafkaPlan, Lag, Message, Positions, Source};
 use crate::clock::Stopwatch;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::record::Origin;
-use crate::telemetry::{BatchUnreadable, OffsetsLost, PartitionsBack, PartitionsElsewhere};
+use crate::telemetry::{BatchUnreadable, OffsetsLost};
 
 /// How long a broker may take to answer a question.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// The same, where nothing is read yet.
+const FIRST_WAIT: Duration = Duration::from_secs(3);
 /// The same, where messages wait meanwhile.
 const GLANCE_WAIT: Duration = Duration::from_secs(1);
-/// How often it is asked whether all partitions are ours, where they are not.
+/// How often the broker is asked for what cannot be read.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long partitions may be with another member before that is said: a rebalance takes a moment.
-const SHARED_GRACE: Duration = Duration::from_secs(5);
 /// How often it is said that batches cannot be read.
 const UNREADABLE_EVERY: Duration = Duration::from_secs(60);
 
 /// A consumer of the topics of one source.
 pub(super) struct KafkaSource {
     source: Arc<str>,
-    consumer: BaseConsumer<Context>,
+    consumer: Closing,
     topics: Vec<String>,
-    group: String,
     on_gap: OnGap,
     copier: Copier,
     /// What keeps the broker from being read at present.
@@ -69,24 +70,19 @@ pub(super) struct KafkaSource {
     /// What ended the last batch.
     failure: Option<Error>,
     connected: bool,
-    sharing: Sharing,
+    /// Whether all partitions of the topics were there at the last look, and are read.
+    whole: bool,
+    /// Since that look.
+    looked: Option<Stopwatch>,
+    /// How often to look where all is read; `None` is never.
+    refresh: Option<Duration>,
+    /// Topics that cannot be read, and why.
+    missing: BTreeMap<String, RDKafkaErrorCode>,
     unreadable: Unreadable,
     /// What came while the source was held; next to be handed out.
     held: Option<Message>,
-    /// The partitions that were paused. One that is taken away and given back stays paused, and
-    /// librdkafka reads one anew that is resumed without need, so each is resumed once, here.
-    paused: BTreeSet<(String, i32)>,
-}
-
-/// Whether all partitions are ours.
-#[derive(Default)]
-struct Sharing {
-    whole: bool,
-    /// Since the last look.
-    looked: Option<Stopwatch>,
-    /// Since partitions are with others.
-    since: Option<Stopwatch>,
-    told: bool,
+    /// Whether the partitions are paused. librdkafka reads one anew that is resumed without need.
+    paused: bool,
 }
 
 /// Batches that could not be read.
@@ -105,29 +101,28 @@ impl Unreadable {
     }
 }
 
-/// Subscribes to the topics; does not wait for the broker.
+/// Makes ready to read the topics; does not ask the broker yet.
 pub(super) fn open(source: &Arc<str>, plan: &KafkaPlan, start: &Positions) -> Result<KafkaSource> {
-    let consumer = consumer(source, plan, start)?;
-    let topics: Vec<&str> = plan.topics.iter().map(String::as_str).collect();
-    consumer.subscribe(&topics).context(Kind::Invalid, "subscribe; check `topics`")?;
     Ok(KafkaSource {
         source: Arc::clone(source),
-        consumer,
+        consumer: consumer(source, plan, start)?.into(),
         topics: plan.topics.clone(),
-        group: plan.group.clone(),
         on_gap: plan.on_gap,
         copier: Copier::new(source),
         trouble: None,
         failure: None,
         connected: false,
-        sharing: Sharing::default(),
+        whole: false,
+        looked: None,
+        refresh: refresh_interval(plan),
+        missing: BTreeMap::new(),
         unreadable: Unreadable::default(),
         held: None,
-        paused: BTreeSet::new(),
+        paused: false,
     })
 }
 
-/// Asks the broker for the topics, without joining the group.
+/// Asks the broker for the topics.
 pub(super) fn check(source: &Arc<str>, plan: &KafkaPlan) -> Result<()> {
     let consumer = consumer(source, plan, &Positions::new())?;
     for topic in &plan.topics {
@@ -150,6 +145,7 @@ impl Source for KafkaSource {
             return Err(error);
         }
         self.resume().context(Kind::Unavailable, "resume partitions")?;
+        self.look_around()?;
         let waited = Stopwatch::start();
         let mut batch = Batch::default();
         let mut bytes = 0;
@@ -174,14 +170,12 @@ impl Source for KafkaSource {
                 }
             }
         }
-        self.look_around();
         Ok(Some(batch))
     }
 
-    /// Whether all partitions of the topics are ours, and all can be read. After a crash, that
-    /// waits until the group has given up the process that is gone.
+    /// Whether all partitions of the topics are there, and all can be read.
     fn is_ready(&self) -> bool {
-        self.sharing.whole && self.trouble.is_none() && !self.unreadable.is_recent()
+        self.whole && self.trouble.is_none() && !self.unreadable.is_recent()
     }
 
     fn hold(&mut self) {
@@ -201,60 +195,45 @@ impl Source for KafkaSource {
         self.consumer.context().known().lag()
     }
 
-    fn acknowledge(&mut self, positions: &Positions) -> Result<()> {
+    /// librdkafka commits them every `auto.commit.interval.ms` and at the end; what the broker did
+    /// not take, again and again.
+    fn acknowledge(&mut self, positions: &Positions) {
         let mut offsets = TopicPartitionList::new();
         for ((source, at), next) in positions {
             let Some((topic, partition)) = parts(at).filter(|_| *source == self.source) else {
                 continue;
             };
-            let Ok(next) = i64::try_from(*next) else { continue };
-            offsets
-                .add_partition_offset(topic, partition, Offset::Offset(next))
-                .context(Kind::Internal, "list offsets")?;
+            if let Ok(next) = i64::try_from(*next) {
+                // Only an offset that is no offset is refused.
+                offsets.add_partition_offset(topic, partition, Offset::Offset(next)).ok();
+            }
         }
-        if offsets.count() > 0
-            && let Err(error) = self.consumer.commit(&offsets, CommitMode::Async)
-        {
-            debug!(source = %self.source, %error, "group offsets were not committed");
-        }
-        Ok(())
+        // Those of partitions that are not read yet are refused; they are stored once they are read.
+        self.consumer.store_offsets(&offsets).ok();
+    }
+
+    fn unacknowledged(&mut self) -> u64 {
+        self.consumer.context().known().take_uncommitted()
     }
 }
 
 impl KafkaSource {
-    /// Pauses those partitions that are not paused.
+    /// Pauses the partitions, where they are not.
     fn pause(&mut self) -> KafkaResult<()> {
-        let (list, places) = self.ours(|place, paused| !paused.contains(place))?;
-        self.consumer.pause(&list)?;
-        self.paused.extend(places);
+        if !self.paused {
+            self.consumer.pause(&self.consumer.assignment()?)?;
+            self.paused = true;
+        }
         Ok(())
     }
 
-    /// Resumes those partitions that are paused.
+    /// Resumes the partitions, where they are paused.
     fn resume(&mut self) -> KafkaResult<()> {
-        if self.paused.is_empty() {
-            return Ok(());
+        if self.paused {
+            self.consumer.resume(&self.consumer.assignment()?)?;
+            self.paused = false;
         }
-        let (list, places) = self.ours(|place, paused| paused.contains(place))?;
-        self.consumer.resume(&list)?;
-        self.paused.retain(|place| !places.contains(place));
         Ok(())
-    }
-
-    /// Those of our partitions that are asked for.
-    fn ours(
-        &self,
-        asked: impl Fn(&(String, i32), &BTreeSet<(String, i32)>) -> bool,
-    ) -> KafkaResult<(TopicPartitionList, BTreeSet<(String, i32)>)> {
-        let assignment = self.consumer.assignment()?;
-        let places =
-            assignment.elements().into_iter().map(|e| (e.topic().to_owned(), e.partition()));
-        let places: BTreeSet<_> = places.filter(|place| asked(place, &self.paused)).collect();
-        let mut list = TopicPartitionList::new();
-        for (topic, partition) in &places {
-            list.add_partition(topic, *partition);
-        }
-        Ok((list, places))
     }
 
     /// The next message, in its place; `None` where there is none yet.
@@ -319,16 +298,8 @@ impl KafkaSource {
 
     /// Goes on where librdkafka does: it connects again and again by itself.
     fn failed(&mut self, error: KafkaError) -> Result<()> {
-        use RDKafkaErrorCode as Code;
         let code = match &error {
             KafkaError::MessageConsumption(code) => *code,
-            KafkaError::MessageConsumptionFatal(Code::FencedInstanceId) => {
-                return Err(Error::fenced(format!(
-                    "another member joined group `{}` under the same `group.instance.id`",
-                    self.group
-                ))
-                .caused_by(error));
-            }
             KafkaError::MessageConsumptionFatal(_) => {
                 return Err(Error::unavailable("read from Kafka").caused_by(error));
             }
@@ -341,11 +312,11 @@ impl KafkaSource {
             self.cannot_read(&error);
             return Ok(());
         }
-        // Later on it is the broker that changed, and it may change back.
-        if is_refusal(code) && !self.connected {
-            let act = "read from Kafka; check user, password and rights in `kafka.options`";
-            return Err(Error::invalid(act).caused_by(error));
+        if is_refusal_of_group(code) {
+            self.consumer.context().not_committed(&error);
+            return Ok(());
         }
+        self.check_rights(code)?;
         // librdkafka reports one absence under several codes in turn; it is said once.
         if self.trouble.replace(code).is_none() {
             warn!(source = %self.source, %error, "the broker cannot be read; trying again");
@@ -363,61 +334,89 @@ impl KafkaSource {
         }
     }
 
-    /// Looks whether the broker answers and all partitions are ours, where that is not known.
-    fn look_around(&mut self) {
-        if self.consumer.context().known().take_changed() {
-            self.sharing.whole = false;
-            self.sharing.looked = None;
+    /// Fails where this user may not read, unless that was so before: later on it is the broker
+    /// that changed, and it may change back.
+    fn check_rights(&self, code: RDKafkaErrorCode) -> Result<()> {
+        if !is_refusal(code) || self.connected {
+            return Ok(());
         }
-        let is_due = self.sharing.looked.as_ref().is_none_or(|it| it.elapsed() >= LOOK_EVERY);
-        let is_assigned = self.consumer.context().known().is_assigned();
-        let is_known = self.sharing.whole && self.trouble.is_none();
-        if is_known || !is_due || !is_assigned {
-            return;
+        let act = "read from Kafka; check user, password and rights in `kafka.options`";
+        Err(Error::invalid(act).caused_by(KafkaError::MessageConsumption(code)))
+    }
+
+    /// Looks from time to time for partitions that are not read yet, and more often where something
+    /// cannot be read.
+    fn look_around(&mut self) -> Result<()> {
+        let is_well = self.whole && self.trouble.is_none();
+        let every = if is_well { self.refresh } else { Some(LOOK_EVERY) };
+        let is_due = |since: &Stopwatch| every.is_some_and(|every| since.elapsed() >= every);
+        if !self.looked.as_ref().is_none_or(is_due) {
+            return Ok(());
         }
-        let counted = self.count_partitions();
-        self.sharing.looked = Some(Stopwatch::start());
-        let Some((owned, partitions)) = counted else { return };
+        let mut whole = true;
+        for at in 0..self.topics.len() {
+            let found = self.look_for(at);
+            self.looked = Some(Stopwatch::start());
+            match found? {
+                Some(found) => whole &= found,
+                // Of a broker that is away, nothing new is known.
+                None => return Ok(()),
+            }
+        }
+        self.whole = whole;
         // Where there is nothing to be read, this is the only answer that comes.
-        if self.trouble.is_some_and(|code| !is_refusal(code)) {
+        if whole && self.trouble.is_some_and(|code| !is_refusal(code)) {
             self.received();
         }
-        if owned < partitions {
-            return self.tell_others(owned, partitions);
-        }
-        self.sharing.whole = true;
-        self.sharing.since = None;
-        if std::mem::take(&mut self.sharing.told) {
-            PartitionsBack { source: &self.source, partitions }.emit();
-        }
+        Ok(())
     }
 
-    /// Says that other members hold partitions, once that lasts.
-    fn tell_others(&mut self, owned: usize, partitions: usize) {
-        let since = self.sharing.since.get_or_insert_with(Stopwatch::start);
-        if since.elapsed() >= SHARED_GRACE && !self.sharing.told {
-            self.sharing.told = true;
-            let group = &self.group;
-            PartitionsElsewhere { source: &self.source, group, owned, partitions }.emit();
-        }
-    }
-
-    /// How many partitions of the topics are ours, and how many there are; `None` where the broker
-    /// does not say, or cannot be read in part.
-    fn count_partitions(&self) -> Option<(usize, usize)> {
-        let (mut owned, mut partitions) = (0, 0);
-        for topic in &self.topics {
-            let told = self.consumer.fetch_metadata(Some(topic), GLANCE_WAIT).ok()?;
-            let told = told.topics().iter().find(|told| told.name() == topic)?;
-            let count = told.partitions().len();
-            let leads = |at: &MetadataPartition| at.leader() >= 0 && at.error().is_none();
-            if told.error().is_some() || count == 0 || !told.partitions().iter().all(leads) {
-                return None;
+    /// Looks for the partitions of a topic, and reads those that are not read yet; returns whether
+    /// all can be. `None` where the broker does not answer.
+    fn look_for(&mut self, at: usize) -> Result<Option<bool>> {
+        let topic = &self.topics[at];
+        let is_assigned = self.consumer.context().known().is_assigned();
+        let wait = if is_assigned { GLANCE_WAIT } else { FIRST_WAIT };
+        let Ok(told) = self.consumer.fetch_metadata(Some(topic), wait) else { return Ok(None) };
+        let Some(told) = told.topics().iter().find(|told| told.name() == topic) else {
+            return Ok(None);
+        };
+        if let Some(code) = told.error().map(RDKafkaErrorCode::from) {
+            self.check_rights(code)?;
+            if self.missing.insert(topic.clone(), code) != Some(code) {
+                let source = &self.source;
+                warn!(%source, topic, error = %code, "the topic cannot be read; trying again");
             }
-            partitions += count;
-            owned += self.consumer.context().known().owned(topic, count);
+            return Ok(Some(false));
         }
-        Some((owned, partitions))
+        if self.missing.remove(topic).is_some() {
+            info!(source = %self.source, topic, "the topic can be read");
+        }
+        let partitions: Vec<i32> = told.partitions().iter().map(MetadataPartition::id).collect();
+        self.assign(topic, &partitions).context(Kind::Unavailable, "assign partitions")?;
+        let leads = |at: &MetadataPartition| at.leader() >= 0 && at.error().is_none();
+        Ok(Some(!partitions.is_empty() && told.partitions().iter().all(leads)))
+    }
+
+    /// Reads those partitions of a topic that are not read yet.
+    fn assign(&self, topic: &str, partitions: &[i32]) -> KafkaResult<()> {
+        let added = self.consumer.context().known().take_up(topic, partitions);
+        if added.is_empty() {
+            return Ok(());
+        }
+        let (mut list, mut durable) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for (partition, offset) in &added {
+            debug!(source = %self.source, topic, partition, ?offset, "partition assigned");
+            list.add_partition_offset(topic, *partition, *offset)?;
+            if matches!(offset, Offset::Offset(_)) {
+                durable.add_partition_offset(topic, *partition, *offset)?;
+            }
+        }
+        self.consumer.incremental_assign(&list)?;
+        // The last run may have ended before it committed them.
+        self.consumer.store_offsets(&durable)?;
+        info!(source = %self.source, topic, partitions = added.len(), "partitions assigned");
+        Ok(())
     }
 }
 
@@ -429,7 +428,6 @@ fn is_refusal(code: RDKafkaErrorCode) -> bool {
         Code::Authentication
             | Code::SaslAuthenticationFailed
             | Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
             | Code::ClusterAuthorizationFailed
     )
 }

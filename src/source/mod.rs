@@ -118,7 +118,12 @@ pub trait Source: Send {
     }
 
     /// Tells the source how far its messages are durable. Positions of other sources are ignored.
-    fn acknowledge(&mut self, positions: &Positions) -> Result<()>;
+    fn acknowledge(&mut self, _positions: &Positions) {}
+
+    /// How often a broker did not take that since this was last asked; nothing rests on it.
+    fn unacknowledged(&mut self) -> u64 {
+        0
+    }
 }
 
 /// Looks whether the source of a plan can be reached, without reading from it.

@@ -53,7 +53,7 @@ pub struct KafkaPlan {
     pub brokers: String,
     /// The topics.
     pub topics: Vec<String>,
-    /// The consumer group.
+    /// The consumer group under which offsets are committed.
     pub group: String,
     /// What is done about offsets that the broker no longer has.
     pub on_gap: OnGap,

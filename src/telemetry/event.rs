@@ -19,7 +19,9 @@ pub use matching::{
 };
 pub use process::{CommandFailed, HttpListening, ShutdownRequested, ThreadPanicked};
 pub use snapshot::{SnapshotFailed, SnapshotTaken};
-pub use source::{BatchUnreadable, OffsetsLost, PartitionsBack, PartitionsElsewhere, SourceLagged};
+pub use source::{
+    BatchUnreadable, OffsetsLost, OffsetsNotAcknowledged, OffsetsRefused, SourceLagged,
+};
 
 use super::facts::Moment;
 use super::handle::Telemetry;
@@ -221,23 +223,6 @@ impl SourceResumed<'_> {
         to.note(|facts| {
             facts.source(source).positions.insert(partition.to_owned(), next_offset);
         });
-    }
-}
-
-/// A source's broker did not hear how far its messages are durable. Nothing rests on it.
-#[derive(Clone, Copy, Debug)]
-pub struct OffsetsNotAcknowledged<'a> {
-    /// The source's name.
-    pub source: &'a str,
-    /// Why.
-    pub error: &'a Error,
-}
-
-impl OffsetsNotAcknowledged<'_> {
-    /// Logs it at `DEBUG`.
-    pub fn emit(self) {
-        let Self { source, error } = self;
-        debug!(name: "offsets_not_acknowledged", source, %error, "offsets not acknowledged");
     }
 }
 

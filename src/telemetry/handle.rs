@@ -86,8 +86,8 @@ impl Telemetry {
         self.note(|facts| facts.source(source).ready = true);
     }
 
-    /// How many messages of each partition of a source are still to be read. Partitions that are not
-    /// named are not the source's any more.
+    /// How many messages of each partition of a source are still to be read. Of partitions that are
+    /// not named, that is not known any more.
     pub fn source_lag(&self, source: &str, lag: BTreeMap<String, u64>) {
         self.note(|facts| facts.source(source).lag = lag);
     }

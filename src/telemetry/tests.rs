@@ -192,6 +192,11 @@ fn the_sources() {
             "error": "poll"}),
     );
     check(
+        || OffsetsRefused { source: "web", group: "g", error: &error }.emit(),
+        json!({"level": "WARN", "source": "web", "group": "g", "error": "poll",
+            "message": "offsets refused: choose a `group` that no other consumer has"}),
+    );
+    check(
         || {
             RecordsRejected { source: "web", reason: Reason::BadTime, count: 4 }
                 .emit(&Telemetry::default())

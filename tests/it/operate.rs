@@ -67,7 +67,7 @@ fn a_stream_is_watched_from_start_to_stop() {
         .env("TOKEN", TOKEN)
         .start(folder.path());
 
-    // It answers before the state is open, and is ready once all partitions are its own.
+    // It answers before the state is open, and is ready once all partitions are read.
     let stranger = Endpoint::of(&mut process);
     let first = stranger.get("/ready");
     assert_eq!(first.status, 503, "{first:?}");

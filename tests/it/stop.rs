@@ -43,7 +43,7 @@ fn a_stop_drains_and_the_next_start_goes_on() {
     };
     let job = command(&[]);
 
-    // While it waits for the group, there is nothing to commit.
+    // While there is nothing to read, there is nothing to commit.
     let mut process = job.start(folder.path());
     wait_until("it listens for signals", || folder.path().join("state/witness").exists());
     assert_eq!(stopped(&mut process)["read"], 0);

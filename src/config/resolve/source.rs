@@ -12,10 +12,11 @@ use crate::normalise::{self, DateOrder};
 use crate::source::{FilesPlan, Format, Input, KafkaPlan, OnGap, SourcePlan};
 
 /// librdkafka settings that have a key of their own, or are for the state to decide.
-const RESERVED: [(&str, &str); 5] = [
+const RESERVED: [(&str, &str); 6] = [
     ("bootstrap.servers", "use `brokers`"),
     ("metadata.broker.list", "use `brokers`"),
     ("group.id", "use `group`"),
+    ("group.instance.id", "no member of the group reads; leave it out"),
     ("enable.auto.commit", "positions are kept in the state; leave it out"),
     ("enable.auto.offset.store", "positions are kept in the state; leave it out"),
 ];

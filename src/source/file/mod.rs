@@ -126,10 +126,6 @@ impl Source for FileSource {
         }
         Ok((!batch.messages.is_empty()).then_some(batch))
     }
-
-    fn acknowledge(&mut self, _positions: &Positions) -> Result<()> {
-        Ok(())
-    }
 }
 
 impl FileSource {

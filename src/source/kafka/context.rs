@@ -1,22 +1,21 @@
-//! What librdkafka calls back: which partitions are ours, and where does each go on?
+//! What is known of the partitions, and what librdkafka calls back.
 //!
-//! The group only shares out the partitions. Where each starts is for our own state to say: what
-//! was handed out in this run, else the state's position, else the beginning.
+//! Where each partition starts is for our own state to say: at the state's position, else at the
+//! beginning, or at the end where the pipeline file wants that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::base_consumer::BaseConsumer;
-use rdkafka::consumer::{Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use serde::Deserialize;
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use crate::record::Micros;
-use crate::source::{Lag, Positions};
+use crate::source::{KafkaPlan, Lag, Positions};
+use crate::telemetry::{OffsetsNotAcknowledged, OffsetsRefused};
 
 /// How librdkafka marks what it logs of positions that the broker does not have.
 const OFFSET_RESET: &str = "OFFSET";
@@ -24,24 +23,20 @@ const OFFSET_RESET: &str = "OFFSET";
 /// What the callbacks share with whoever polls.
 pub(super) struct Context {
     source: Arc<str>,
-    /// Whether a partition that has no position starts at its end.
-    latest: bool,
+    /// The group under which offsets are committed.
+    group: String,
     known: Mutex<Known>,
 }
 
 /// What is known of the partitions.
 #[derive(Default)]
 pub(super) struct Known {
+    /// Whether a partition that has no position starts at its end.
+    latest: bool,
     /// The next offset of each partition: of the state at first, then what was handed out.
     next: BTreeMap<Arc<str>, u64>,
-    /// The partitions that the group gave to us, by topic.
-    owned: BTreeMap<String, BTreeSet<i32>>,
-    /// How many partitions each topic had when that was first asked.
-    first: BTreeMap<String, usize>,
-    /// Whether the group has ever shared out the partitions.
-    assigned: bool,
-    /// Whether it did so since that was last asked.
-    changed: bool,
+    /// The partitions that are read, by topic.
+    assigned: BTreeMap<String, BTreeSet<i32>>,
     /// Partitions of whose position the broker said that it does not have it.
     reset: BTreeSet<Arc<str>>,
     /// Where the broker says that each partition ends: the offset behind its last message.
@@ -50,6 +45,10 @@ pub(super) struct Known {
     newest: BTreeMap<Arc<str>, Micros>,
     /// Offsets of this run that are lost.
     lost: BTreeMap<Arc<str>, u64>,
+    /// How often offsets could not be committed since that was last asked.
+    uncommitted: u64,
+    /// Whether it was told that the broker refuses the group's offsets.
+    refusal_told: bool,
 }
 
 /// How an offset follows those before it in its partition.
@@ -99,28 +98,42 @@ impl Known {
         *self.lost.entry(Arc::clone(partition)).or_default() += count;
     }
 
-    /// Whether the group has ever shared out the partitions.
+    /// Whether any partition is read.
     pub(super) fn is_assigned(&self) -> bool {
-        self.assigned
+        !self.assigned.is_empty()
     }
 
-    /// Whether the partitions were shared out since this was last asked.
-    pub(super) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+    /// Takes up those partitions of a topic that are not read yet; returns where each starts.
+    pub(super) fn take_up(&mut self, topic: &str, partitions: &[i32]) -> Vec<(i32, Offset)> {
+        // A partition that was added to the topic since is new to all: none of it was skipped.
+        let end = self.latest && !self.assigned.contains_key(topic);
+        let assigned = self.assigned.entry(topic.to_owned()).or_default();
+        let added = partitions.iter().copied().filter(|partition| assigned.insert(*partition));
+        let start = |at: i32| match self.next.get(&*name(topic, at)).copied().map(i64::try_from) {
+            Some(Ok(next)) => Offset::Offset(next),
+            _ if end => Offset::End,
+            _ => Offset::Beginning,
+        };
+        added.map(|partition| (partition, start(partition))).collect()
     }
 
-    /// How many of a topic's partitions are ours; `partitions` is how many it has.
-    pub(super) fn owned(&mut self, topic: &str, partitions: usize) -> usize {
-        self.first.entry(topic.to_owned()).or_insert(partitions);
-        self.owned.get(topic).map_or(0, BTreeSet::len)
+    /// Whether it was told that the broker refuses the group's offsets.
+    #[cfg(test)]
+    pub(super) fn is_refused(&self) -> bool {
+        self.refusal_told
     }
 
-    /// How far reading is behind, of the partitions that are ours.
+    /// How often offsets could not be committed since this was last asked.
+    pub(super) fn take_uncommitted(&mut self) -> u64 {
+        std::mem::take(&mut self.uncommitted)
+    }
+
+    /// How far reading is behind, of the partitions that are read.
     pub(super) fn lag(&self) -> Vec<Lag> {
         let names = self
-            .owned
+            .assigned
             .iter()
-            .flat_map(|(topic, ours)| ours.iter().map(|partition| name(topic, *partition)));
+            .flat_map(|(topic, all)| all.iter().map(|partition| name(topic, *partition)));
         let lag = |partition: Arc<str>| Lag {
             records: self.ends.get(&partition).and_then(|end| {
                 let next = self.next.get(&partition).copied().unwrap_or_default();
@@ -132,27 +145,19 @@ impl Known {
         };
         names.map(lag).collect()
     }
-
-    /// Where reading of a partition starts.
-    fn start(&self, topic: &str, partition: i32, latest: bool) -> Offset {
-        let next = self.next.get(&*name(topic, partition)).copied();
-        // A partition that was added to the topic since is new to all: none of it was skipped.
-        let is_new = usize::try_from(partition)
-            .is_ok_and(|at| self.first.get(topic).is_some_and(|first| at >= *first));
-        match next.map(i64::try_from) {
-            Some(Ok(next)) => Offset::Offset(next),
-            _ if latest && !is_new => Offset::End,
-            _ => Offset::Beginning,
-        }
-    }
 }
 
 impl Context {
-    pub(super) fn new(source: &Arc<str>, start: &Positions, latest: bool) -> Self {
+    pub(super) fn new(
+        source: &Arc<str>,
+        plan: &KafkaPlan,
+        start: &Positions,
+        latest: bool,
+    ) -> Self {
         let mine = start.iter().filter(|((name, _), _)| name == source);
         let next = mine.map(|((_, at), next)| (Arc::clone(at), *next)).collect();
-        let known = Mutex::new(Known { next, ..Known::default() });
-        Self { source: Arc::clone(source), latest, known }
+        let known = Mutex::new(Known { latest, next, ..Known::default() });
+        Self { source: Arc::clone(source), group: plan.group.clone(), known }
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, Known> {
@@ -160,61 +165,19 @@ impl Context {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where reading of a partition starts.
-    #[cfg(test)]
-    pub(super) fn start(&self, topic: &str, partition: i32) -> Offset {
-        self.known().start(topic, partition, self.latest)
-    }
-
-    fn assign(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        assigned: &mut TopicPartitionList,
-    ) -> KafkaResult<()> {
-        info!(source = %self.source, partitions = assigned.count(), "partitions assigned");
-        let partitions = places(assigned);
-        let is_cooperative =
-            matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+    /// Takes note that offsets were not committed; only what looks at the broker misses them.
+    pub(super) fn not_committed(&self, error: &KafkaError) {
         let mut known = self.known();
-        if !is_cooperative {
-            known.owned.clear();
-        }
-        for (topic, partition) in partitions {
-            let offset = known.start(&topic, partition, self.latest);
-            debug!(source = %self.source, topic, partition, ?offset, "partition assigned");
-            assigned.set_partition_offset(&topic, partition, offset)?;
-            known.reset.remove(&*name(&topic, partition));
-            known.owned.entry(topic).or_default().insert(partition);
-        }
-        (known.assigned, known.changed) = (true, true);
+        known.uncommitted += 1;
+        let is_refused = error.rdkafka_error_code().is_some_and(is_refusal_of_group);
+        let is_told = is_refused && std::mem::replace(&mut known.refusal_told, true);
         drop(known);
-        if is_cooperative {
-            consumer.incremental_assign(assigned)
+        let source = &self.source;
+        if is_refused && !is_told {
+            OffsetsRefused { source, group: &self.group, error }.emit();
         } else {
-            consumer.assign(assigned)
+            OffsetsNotAcknowledged { source, error }.emit();
         }
-    }
-
-    fn revoke(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        revoked: &TopicPartitionList,
-    ) -> KafkaResult<()> {
-        info!(source = %self.source, partitions = revoked.count(), "partitions revoked");
-        let is_cooperative =
-            matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-        let mut known = self.known();
-        for (topic, partition) in places(revoked) {
-            if let Some(ours) = known.owned.get_mut(&topic) {
-                ours.remove(&partition);
-            }
-        }
-        if !is_cooperative {
-            known.owned.clear();
-        }
-        known.changed = true;
-        drop(known);
-        if is_cooperative { consumer.incremental_unassign(revoked) } else { consumer.unassign() }
     }
 
     /// Takes note of the ends of partitions that librdkafka tells with its statistics.
@@ -233,26 +196,9 @@ impl Context {
 }
 
 impl ConsumerContext for Context {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        kind: RDKafkaRespErr,
-        partitions: &mut TopicPartitionList,
-    ) {
-        let done = match kind {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.assign(consumer, partitions)
-            }
-            _ => self.revoke(consumer, partitions),
-        };
-        if let Err(error) = done {
-            warn!(source = %self.source, %error, "the rebalance failed; the group will try again");
-        }
-    }
-
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         if let Err(error) = result {
-            debug!(source = %self.source, %error, "group offsets were not committed");
+            self.not_committed(&error);
         }
     }
 }
@@ -309,8 +255,18 @@ fn unknown() -> i64 {
     -1
 }
 
-fn places(list: &TopicPartitionList) -> Vec<(String, i32)> {
-    list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect()
+/// Whether an error says that offsets of this group are not ours to commit: a consumer lives in it
+/// as a member, or this user may not.
+pub(super) fn is_refusal_of_group(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::UnknownMemberId
+            | Code::IllegalGeneration
+            | Code::RebalanceInProgress
+            | Code::StaleMemberEpoch
+            | Code::GroupAuthorizationFailed
+    )
 }
 
 /// `topic/partition`.

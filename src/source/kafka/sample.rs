@@ -1,7 +1,6 @@
 //! The last messages of some topics: what is there to be read?
 //!
-//! Partitions are assigned by hand, so nothing is known to the group, and a job that runs beside
-//! keeps its partitions.
+//! Nothing is stored, so nothing is committed, and a job that runs beside notices nothing.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What is librdkafka told?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -12,29 +13,38 @@ use crate::error::{Error, Result};
 use crate::source::{KafkaPlan, Positions};
 
 /// What librdkafka is told unless the pipeline file says otherwise.
-const DEFAULTS: [(&str, &str); 11] = [
+const DEFAULTS: [(&str, &str); 9] = [
     ("client.id", "onefold"),
-    ("partition.assignment.strategy", "cooperative-sticky"),
     ("auto.offset.reset", "earliest"),
     // What is fetched ahead of the pipeline, per source.
     ("queued.max.messages.kbytes", "65536"),
     ("queued.min.messages", "20000"),
     // A message that is larger than this still comes, alone.
     ("fetch.message.max.bytes", "1048576"),
-    // A commit may take long; only a dead process should lose its partitions.
-    ("max.poll.interval.ms", "3600000"),
     ("enable.partition.eof", "false"),
     // A damaged message must not pass as a sound one.
     ("check.crcs", "true"),
-    // Partitions that are added to a topic are found within this time.
-    ("topic.metadata.refresh.interval.ms", "60000"),
+    // Topics and partitions that are added are found within this time.
+    (REFRESH, "60000"),
     // Where the partitions end, for the lag.
     ("statistics.interval.ms", "5000"),
 ];
 
-/// What no pipeline file may change: positions are for the state to keep.
+/// How often partitions are looked for, in milliseconds.
+const REFRESH: &str = "topic.metadata.refresh.interval.ms";
+
+/// What no pipeline file may change: offsets are committed once they are stored, and they are stored
+/// once the state has them.
 const FIXED: [(&str, &str); 2] =
-    [("enable.auto.commit", "false"), ("enable.auto.offset.store", "false")];
+    [("enable.auto.commit", "true"), ("enable.auto.offset.store", "false")];
+
+/// How often partitions are looked for where all are read; `None` where the pipeline file wants
+/// never.
+pub(super) fn refresh_interval(plan: &KafkaPlan) -> Option<Duration> {
+    let default = DEFAULTS.iter().find(|(key, _)| *key == REFRESH).map(|(_, value)| *value);
+    let given = plan.options.0.get(REFRESH).map(String::as_str).or(default);
+    Some(Duration::from_millis(given?.parse().ok()?))
+}
 
 /// A consumer of one source that starts behind positions; does not connect yet.
 pub(super) fn consumer(
@@ -53,7 +63,7 @@ pub(super) fn consumer(
     // Only where a partition starts that has no position is for the pipeline file to say. Of a
     // position that is gone, the oldest message that is there tells what happened.
     config.set("auto.offset.reset", "earliest");
-    let context = Context::new(source, start, latest);
+    let context = Context::new(source, plan, start, latest);
     config.create_with_context(context).map_err(refused)
 }
 

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, DefaultConsumerContext};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
@@ -41,7 +42,7 @@ fn produce(broker: &Broker, topic: &str, count: usize) {
 }
 
 fn plan(broker: &Broker, topics: &[&str]) -> KafkaPlan {
-    let options = [("session.timeout.ms", "6000"), ("heartbeat.interval.ms", "100")];
+    let options = [("auto.commit.interval.ms", "100")];
     KafkaPlan {
         brokers: broker.bootstrap_servers(),
         topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
@@ -108,9 +109,9 @@ fn several_topics_are_read_from_their_beginnings() {
     produce(&broker, "a", 20);
     produce(&broker, "b", 10);
     let mut source = source_at(&plan(&broker, &["a", "b"]), &[]);
-    assert!(!source.is_ready(), "the group has not shared out the partitions yet");
+    assert!(!source.is_ready(), "nobody has asked for the partitions yet");
     let messages = read(&mut source, 90);
-    until(&mut source, "all partitions are known to be its own", KafkaSource::is_ready);
+    until(&mut source, "all partitions are known to be read", KafkaSource::is_ready);
     assert_eq!(messages.len(), 90);
     assert_eq!(texts(&messages).len(), 90);
     let mut next: BTreeMap<&str, u64> = BTreeMap::new();
@@ -135,7 +136,7 @@ fn the_positions_of_the_state_count_and_not_those_of_the_group() {
     let plan = plan(&broker, &["a"]);
     let mut source = source_at(&plan, &[]);
     read(&mut source, 60);
-    source.acknowledge(&start(&[("a/0", 20), ("a/1", 20), ("a/2", 20)])).expect("it is sent");
+    source.acknowledge(&start(&[("a/0", 20), ("a/1", 20), ("a/2", 20)]));
     drop(source);
     let mut source = source_at(&plan, &[("a/0", 15), ("a/1", 20)]);
     let messages = read(&mut source, 25);
@@ -156,48 +157,93 @@ fn acknowledged_positions_reach_the_group() {
     read(&mut source, 15);
     let mut positions = start(&[("a/0", 3), ("a/2", 5)]);
     positions.insert(("other".into(), "a/1".into()), 4);
-    source.acknowledge(&positions).expect("it is sent");
+    source.acknowledge(&positions);
+    let expected = [Offset::Offset(3), Offset::Invalid, Offset::Offset(5)];
+    until(&mut source, "the group has them", |source| committed(source) == expected);
+    // What is known at the end is committed before it is gone, and what the state has at a start.
+    source.acknowledge(&start(&[("a/1", 4)]));
+    drop(source);
+    let mut source = source_at(&plan, &[("a/0", 5), ("a/1", 5), ("a/2", 5)]);
+    assert_eq!(committed(&source), [3, 4, 5].map(Offset::Offset));
+    until(&mut source, "the group has them", |source| committed(source) == [Offset::Offset(5); 3]);
+    assert_eq!(source.unacknowledged(), 0);
+}
+
+/// The offsets of the group, of the three partitions of `a`.
+fn committed(source: &KafkaSource) -> [Offset; 3] {
     let mut asked = TopicPartitionList::new();
     for partition in 0..3 {
         asked.add_partition("a", partition);
     }
+    let told = source.consumer.committed_offsets(asked, PATIENCE).expect("it answers");
+    let offsets: Vec<Offset> = told.elements().iter().map(|e| e.offset()).collect();
+    offsets.try_into().expect("three were asked for")
+}
+
+/// A consumer that lives in the group as a member.
+fn member(broker: &Broker) -> BaseConsumer<DefaultConsumerContext> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", broker.bootstrap_servers()).set("group.id", "g");
+    let member: BaseConsumer = config.create().expect("a consumer");
+    member.subscribe(&["a"]).expect("it subscribes");
     let waited = Stopwatch::start();
-    let expected = [Offset::Offset(3), Offset::Invalid, Offset::Offset(5)];
-    loop {
-        let told = source.consumer.committed_offsets(asked.clone(), PATIENCE).expect("it answers");
-        let offsets: Vec<Offset> = told.elements().iter().map(|e| e.offset()).collect();
-        if offsets == expected {
-            break;
-        }
-        assert!(waited.elapsed() < PATIENCE, "the group holds {offsets:?}");
+    while member.assignment().expect("it answers").count() == 0 {
+        assert!(waited.elapsed() < PATIENCE, "the member has partitions");
+        member.poll(WAIT);
     }
+    member
 }
 
 #[test]
-fn a_second_consumer_takes_over_where_the_first_is_let_go() {
+fn each_source_reads_all_whoever_else_has_the_group() {
     let broker = broker(&["a"]);
     produce(&broker, "a", 10);
     let plan = plan(&broker, &["a"]);
+    // Neither leaves: to a broker they are as a process that was killed.
+    let member = member(&broker);
     let mut first = source_at(&plan, &[]);
-    let mut all = read(&mut first, 30);
-    // The other takes some partitions; it knows of no position, so it reads them from the
-    // beginning.
-    let mut second = source_at(&plan, &[]);
-    let waited = Stopwatch::start();
-    let mut taken = Vec::new();
-    while taken.is_empty() {
-        assert!(waited.elapsed() < PATIENCE, "the second consumer gets a partition");
-        let batch = first.next(7, WAIT).expect("it is read").expect("no end");
-        assert_eq!(batch.messages, [], "what stays is not read again");
-        taken.extend(second.next(7, WAIT).expect("it is read").expect("no end").messages);
+    assert_eq!(texts(&read(&mut first, 30)).len(), 30);
+    let mut second = source_at(&plan, &[("a/0", 4)]);
+    assert_eq!(texts(&read(&mut second, 26)).len(), 26);
+    assert!(first.is_ready() && second.is_ready());
+    assert_eq!(member.assignment().expect("it answers").count(), 3, "it keeps what it has");
+
+    // Only the offsets are refused. That is told once, and counted each time.
+    let positions = start(&[("a/0", 10), ("a/1", 10), ("a/2", 10)]);
+    first.acknowledge(&positions);
+    let refused = |source: &KafkaSource| source.consumer.context().known().is_refused();
+    until(&mut first, "they are refused", refused);
+    let (waited, mut count) = (Stopwatch::start(), 0);
+    while count < 3 {
+        assert!(waited.elapsed() < PATIENCE, "each is counted");
+        assert_eq!(first.next(7, WAIT).expect("it is read").expect("no end").messages, []);
+        count += first.unacknowledged();
     }
-    assert_eq!(taken[0].origin.offset, 0);
-    drop(second);
-    // It comes back to the first, which goes on where it was.
     produce(&broker, "a", 1);
-    all.extend(read(&mut first, 3));
-    let places: BTreeSet<_> = all.iter().map(|m| m.origin.clone()).collect();
-    assert_eq!(places.len(), 33, "nothing came twice");
+    assert_eq!((read(&mut first, 3).len(), read(&mut second, 3).len()), (3, 3));
+    assert!(first.is_ready());
+}
+
+#[test]
+fn who_may_not_use_the_group_reads_all_the_same() {
+    let broker = broker(&["a"]);
+    produce(&broker, "a", 2);
+    let forbidden = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    broker.request_errors(RDKafkaApiKey::FindCoordinator, &[forbidden; 2]);
+    let mut source = source_at(&plan(&broker, &["a"]), &[]);
+    assert_eq!(read(&mut source, 6).len(), 6);
+    until(&mut source, "it is told", |source| source.consumer.context().known().is_refused());
+    assert!(source.is_ready());
+}
+
+#[test]
+fn who_may_not_read_a_topic_is_told_at_once() {
+    let broker = broker(&["a"]);
+    let forbidden = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    broker.topic_error("a", forbidden).expect("the mock takes it");
+    let error = fails(&mut source_at(&plan(&broker, &["a"]), &[]));
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert!(error.to_string().contains("check user, password and rights"), "{error}");
 }
 
 #[test]
@@ -234,6 +280,19 @@ fn reading_goes_on_when_the_broker_comes_back() {
     produce(&broker, "a", 5);
     assert_eq!(texts(&read(&mut source, 15)).len(), 5 * 3, "each once");
     assert_eq!(source.trouble, None);
+}
+
+#[test]
+fn a_source_whose_broker_is_away_is_let_go_of_without_its_last_offsets() {
+    let broker = broker(&["a"]);
+    produce(&broker, "a", 1);
+    let mut source = source_at(&plan(&broker, &["a"]), &[]);
+    read(&mut source, 3);
+    broker.broker_down(1).expect("it goes down");
+    source.acknowledge(&start(&[("a/0", 1)]));
+    let waited = Stopwatch::start();
+    drop(source);
+    assert!(waited.elapsed() < PATIENCE / 4, "a stop has half a minute, not only for this");
 }
 
 #[test]
@@ -286,7 +345,7 @@ fn a_sample_is_of_the_last_messages_of_all_partitions() {
         assert_eq!(read[format!("b/{partition}").as_str()], [0, 1]);
     }
     assert_eq!(messages.len(), 36);
-    // Who joins the group afterwards has it alone, from the beginning.
+    // That hinders nobody who reads afterwards, from the beginning.
     let mut source = source_at(&plan, &[]);
     assert_eq!(self::read(&mut source, 306).len(), 306);
 }
@@ -296,43 +355,6 @@ fn a_sample_of_an_absent_broker_gives_up() {
     let plan = KafkaPlan { brokers: "127.0.0.1:1".to_owned(), ..plan(&broker(&[]), &["a"]) };
     let error = sample(&"s".into(), &plan, 5, WAIT).expect_err("nobody answers");
     assert_eq!(error.kind(), Kind::Unavailable);
-}
-
-#[test]
-fn partitions_that_others_hold_are_told_and_come_back_at_their_positions() {
-    let broker = broker(&["a"]);
-    produce(&broker, "a", 10);
-    let plan = plan(&broker, &["a"]);
-    let mut one = source_at(&plan, &[]);
-    let mut all = read(&mut one, 30);
-    until(&mut one, "it has all partitions", KafkaSource::is_ready);
-    // Two others join, each for a state of its own, and leave again one after the other.
-    let mut two = source_at(&plan, &[]);
-    let mut three = source_at(&plan, &[]);
-    let waited = Stopwatch::start();
-    let (mut read_by_two, mut read_by_three) = (Vec::new(), Vec::new());
-    while read_by_two.is_empty() || read_by_three.is_empty() || !one.sharing.told {
-        assert!(waited.elapsed() < PATIENCE, "each gets a partition, and the first says so");
-        let batch = one.next(7, WAIT).expect("it is read").expect("no end");
-        assert_eq!(batch.messages, [], "what stays is not read again");
-        assert!(!one.is_ready() || !one.sharing.told);
-        read_by_two.extend(two.next(7, WAIT).expect("it is read").expect("no end").messages);
-        read_by_three.extend(three.next(7, WAIT).expect("it is read").expect("no end").messages);
-    }
-    assert!(!one.is_ready(), "it gets a part only");
-    assert_eq!(one.lag().len(), 1, "of the three");
-    produce(&broker, "a", 4);
-    drop(two);
-    while three.next(7, WAIT).expect("it is read").expect("no end").messages.is_empty() {
-        all.extend(one.next(7, WAIT).expect("it is read").expect("no end").messages);
-    }
-    drop(three);
-    let missing = 30 + 12 - all.len();
-    all.extend(read(&mut one, missing));
-    let places: BTreeSet<_> = all.iter().map(|m| m.origin.clone()).collect();
-    assert_eq!(places.len(), 42, "nothing came twice, and nothing is missing");
-    until(&mut one, "it has all partitions again", KafkaSource::is_ready);
-    assert!(!one.sharing.told);
 }
 
 #[test]
@@ -392,27 +414,23 @@ fn fails(source: &mut KafkaSource) -> Error {
 }
 
 #[test]
-fn a_source_that_is_held_keeps_its_partitions_and_little_else() {
+fn a_source_that_is_held_keeps_little_and_hears_how_far_it_is_behind() {
     let broker = broker(&["a"]);
     produce(&broker, "a", 50);
     let mut plan = plan(&broker, &["a"]);
-    // A member that does not poll for so long is thrown out.
-    plan.options.0.insert("max.poll.interval.ms".into(), "6000".into());
+    plan.options.0.insert("statistics.interval.ms".into(), "100".into());
     let mut source = source_at(&plan, &[]);
     let mut all = read(&mut source, 10);
+    let behind =
+        |source: &KafkaSource| -> u64 { source.lag().iter().filter_map(|lag| lag.records).sum() };
     let waited = Stopwatch::start();
-    while waited.elapsed() < Duration::from_secs(8) {
+    let mut held = 0;
+    while held < 10 || behind(&source) != 150 - all.len() as u64 {
+        assert!(waited.elapsed() < PATIENCE, "it hears how far it is behind");
         source.hold();
+        held += 1;
         std::thread::park_timeout(WAIT);
     }
-    assert_eq!(source.trouble, None, "it is a member still");
-    // A partition that is given back and comes again meanwhile goes on where it was.
-    let mut other = source_at(&plan, &[]);
-    while other.next(1, WAIT).expect("it is read").expect("no end").messages.is_empty() {
-        assert!(waited.elapsed() < PATIENCE, "the other gets a partition");
-        source.hold();
-    }
-    drop(other);
     let missing = 150 - all.len();
     all.extend(read(&mut source, missing));
     let places: BTreeSet<_> = all.iter().map(|m| m.origin.clone()).collect();
@@ -437,11 +455,24 @@ fn partitions_and_topics_that_come_later_are_read_from_their_beginning() {
     assert!(texts.iter().all(|text| text.starts_with("b/")), "{texts:?}");
     until(&mut source, "all is read", KafkaSource::is_ready);
 
-    // Where the end is the start, it is so for what was there already.
-    let context = Context::new(&"s".into(), &Positions::new(), true);
-    assert_eq!(context.known().owned("a", 3), 0);
-    assert_eq!(context.start("a", 2), Offset::End);
-    assert_eq!(context.start("a", 3), Offset::Beginning);
+    // Where the end is the start, it is so for what was there already: two of the three partitions.
+    plan.topics = vec!["a".to_owned()];
+    plan.options.0.extend([("auto.offset.reset".to_owned(), "latest".to_owned())]);
+    let mut source = source_at(&plan, &[]);
+    source.assign("a", &[0, 1]).expect("they are assigned");
+    let texts = self::texts(&read(&mut source, 2));
+    assert_eq!(texts, BTreeSet::from(["a/2:0", "a/2:1"].map(str::to_owned)));
+    until(&mut source, "all is read", KafkaSource::is_ready);
+    assert_eq!(source.lag().len(), 3);
+    // The broker tells the ends after a while; nothing before them comes.
+    let mut came: BTreeSet<Arc<str>> = BTreeSet::new();
+    while came.len() < 3 {
+        produce(&broker, "a", 1);
+        for message in source.next(7, WAIT).expect("it is read").expect("no end").messages {
+            assert!(message.origin.offset >= 2, "{:?}", message.origin);
+            came.insert(message.origin.partition);
+        }
+    }
 }
 
 #[test]
@@ -518,12 +549,11 @@ fn injected_errors_lose_and_repeat_nothing() {
     broker.create_topic("a", 3, 2).expect("the topic is made");
     produce(&broker, "a", 20);
     let errors = [
-        (RDKafkaApiKey::JoinGroup, Err::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS),
-        (RDKafkaApiKey::SyncGroup, Err::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS),
+        (RDKafkaApiKey::FindCoordinator, Err::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE),
         (RDKafkaApiKey::Fetch, Err::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR),
         (RDKafkaApiKey::ListOffsets, Err::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE),
         (RDKafkaApiKey::OffsetCommit, Err::RD_KAFKA_RESP_ERR_NOT_COORDINATOR),
-        (RDKafkaApiKey::Heartbeat, Err::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID),
+        (RDKafkaApiKey::OffsetCommit, Err::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID),
     ];
     for (api, error) in errors {
         broker.request_errors(api, &[error; 2]);
@@ -539,13 +569,18 @@ fn injected_errors_lose_and_repeat_nothing() {
     }
     let commit_fails = RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION;
     broker.request_errors(RDKafkaApiKey::OffsetCommit, &[commit_fails; 5]);
-    source.acknowledge(&start(&[("a/0", 20), ("a/1", 20)])).expect("a courtesy only");
+    source.acknowledge(&start(&[("a/0", 20), ("a/1", 20)]));
     produce(&broker, "a", 20);
     let missing = 120 - all.len();
     all.extend(read(&mut source, missing));
     let places: BTreeSet<_> = all.iter().map(|m| m.origin.clone()).collect();
     assert_eq!((all.len(), places.len()), (120, 120), "each once");
     assert!(source.lag().iter().all(|lag| lag.lost == 0));
+    let expected = [Offset::Offset(20), Offset::Offset(20), Offset::Invalid];
+    until(&mut source, "the offsets come at last", |source| {
+        source.consumer.context().known().is_refused() && committed(source) == expected
+    });
+    assert!(source.unacknowledged() > 0);
 }
 
 /// A batch of one record as a broker stores it, with some of its bytes changed.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 
 use super::milliseconds;
 
@@ -35,54 +35,44 @@ impl SourceLagged<'_> {
     }
 }
 
-/// Partitions of a source's topics are with other members of its group for longer than a rebalance
-/// takes: the state gets only part of the topics.
+/// A broker refuses a source's offsets under its group, since a consumer lives in that group as a
+/// member, or this user may not. Nothing rests on them but what looks at the group; told once.
 #[derive(Clone, Copy, Debug)]
-pub struct PartitionsElsewhere<'a> {
+pub struct OffsetsRefused<'a> {
     /// The source's name.
     pub source: &'a str,
     /// The consumer group.
     pub group: &'a str,
-    /// How many partitions are read here.
-    pub owned: usize,
-    /// How many the topics have.
-    pub partitions: usize,
+    /// What the broker says.
+    pub error: &'a dyn std::error::Error,
 }
 
-impl PartitionsElsewhere<'_> {
+impl OffsetsRefused<'_> {
     /// Logs it at `WARN`.
     pub fn emit(self) {
-        let Self { source, group, owned, partitions } = self;
+        let Self { source, group, error } = self;
         warn!(
-            name: "partitions_elsewhere",
-            source,
-            group,
-            owned,
-            partitions,
-            "partitions are with another member of the group: this state gets only part of the \
-             topics; let one job have the group, or give each its own"
+            name: "offsets_refused",
+            source, group, %error,
+            "offsets refused: choose a `group` that no other consumer has"
         );
     }
 }
 
-/// All partitions of a source's topics are read here again.
+/// A source's broker did not hear how far its messages are durable. Nothing rests on it.
 #[derive(Clone, Copy, Debug)]
-pub struct PartitionsBack<'a> {
+pub struct OffsetsNotAcknowledged<'a> {
     /// The source's name.
     pub source: &'a str,
-    /// How many partitions the topics have.
-    pub partitions: usize,
+    /// Why.
+    pub error: &'a dyn std::error::Error,
 }
 
-impl PartitionsBack<'_> {
-    /// Logs it at `INFO`.
+impl OffsetsNotAcknowledged<'_> {
+    /// Logs it at `DEBUG`.
     pub fn emit(self) {
-        let Self { source, partitions } = self;
-        info!(
-            name: "partitions_back",
-            source, partitions,
-            "all partitions are read here again"
-        );
+        let Self { source, error } = self;
+        debug!(name: "offsets_not_acknowledged", source, %error, "offsets not acknowledged");
     }
 }
 

@@ -212,7 +212,7 @@ impl Gauges {
 
     fn set_sources(&self, facts: &Facts) {
         let now = seconds(crate::clock::now_micros());
-        // Partitions that were given to another are not ours to speak of any more.
+        // Of a partition whose end is not known any more, nothing is said.
         self.lag.reset();
         for (source, told) in &facts.sources {
             self.unavailable.with_label_values(&[source]).set(if told.away { 1.0 } else { 0.0 });

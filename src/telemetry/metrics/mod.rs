@@ -60,6 +60,7 @@ pub struct Metrics {
     pub(super) dead_lettered: IntCounterVec,
     source_messages: IntCounterVec,
     pub(super) source_outages: IntCounterVec,
+    uncommitted_offsets: IntCounterVec,
     pub(super) batch_duration: Histogram,
     stage_duration: HistogramVec,
     pub(super) publish_duration: Histogram,
@@ -94,6 +95,12 @@ impl Default for Metrics {
             source_outages: on.counters(
                 "onefold_source_outages_total",
                 "How often a source's broker or store was found away.",
+                &["source"],
+            ),
+            uncommitted_offsets: on.counters(
+                "onefold_source_offset_commits_failed_total",
+                "How often a broker did not take a source's offsets; only what looks at its group \
+                 misses them.",
                 &["source"],
             ),
             batch_duration: on.histogram(
@@ -147,6 +154,11 @@ impl Metrics {
     /// Messages came from a source.
     pub fn came(&self, source: &str, count: u64) {
         self.source_messages.with_label_values(&[source]).inc_by(count);
+    }
+
+    /// A broker did not take a source's offsets.
+    pub fn not_acknowledged(&self, source: &str, count: u64) {
+        self.uncommitted_offsets.with_label_values(&[source]).inc_by(count);
     }
 
     /// How long a stage of a micro-batch took.

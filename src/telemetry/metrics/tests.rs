@@ -125,6 +125,7 @@ fn what_is_measured_is_told() {
     });
     let hour_ago = crate::clock::now_micros() - 3_600_000_000;
     telemetry.note(|facts| facts.source("web").newest_event = Some(hour_ago));
+    telemetry.metrics().not_acknowledged("web", 2);
     telemetry.source_lag("web", [("web/0", 5), ("web/1", 0)].map(|(p, n)| (p.into(), n)).into());
     let first = values(&telemetry);
     for (name, expected) in [
@@ -136,6 +137,7 @@ fn what_is_measured_is_told() {
         ("onefold_components_decided_total", 3.0),
         ("onefold_component_pairs_total", 7.0),
         ("onefold_largest_component_records_sum", 5.0),
+        (r#"onefold_source_offset_commits_failed_total{source="web"}"#, 2.0),
         (r#"onefold_source_lag_records{partition="web/0",source="web"}"#, 5.0),
         (r#"onefold_source_lag_records{partition="web/1",source="web"}"#, 0.0),
     ] {

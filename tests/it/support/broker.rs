@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use onefold::demo::{Channel, Line};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use rdkafka::{ClientConfig, ClientContext, Message};
+use rdkafka::{ClientConfig, ClientContext, Message, TopicPartitionList};
 
 use super::PATIENCE;
 use super::process::Server;
@@ -87,6 +88,37 @@ impl Broker {
         record.payload = payload;
         producer.send(record).expect("it is queued");
         producer.flush(PATIENCE).expect("the broker takes what is produced");
+    }
+
+    /// A consumer that may join a group.
+    pub(crate) fn consumer(&self, group: &str) -> BaseConsumer {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address()).set("group.id", group);
+        // A group lets a new member in after half of this time.
+        config.set("session.timeout.ms", "2000").set("heartbeat.interval.ms", "200");
+        config.create().expect("a consumer")
+    }
+
+    /// How many consumers live in a group as its members.
+    #[track_caller]
+    pub(crate) fn members(&self, group: &str) -> usize {
+        let told = self.consumer(group).fetch_group_list(Some(group), PATIENCE);
+        let told = told.expect("the broker tells of its groups");
+        told.groups().iter().map(|group| group.members().len()).sum()
+    }
+
+    /// The sum of a group's offsets over all partitions of all topics.
+    #[track_caller]
+    pub(crate) fn committed(&self, group: &str) -> u64 {
+        let mut asked = TopicPartitionList::new();
+        for channel in Channel::ALL {
+            for partition in 0..PARTITIONS {
+                asked.add_partition(channel.name(), i32::try_from(partition).expect("few"));
+            }
+        }
+        let told = self.consumer(group).committed_offsets(asked, PATIENCE);
+        let told = told.expect("the broker tells a group's offsets");
+        told.elements().iter().filter_map(|at| u64::try_from(at.offset().to_raw()?).ok()).sum()
     }
 
     /// Makes a topic.

@@ -5,10 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::repository;
 
-/// A group gives a killed member up after this time, and lets a new one in after half of it.
-const KAFKA_OPTIONS: &str =
-    r#"options = { "session.timeout.ms" = "2000", "heartbeat.interval.ms" = "200" }"#;
-
 /// The line of the shipped files that says how often is published; `[publish]` is their last section.
 pub(crate) const INTERVAL: &str = "interval = \"30s\"\n";
 
@@ -25,9 +21,7 @@ pub(crate) fn changed(name: &str, folder: &Path, changes: &[(&str, &str)]) -> Pa
     path
 }
 
-/// `events-kafka.toml` whose members join fast, with other ends of the file in place of [`INTERVAL`].
+/// `events-kafka.toml` with other ends of the file in place of [`INTERVAL`].
 pub(crate) fn kafka(folder: &Path, pace: &str) -> PathBuf {
-    let group = "group = \"onefold-retail\"";
-    let fast = format!("{group}, {KAFKA_OPTIONS}");
-    changed("events-kafka.toml", folder, &[(group, &fast), (INTERVAL, pace)])
+    changed("events-kafka.toml", folder, &[(INTERVAL, pace)])
 }
