@@ -28,13 +28,13 @@ def start_broker(folder):
     raise SystemExit("the broker did not start; see its log: " + (folder / "broker.log").read_text())
 
 
-def producer_to(address, topics, partitions=4):
-    """Makes the topics; returns a producer."""
+def producer_to(address, topics, partitions=4, linger_ms=50):
+    """Makes the topics; returns a producer that gathers messages so long before it sends them."""
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient, NewTopic
 
     admin = AdminClient({"bootstrap.servers": address})
     for made in admin.create_topics([NewTopic(topic, partitions, 1) for topic in topics]).values():
         made.result()
-    return Producer({"bootstrap.servers": address, "linger.ms": 50, "compression.type": "zstd",
+    return Producer({"bootstrap.servers": address, "linger.ms": linger_ms, "compression.type": "zstd",
                      "queue.buffering.max.messages": 200000})

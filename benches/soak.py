@@ -51,7 +51,7 @@ class Feed:
     """Sends lines, and remembers of some of them when the broker had them."""
 
     def __init__(self, address, events):
-        self.producer = producer_to(address, CHANNELS, partitions=1)
+        self.producer = producer_to(address, CHANNELS, partitions=1, linger_ms=500)
         self.lines = []
         for channel in CHANNELS:
             lines = (events / f"{channel}.jsonl").read_bytes().splitlines()
@@ -179,6 +179,9 @@ def soak(arguments, folder):
     text = pathlib.Path("pipelines/events-kafka.toml").read_text()
     assert text.count('interval = "') == 1, "the interval of publishing"
     text = re.sub(r'interval = "[^"]*"', f'interval = "{arguments.interval}"', text)
+    # This broker looks through all that it has for each request: ask seldom, for much.
+    seldom = ', options = { "fetch.min.bytes" = 1000000, "fetch.wait.max.ms" = 500 } }'
+    text = text.replace('group = "onefold-retail" }', 'group = "onefold-retail"' + seldom)
     pipeline = folder / "pipeline.toml"
     pipeline.write_text(text + '\n[http]\naddress = "127.0.0.1:0"\n' f'token = "{TOKEN}"\n')
     broker, address = start_broker(folder)
