@@ -34,11 +34,15 @@ pub enum Step {
     CheckpointHint,
     /// The consistent set of table versions.
     Latest,
+    /// Dead letters in their topic.
+    Letters,
+    /// Their end in the outbox.
+    LettersCleared,
 }
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::StateFormat,
         Self::StateBatch,
         Self::StateWitness,
@@ -50,6 +54,8 @@ impl Step {
         Self::Checkpoint,
         Self::CheckpointHint,
         Self::Latest,
+        Self::Letters,
+        Self::LettersCleared,
     ];
 
     /// The name in `ONEFOLD_FAILPOINT`.
@@ -66,6 +72,8 @@ impl Step {
             Self::Checkpoint => "checkpoint",
             Self::CheckpointHint => "checkpoint_hint",
             Self::Latest => "latest",
+            Self::Letters => "letters",
+            Self::LettersCleared => "letters_cleared",
         }
     }
 }

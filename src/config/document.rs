@@ -28,6 +28,9 @@ const PLACES: [&str; 3] = ["state.path", "state.snapshot.url", "publish.url"];
 /// What may be secret however it is written: tables that are passed on to libraries, and a token.
 const HIDDEN: [&str; 2] = ["options", "token"];
 
+/// What is of use only to a job that reads its sources.
+const OF_JOBS: [&str; 2] = ["source.", "dead_letters."];
+
 /// A pipeline file with its variables filled in.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
@@ -36,7 +39,8 @@ pub(super) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Reads a text and fills in its variables; where sources are `unread`, theirs need not be set.
+    /// Reads a text and fills in its variables; where sources are `unread`, theirs need not be set,
+    /// nor those of other tables that only a job uses.
     ///
     /// **Errors:** invalid, where the text is not TOML.
     pub(super) fn read(
@@ -263,7 +267,8 @@ impl Fill<'_> {
                 }
             }
             DeValue::String(text) => {
-                let is_unread = self.unread && key.starts_with("source.");
+                let is_of_job = OF_JOBS.iter().any(|table| key.starts_with(table));
+                let is_unread = self.unread && is_of_job;
                 let filled = interpolate::text(text, self.env, is_unread);
                 let is_place = is_shown_place(key, &filled);
                 for (secret, name) in filled.secrets.iter().filter(|_| !is_place) {

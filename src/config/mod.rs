@@ -29,17 +29,18 @@ use std::path::Path;
 use std::rc::Rc;
 
 pub use plan::{
-    DeadLettersMax, HttpPlan, MatchPlan, OnError, OperatingPoint, Plan, PublishPlan, RunPlan,
-    SnapshotPlan, StatePlan, TlsPlan, Token,
+    DeadLettersMax, HttpPlan, LetterTopicPlan, MatchPlan, OnError, OperatingPoint, Plan,
+    PublishPlan, RunPlan, SnapshotPlan, StatePlan, TlsPlan, Token,
 };
 pub use problem::Problem;
 pub use reference::reference;
 pub use schema::{schema, schema_text};
 pub use secrets::Secrets;
 pub use settings::{
-    ConsentSettings, DeadLettersMaxSettings, DetailSettings, HttpSettings, KafkaSettings,
-    LimitSettings, MatchSettings, MoneySettings, PublishSettings, RuleSettings, RunSettings,
-    Settings, SnapshotSettings, SourceSettings, StateSettings, TimeSettings, TlsSettings,
+    ConsentSettings, DeadLettersMaxSettings, DeadLettersSettings, DetailSettings, HttpSettings,
+    KafkaSettings, LetterTopicSettings, LimitSettings, MatchSettings, MoneySettings,
+    PublishSettings, RuleSettings, RunSettings, Settings, SnapshotSettings, SourceSettings,
+    StateSettings, TimeSettings, TlsSettings,
 };
 pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};
@@ -56,8 +57,8 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<Plan> {
     read(path, env, Use::Run)?.plan()
 }
 
-/// Reads a pipeline file for a command that reads no source: a variable or file that only sources
-/// use need not be there.
+/// Reads a pipeline file for a command that reads no source: a variable or file that only sources,
+/// or the topic of the dead letters, use need not be there.
 ///
 /// **Errors:** as of [`load`].
 pub fn load_without_sources(path: &Path, env: Env<'_>) -> Result<Plan> {

@@ -22,6 +22,8 @@ pub struct Plan {
     pub state: StatePlan,
     /// Where the tables go.
     pub publish: PublishPlan,
+    /// The topic of the dead letters; `None`: they are in their table alone.
+    pub letter_topic: Option<LetterTopicPlan>,
     /// The pace of the job.
     pub run: RunPlan,
     /// The endpoint for probes and metrics; `None`: there is none.
@@ -33,8 +35,10 @@ pub struct Plan {
 /// The settings without the secrets among them.
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, sources, matching, state, publish, run, http, secrets } = self;
-        let shown = format!("{:?}", (name, sources, matching, state, publish, run, http));
+        let Self { name, sources, matching, state, publish, letter_topic, run, http, secrets } =
+            self;
+        let places = (state, publish, letter_topic);
+        let shown = format!("{:?}", (name, sources, matching, places, run, http));
         write!(f, "Plan{}", secrets.hidden_in(&shown))
     }
 }
@@ -108,6 +112,17 @@ pub struct PublishPlan {
     pub options: Options,
     /// The earlier output whose identity ids a new state takes over.
     pub carry_ids_from: Option<String>,
+}
+
+/// The topic of the dead letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterTopicPlan {
+    /// `host:port`, several with commas.
+    pub brokers: String,
+    /// The topic.
+    pub topic: String,
+    /// Settings of librdkafka.
+    pub options: Options,
 }
 
 /// The pace of the job, and what stops it.

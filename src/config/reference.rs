@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::schema::{default_of, schema, sentence_end};
 
 /// The tables that come first; the others follow by name.
-const FIRST: [&str; 4] = ["source", "match", "state", "publish"];
+const FIRST: [&str; 5] = ["source", "match", "state", "publish", "dead_letters"];
 
 /// What stands above the keys.
 const HEAD: &str = "# Pipeline files

@@ -32,6 +32,9 @@ pub struct Settings {
     /// `[publish]`: where the tables go.
     #[serde(default)]
     pub publish: PublishSettings,
+    /// `[dead_letters]`: where messages that cannot be used go besides their table.
+    #[serde(default)]
+    pub dead_letters: DeadLettersSettings,
     /// `[run]`: the pace of the job.
     #[serde(default)]
     pub run: RunSettings,
@@ -331,6 +334,28 @@ pub struct PublishSettings {
     /// end of its first run, each by the cluster that holds most of its records, before anything is published. For
     /// a backfill that is made anew; say it for good or take it out afterwards, it counts once.
     pub carry_ids_from: Option<String>,
+}
+
+/// `[dead_letters]`: where messages that cannot be used go besides their table.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeadLettersSettings {
+    /// `[dead_letters.kafka]`: a topic that each of them is produced to from now on, at least once,
+    /// whole and with headers that say where it came from and why it could not be used.
+    pub kafka: Option<LetterTopicSettings>,
+}
+
+/// `[dead_letters.kafka]`: the topic of the dead letters.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LetterTopicSettings {
+    /// `host:port`, several with commas.
+    pub brokers: String,
+    /// The topic; none that the pipeline reads, and none that is compacted.
+    pub topic: String,
+    /// Any librdkafka setting of producers, e.g. `"security.protocol" = "SASL_SSL"`.
+    #[serde(default)]
+    pub options: BTreeMap<String, Scalar>,
 }
 
 /// `[run]`: the pace of the job.

@@ -206,7 +206,7 @@ fn unknown_keys_get_a_suggestion() {
     check_error(
         "name = \"retail\"",
         "name = \"retail\"\nzzzzzz = 1",
-        "p.toml: zzzzzz: unknown key; known here: name, source, match, state, publish, run, http",
+        "p.toml: zzzzzz: unknown key; known here: name, source, match, state, publish, dead_letters, run, http",
     );
     check_more(
         "identity.email = { pat = \"/email\" }",
@@ -269,6 +269,72 @@ fn a_source_has_one_input() {
         "kafka = { brokers = \"h:1\", topic = \"t\" }\nformat = \"csv\"",
         "p.toml: source.web.format: messages of Kafka are JSON objects; leave it out",
     );
+}
+
+const LETTERS: &str = "[dead_letters.kafka]\nbrokers = \"h:1, G:2\"\ntopic = \"letters\"\n";
+
+#[test]
+fn dead_letters_have_a_topic_where_one_is_named() {
+    assert_eq!(plan_of(MINIMAL).letter_topic, None);
+    assert_eq!(plan_of(&format!("{MINIMAL}\n[dead_letters]\n")).letter_topic, None);
+    let options = "options = { \"sasl.password\" = \"${PASSWORD}\", \"linger.ms\" = 5 }";
+    let plan = plan_of(&format!("{MINIMAL}\n{LETTERS}{options}"));
+    let shown = format!("{plan:?}");
+    let topic = plan.letter_topic.expect("there is one");
+    assert_eq!((topic.brokers.as_str(), topic.topic.as_str()), ("h:1, G:2", "letters"));
+    assert_eq!(topic.options.0["linger.ms"], "5");
+    assert!(!shown.contains(&topic.options.0["sasl.password"]), "{shown}");
+    // What asks only needs no password.
+    let unset = format!("{MINIMAL}\n{LETTERS}options = {{ \"sasl.password\" = \"${{UNSET}}\" }}");
+    ask(&unset).expect("a question needs none");
+    parse(&unset, "p.toml", &env).expect_err("a job does");
+}
+
+#[test]
+fn the_topic_of_dead_letters_is_checked() {
+    let identity = "[source.web.identity]\nemail = \"/email\"";
+    let check =
+        |letters: &str, expected: &str| check_more(&format!("{identity}\n{letters}"), expected);
+    check(
+        "[dead_letters.kafka]\nbrokers = \"\"\ntopic = \" \"",
+        "p.toml: dead_letters.kafka.brokers = \"\": give host:port, several with commas\n\
+         p.toml: dead_letters.kafka.topic = \" \": name a topic",
+    );
+    check(
+        "[dead_letters.kafka]\nbrokers = \"h\"",
+        "p.toml: dead_letters.kafka.topic: is missing; this key must be there",
+    );
+    check(
+        &format!("{LETTERS}options = {{ acks = \"0\", \"linger.ms\" = 5 }}"),
+        "p.toml: dead_letters.kafka.options.acks: letters are delivered at least once and in their order; leave it out",
+    );
+    check(
+        &format!("{LETTERS}options = {{ \"bootstrap.servers\" = \"x\" }}"),
+        "p.toml: dead_letters.kafka.options.\"bootstrap.servers\": use `brokers`",
+    );
+    check(
+        &format!("{LETTERS}topik = 1"),
+        "p.toml: dead_letters.kafka.topik: unknown key; did you mean `topic`?",
+    );
+}
+
+#[test]
+fn dead_letters_do_not_come_back() {
+    let reading = |brokers: &str, topics: &str| {
+        let kafka = format!("kafka = {{ brokers = \"{brokers}\", {topics} }}");
+        let text = MINIMAL.replacen("files = \"web.jsonl\"", &kafka, 1);
+        parse(&format!("{text}\n{LETTERS}"), "p.toml", &env)
+    };
+    let error = reading("x:1,g:2", "topics = [\"a\", \"letters\"]").expect_err("a loop");
+    assert_eq!(error.kind(), Kind::Invalid);
+    assert_eq!(
+        without_lines(&error),
+        "p.toml: dead_letters.kafka.topic = \"letters\": is read by source `web`: what cannot be used would come \
+         back for ever; name a topic of its own"
+    );
+    reading("h:1", "topic = \"letters\"").expect_err("a loop");
+    reading("h:1", "topic = \"events\"").expect("another topic");
+    reading("h:2", "topic = \"letters\"").expect("other brokers");
 }
 
 #[test]

@@ -9,8 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::carry;
+use super::letters::letter_topic;
 use super::publish::runtime;
-use crate::config::{Plan, PublishPlan};
+use crate::config::{LetterTopicPlan, Plan, PublishPlan};
 use crate::error::{Error, Kind, Result};
 use crate::sink::{self, Table, tables};
 use crate::source::{self, Input, Sample, SourcePlan};
@@ -79,23 +80,25 @@ pub fn check(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Findings {
     }
     let sources = plan.sources.iter();
     let sources = sources.filter(|source| is_sound(&format!("source.{}", source.name)));
-    let of_sources = thread::scope(|scope| {
+    let topic = plan.letter_topic.as_ref().filter(|_| is_sound("dead_letters"));
+    let of_brokers = thread::scope(|scope| {
         // A broker that is away takes its time to be so.
-        let asked: Vec<_> =
+        let mut asked: Vec<_> =
             sources.map(|source| scope.spawn(move || check_source(source))).collect();
+        asked.extend(topic.map(|topic| scope.spawn(move || check_topic(topic, &plan.name))));
         let panicked = |_| Findings {
             problems: vec![Finding::of(
                 "source",
-                &Error::internal("the check of a source panicked"),
+                &Error::internal("the check of a broker panicked"),
             )],
             ..Findings::default()
         };
         let answers = asked.into_iter().map(|asked| asked.join().unwrap_or_else(panicked));
         answers.collect::<Vec<_>>()
     });
-    for of_source in of_sources {
-        found.problems.extend(of_source.problems);
-        found.warnings.extend(of_source.warnings);
+    for of_broker in of_brokers {
+        found.problems.extend(of_broker.problems);
+        found.warnings.extend(of_broker.warnings);
     }
     let mut note = |key: &str, result: Result<()>| {
         found.problems.extend(result.err().map(|error| Finding::of(key, &error)));
@@ -120,6 +123,16 @@ pub fn check(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Findings {
 fn check_place(url: &str, options: &source::Options) -> Result<()> {
     let (store, root) = sink::open_store(url, &options.0)?;
     runtime()?.block_on(sink::check_store(&store, &root))
+}
+
+/// Whether the topic of the dead letters is there.
+fn check_topic(plan: &LetterTopicPlan, pipeline: &str) -> Findings {
+    let checked = letter_topic(plan, pipeline).check().map_err(|error| match error.kind() {
+        Kind::Unavailable => error.context("check `brokers`, and that they answer from here"),
+        _ => error,
+    });
+    let problems = checked.err().map(|error| Finding::of("dead_letters.kafka", &error));
+    Findings { problems: problems.into_iter().collect(), ..Findings::default() }
 }
 
 fn check_source(plan: &SourcePlan) -> Findings {
@@ -303,6 +316,26 @@ mod tests {
             assert!(problem.starts_with(start.as_str()), "{problem}\n{start}");
         }
         assert_eq!(names(&folder.path().join("state")), ["holiday.jpg"]);
+    }
+
+    #[test]
+    fn the_topic_of_dead_letters_must_be_there() {
+        let broker = Broker::start(&["letters"], 2).unwrap();
+        let checked = |brokers: &str, topic: &str| {
+            let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+            let options = source::Options::default();
+            check_topic(&LetterTopicPlan { brokers, topic, options }, "shop").problems
+        };
+        assert_eq!(checked(broker.bootstrap_servers(), "letters"), []);
+        for (brokers, topic, said) in [
+            (broker.bootstrap_servers(), "leters", "topic `leters` is not there"),
+            ("127.0.0.1:1", "letters", "check `brokers`, and that they answer from here"),
+        ] {
+            let problems = checked(brokers, topic);
+            assert_eq!(problems.len(), 1);
+            assert_eq!(problems[0].key, "dead_letters.kafka");
+            assert!(problems[0].text.contains(said), "{problems:?}");
+        }
     }
 
     const NO_BROKER: (&str, &str) = ("BROKERS", "localhost:1");

@@ -2,6 +2,7 @@
 
 mod advance;
 mod judge;
+mod letters;
 mod publish;
 mod replay;
 mod tell;
@@ -17,6 +18,7 @@ use super::identify;
 use super::index::keep_notes;
 pub(super) use super::index::load_index;
 use super::intake::{Arrival, Intake};
+use super::letters::Courier;
 use super::model;
 use super::opening::open_state;
 use super::publish::Publisher;
@@ -62,6 +64,8 @@ pub struct Job {
     patience: Patience,
     telemetry: Telemetry,
     disk: Disk,
+    /// Takes dead letters to their topic while the job runs.
+    courier: Option<Courier>,
     breaker: Breaker,
     /// Why the job must stop, though nothing failed: too much of what comes cannot be used.
     tripped: Option<Error>,
@@ -113,6 +117,7 @@ impl Job {
             snapshots: plan.state.snapshot.as_ref().map(|it| Snapshots::new(it, &plan.name)),
             breaker: Breaker::new(&plan.run),
             disk: Disk::new(&plan.state.path, plan.state.disk_reserve),
+            courier: None,
             plan,
             store,
             registry,
@@ -150,6 +155,7 @@ impl Job {
             carry::check_end(&self.plan)?;
         }
         self.tell_start();
+        self.start_letters()?;
         let (batch, telemetry) = (self.plan.run.batch, &self.telemetry);
         let intake = Intake::start(&self.plan.sources, &self.positions, batch, telemetry)?;
         let looped = self.run_loop(&intake, options, stop, progress);
@@ -158,16 +164,21 @@ impl Job {
             if matches!(cause, StopCause::Finished | StopCause::Idle) {
                 self.carry_ids()?;
             }
-            if self.carrying && self.store.sequence() > 0 {
+            let is_held_back = self.carrying && self.store.sequence() > 0;
+            if is_held_back {
                 PublishHeldBack { sequence: self.store.sequence() }.emit();
             } else {
                 self.publish_finally()?;
                 intake.acknowledge(&self.positions);
+            }
+            self.finish_letters(stop)?;
+            if !is_held_back {
                 // Where it cannot be settled, questions take longer; nothing else hangs on it.
                 self.store.settle()?;
             }
             Ok(cause)
         });
+        self.courier = None;
         intake.stop();
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
@@ -201,6 +212,7 @@ impl Job {
         let mut rest = self.plan.publish.interval;
         let mut delays = 0;
         while !stop.is_asked() {
+            self.send_letters()?;
             let waiting = Stopwatch::start();
             let has_room = self.disk.has_room(&self.telemetry);
             let (messages, ended) =
@@ -292,11 +304,15 @@ impl Job {
 
         let clock = Stopwatch::start();
         draft.commit.positions = positions;
+        draft.commit.forwards_letters = self.courier.is_some();
         if let Some(window) = &mut self.window {
             window.note(&mut draft.commit);
         }
         self.store.commit(&draft.commit)?;
         self.took(Stage::Commit, &clock);
+        if let Some(courier) = &mut self.courier {
+            courier.note(draft.commit.dead_letters.len() as u64);
+        }
         self.tell_batch(&before, &draft, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
 

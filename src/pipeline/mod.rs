@@ -14,6 +14,7 @@
 //! - What a commit left to publish waits in its outbox until all tables have it. Where the tables'
 //!   store is away, the job commits on and publishes later; a publish that was cut short, by a
 //!   crash or by the store, is made up for by the next one, of whatever commit.
+//! - Dead letters that go to a topic wait in an outbox of their own, whatever becomes of the tables.
 //! - A source that is away is waited for; anything else that goes wrong ends the job with an error,
 //!   which loses nothing: the next start goes on behind the last commit.
 //! - Offsets are acknowledged after publishing, as a courtesy.
@@ -22,7 +23,7 @@
 //! yet; `memory` of `[state]` bounds the store's cache of blocks, an eighth of it. Between source
 //! and commit there are at most two batches in the queue, up to two in the micro-batch at hand, and
 //! one in each source's hand, each of `batch` messages and 64 MiB at most. What waits to be published
-//! waits on disk, and goes to the tables 8 MiB of rows at a time; a table's writer holds a row group
+//! waits on disk, and goes to the tables, and dead letters to their topic, 8 MiB at a time; a table's writer holds a row group
 //! of 64 MiB, twice while it ends it.
 
 mod backoff;
@@ -42,6 +43,7 @@ mod intake;
 mod job;
 mod judge;
 mod ledger;
+mod letters;
 mod model;
 mod opening;
 mod publish;

@@ -218,7 +218,8 @@ impl Publisher {
         let interactions =
             |after| chunked(view.interactions(after), interaction_bytes, rows::interactions);
         published.interactions = append(runtime, &mut self.interactions, commit, interactions)?;
-        let letters = |after| chunked(view.dead_letters(after), letter_bytes, rows::dead_letters);
+        let letters =
+            |after| chunked(view.dead_letters(after), DeadLetter::bytes, rows::dead_letters);
         published.dead_letters = append(runtime, &mut self.dead_letters, commit, letters)?;
 
         let replays = |after| {
@@ -416,14 +417,6 @@ fn interaction_bytes(row: &Interaction) -> usize {
     let texts = [Some(&row.event_id), category.as_ref(), campaign.as_ref(), purpose];
     let texts: usize = texts.into_iter().flatten().map(String::len).sum();
     size_of::<Interaction>() + texts + row.kind.len() + row.channel.len()
-}
-
-fn letter_bytes(letter: &DeadLetter) -> usize {
-    let headers = letter.envelope.iter().flat_map(|envelope| &envelope.headers);
-    let headers = headers.map(|it| it.name.len() + it.value.as_ref().map_or(0, Vec::len));
-    let key = letter.envelope.as_ref().and_then(|envelope| envelope.key.as_ref());
-    let of_envelope = headers.sum::<usize>() + key.map_or(0, Vec::len);
-    size_of::<DeadLetter>() + letter.payload.len() + letter.detail.len() + of_envelope
 }
 
 #[cfg(test)]

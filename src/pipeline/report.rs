@@ -1,9 +1,9 @@
 //! What is a job told, and what does it tell?
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::clock::Stopwatch;
 use crate::resolve::Work;
 use crate::state::Counters;
 
@@ -27,17 +27,22 @@ pub struct Options {
 
 /// Asks a running job to drain, commit and stop.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<OnceLock<Stopwatch>>);
 
 impl Stop {
     /// Asks.
     pub fn ask(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.get_or_init(Stopwatch::start);
     }
 
     /// Whether it was asked.
     pub fn is_asked(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.get().is_some()
+    }
+
+    /// The time since it was first asked; `None` where it was not.
+    pub fn asked_for(&self) -> Option<Duration> {
+        self.0.get().map(Stopwatch::elapsed)
     }
 }
 

@@ -192,6 +192,17 @@ pub struct DeadLetter {
     pub envelope: Option<Box<Envelope>>,
 }
 
+impl DeadLetter {
+    /// About how much memory it takes. **Units:** bytes.
+    pub fn bytes(&self) -> usize {
+        let headers = self.envelope.iter().flat_map(|envelope| &envelope.headers);
+        let headers = headers.map(|it| it.name.len() + it.value.as_ref().map_or(0, Vec::len));
+        let key = self.envelope.as_ref().and_then(|envelope| envelope.key.as_ref());
+        let of_envelope = headers.sum::<usize>() + key.map_or(0, Vec::len);
+        size_of::<Self>() + self.payload.len() + self.detail.len() + of_envelope
+    }
+}
+
 /// What came with a message besides its payload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {

@@ -19,6 +19,8 @@
 //! exactly-once rests on here. What is written is Delta protocol 1/2: no feature that a reader
 //! could lack.
 //!
+//! Dead letters may go to a topic, too: [`letters`].
+//!
 //! Deliberately absent: deletion vectors (an upsert rewrites the files it touches), compaction of
 //! appended files, and vacuum (files that were replaced stay, with tombstones in the log, until
 //! another tool's vacuum). A table has one writer; other tools may read it, not optimise it.
@@ -31,6 +33,7 @@ mod evidence;
 mod file;
 mod json;
 mod latest;
+pub mod letters;
 mod log;
 mod restore;
 pub mod rows;

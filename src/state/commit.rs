@@ -52,6 +52,8 @@ pub struct Commit {
     pub interactions: Vec<Interaction>,
     /// Outbox: messages that could not be used.
     pub dead_letters: Vec<DeadLetter>,
+    /// Outbox: whether these wait for their topic, too.
+    pub forwards_letters: bool,
     /// Outbox: dead letters that were replayed and are closed.
     pub replays: Vec<Replay>,
     /// Outbox: rows for `identity_changes`.
@@ -141,6 +143,9 @@ impl Commit {
         }
         outbox(&mut writes, sequence, Outbox::Interactions, &self.interactions)?;
         outbox(&mut writes, sequence, Outbox::DeadLetters, &self.dead_letters)?;
+        if self.forwards_letters {
+            outbox(&mut writes, sequence, Outbox::Letters, &self.dead_letters)?;
+        }
         outbox(&mut writes, sequence, Outbox::Replays, &self.replays)?;
         outbox(&mut writes, sequence, Outbox::Changes, &self.changes)?;
         outbox(&mut writes, sequence, Outbox::Touched, &self.touched)?;

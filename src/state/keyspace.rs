@@ -124,10 +124,13 @@ pub(super) enum Outbox {
     Mappings = 5,
     DeadLetters = 6,
     Replays = 7,
+    /// Dead letters once more, for their topic.
+    Letters = 8,
 }
 
 impl Outbox {
-    pub(super) const ALL: [Self; 7] = [
+    /// What goes to the tables, all at once.
+    pub(super) const TABLES: [Self; 7] = [
         Self::Interactions,
         Self::BareDeadLetters,
         Self::Changes,

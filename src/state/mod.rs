@@ -2,7 +2,8 @@
 //!
 //! One micro-batch is one [`Commit`]: facts only, no list that was read and modified.
 //! [`Store::commit`] writes it as one atomic, fsynced batch; [`Store::view`] reads the state as it
-//! was at one commit; what is to be published waits in the outbox until [`Store::clear_outbox`].
+//! was at one commit; what is to be published waits in the outbox until [`Store::clear_outbox`], and
+//! dead letters that go to a topic, too, until [`Store::clear_letters`].
 //! The index that the matcher reads is in memory, made from the rows of [`View::records`],
 //! [`View::edges`] and [`View::members`] on open, and no part of this module.
 //!
@@ -41,6 +42,7 @@ mod commit;
 mod folder;
 mod journal;
 mod keyspace;
+mod letters;
 mod reader;
 mod row;
 mod settled;
@@ -55,6 +57,7 @@ mod tests;
 
 pub use commit::Commit;
 pub use folder::check;
+pub use letters::{LetterPlace, WaitingLetters};
 pub use reader::Reader;
 pub use row::{
     Counters, Edge, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, Status,

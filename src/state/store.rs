@@ -191,7 +191,8 @@ impl Store {
         Ok(self.is_settled)
     }
 
-    /// Forgets what was published: the outbox of all commits up to `through`.
+    /// Forgets what was published: the outbox of all commits up to `through`, but for what is not for
+    /// the tables.
     ///
     /// Also writes facts that lie scattered over many commits into one row.
     pub fn clear_outbox(&mut self, through: u64) -> Result<()> {
@@ -201,7 +202,7 @@ impl Store {
         let mut writes = Writes::default();
         // What was cleared before is not walked through again: the store keeps the marks of deleted rows for long.
         let first = self.head.published + 1;
-        for kind in Outbox::ALL.into_iter().filter(|_| first <= through) {
+        for kind in Outbox::TABLES.into_iter().filter(|_| first <= through) {
             let range = outbox_key(kind, first, 0)..=outbox_key(kind, through, u32::MAX);
             for row in self.spaces[Space::Outbox].range(range) {
                 writes.delete(Space::Outbox, row.key().map_err(failed("read outbox"))?);

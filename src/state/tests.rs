@@ -1,6 +1,7 @@
 //! The state against a plain model, against crashes, and against damaged files.
 
 mod durability;
+mod letters;
 mod model;
 mod reading;
 mod round_trip;

@@ -259,6 +259,18 @@ impl View {
         })
     }
 
+    /// The rows of one kind from a commit and an ordinal on, as they are kept.
+    pub(super) fn outbox_from(
+        &self,
+        kind: Outbox,
+        (sequence, ordinal): (u64, u32),
+    ) -> impl Iterator<Item = Result<(Slice, Slice)>> + use<> {
+        let range = outbox_key(kind, sequence, ordinal)..=outbox_key(kind, u64::MAX, u32::MAX);
+        self.snapshot
+            .range(&self.spaces[Space::Outbox], range)
+            .map(|row| row.into_inner().map_err(failed("read outbox")))
+    }
+
     fn by_node<T: DeserializeOwned>(
         &self,
         space: Space,

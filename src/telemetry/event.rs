@@ -4,6 +4,7 @@
 //! hold it as `event`. `schemas/events.md` lists all of them.
 
 mod disk;
+mod letters;
 mod matching;
 mod process;
 mod snapshot;
@@ -14,6 +15,9 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 pub use disk::{IntakePaused, IntakeResumed};
+pub use letters::{
+    LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft, LettersResumed,
+};
 pub use matching::{
     IdentitiesCarried, JudgementsTaken, ModelBuiltIn, ModelTrained, RecordsRematched,
 };

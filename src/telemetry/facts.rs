@@ -31,6 +31,8 @@ pub struct Facts {
     pub duplicate: u64,
     /// Messages that could not be used.
     pub dead_lettered: u64,
+    /// Dead letters that wait for their topic.
+    pub letters_waiting: u64,
     /// Record nodes.
     pub records: u64,
     /// Live identities.
@@ -120,6 +122,7 @@ impl Facts {
             "resolved": self.resolved,
             "duplicate": self.duplicate,
             "dead_lettered": self.dead_lettered,
+            "dead_letters_waiting": self.letters_waiting,
             "records": self.records,
             "identities": self.identities,
             "state_bytes": self.state_bytes,

@@ -51,6 +51,11 @@ impl Telemetry {
         self.beat(Activity::Working);
     }
 
+    /// The topic of the dead letters was found away.
+    pub fn letters_failed(&self) {
+        self.0.metrics.letters.failures.inc();
+    }
+
     /// Sends what still waits to be sent.
     pub fn flush(&self) {
         self.0.traces.flush();

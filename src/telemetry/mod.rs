@@ -30,11 +30,12 @@ mod tests;
 pub use event::{
     BatchCommitted, BatchUnreadable, CheckpointNotWritten, CommandFailed, DeadLettersReplayed,
     HttpListening, IdentitiesCarried, IndexBuilt, IntakePaused, IntakeResumed, JudgementsTaken,
-    ModelBuiltIn, ModelTrained, OffsetsLost, OffsetsNotAcknowledged, OffsetsRefused,
-    PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack,
-    RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken,
-    SourceFinished, SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened,
-    StopCause, TablesPublished, ThreadPanicked,
+    LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft, LettersResumed, ModelBuiltIn,
+    ModelTrained, OffsetsLost, OffsetsNotAcknowledged, OffsetsRefused, PipelineProgressed,
+    PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack, RecordsRejected,
+    RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken, SourceFinished,
+    SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
+    TablesPublished, ThreadPanicked,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;

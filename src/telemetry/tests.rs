@@ -312,3 +312,37 @@ fn logging_begins_once() {
     let second = init_logging(Format::Text, Level::Error);
     assert_eq!(second.expect_err("the second").kind(), Kind::Internal);
 }
+
+#[test]
+fn dead_letters_on_the_way_to_their_topic() {
+    let telemetry = Telemetry::default();
+    check(
+        || LettersDelivered { letters: 5, omitted: 1 }.emit(&telemetry),
+        json!({"level": "DEBUG", "message": "dead letters delivered", "letters": 5, "omitted": 1}),
+    );
+    let error = Error::unavailable("ask `h:1` for topic `letters`");
+    check(
+        || LettersDelayed { retry_in: SECOND, error: &error }.emit(),
+        json!({"level": "WARN", "message": "dead letters delayed", "retry_in_ms": 1000,
+            "error": "ask `h:1` for topic `letters`"}),
+    );
+    check(
+        || LettersResumed { attempts: 3 }.emit(),
+        json!({"level": "INFO", "message": "dead letters resumed", "attempts": 3}),
+    );
+    check(
+        || LettersLeft { waiting: 7 }.emit(),
+        json!({"level": "WARN", "message": "dead letters left for the next start", "waiting": 7}),
+    );
+    check(
+        || LettersForgotten { waited: 7 }.emit(),
+        json!({"level": "WARN", "message": "dead letters are for no topic any more", "waited": 7}),
+    );
+    telemetry.letters_failed();
+    telemetry.note(|facts| facts.letters_waiting = 2);
+    let text = telemetry.scrape().expect("it can be told");
+    for sample in ["delivered_total 5", "omitted_total 1", "failures_total 1", "waiting 2"] {
+        let sample = format!("onefold_dead_letter_topic_{sample}");
+        assert!(text.lines().any(|line| line == sample), "{sample}");
+    }
+}

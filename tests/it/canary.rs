@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use onefold::sink::letters::OMITTED;
 use serde_json::Value;
 
+use crate::support::broker::Broker;
 use crate::support::http::Endpoint;
 use crate::support::pipeline;
 use crate::support::program::{Program, onefold};
@@ -249,6 +251,45 @@ fn events_broken_in_every_way_are_told_of_nowhere() {
     let report = command(folder, &["run", PIPELINE, "--json"]).env("ONEFOLD_LOG", "off").report();
     assert!(report["dead_lettered"].as_u64() > Some(100), "{report}");
     assert!(report["resolved"].as_u64() > Some(100), "{report}");
+}
+
+#[test]
+fn letters_on_the_way_to_their_topic_tell_of_nobody() {
+    let Some(python) = Python::find() else { return };
+    let broker = Broker::start(&python);
+    broker.create_topic("letters", 3);
+    let folder = folder();
+    write_events(folder.path(), broken);
+    // To a broker that takes what is not too large, and to one that is away.
+    for (format, brokers) in [("text", broker.address()), ("json", "127.0.0.1:1".to_owned())] {
+        let letters = format!(
+            "interval = \"1s\"\n[run]\nshutdown_timeout = \"20s\"\n[dead_letters.kafka]\nbrokers = \"{brokers}\"\n\
+             topic = \"letters\"\noptions = {{ \"message.max.bytes\" = 10000 }}\n"
+        );
+        let changes = [(pipeline::INTERVAL, letters.as_str())];
+        let file = pipeline::changed("events.toml", folder.path(), &changes);
+        let program = command(folder.path(), &["run", text(&file), "--log-format", format])
+            .env("OUT", text(&folder.path().join(format!("out-{format}"))))
+            .env("STATE", text(&folder.path().join(format!("state-{format}"))));
+        let ran = program.succeed();
+        assert!(ran.log.contains("dead letters d"), "they were delivered, or delayed");
+        assert_silent(&ran.log, "a producer");
+        assert_silent(&ran.output, "the report");
+    }
+    let received = broker.consume("letters");
+    let omitted = received.iter().filter(|it| it.header(OMITTED).is_some()).count();
+    assert!(
+        received.len() > 100 && omitted > 0,
+        "{} letters, {omitted} of them empty",
+        received.len()
+    );
+    for letter in received {
+        let ours = letter.headers.iter().filter(|(name, _)| name.starts_with("onefold."));
+        let ours: Vec<_> = ours
+            .map(|(_, value)| String::from_utf8_lossy(value.as_deref().unwrap_or_default()))
+            .collect();
+        assert_silent(&ours.join(" "), "a header");
+    }
 }
 
 #[test]

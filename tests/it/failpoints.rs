@@ -6,13 +6,16 @@ use std::path::Path;
 
 use onefold::demo::Channel;
 use onefold::failpoint::{Step, VARIABLE};
+use onefold::sink::letters::LETTER;
 use onefold::sink::tables;
 use serde_json::Value;
 
+use crate::support::broker::Broker;
 use crate::support::events::stream;
 use crate::support::pipeline;
 use crate::support::program::{Program, Ran, onefold};
-use crate::support::tables::Tables;
+use crate::support::python::Python;
+use crate::support::tables::{Tables, word};
 use crate::support::{folder, text};
 
 /// Many commits, and a publish as often as may be. One file, so that each commit holds the same messages in every run.
@@ -31,15 +34,24 @@ struct Job {
 }
 
 impl Job {
-    fn new() -> Self {
+    /// Where dead letters go to a topic, it is made anew under the name of the folder.
+    fn new(letters: Option<&Broker>) -> Self {
         let folder = folder();
+        let mut pace = PACE.to_owned();
+        if let Some(broker) = letters {
+            let topic = topic(folder.path());
+            broker.create_topic(&topic, 3);
+            let brokers = broker.address();
+            pace +=
+                &format!("[dead_letters.kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\n");
+        }
         let lines = stream(90).lines.into_iter().filter(|line| line.channel == Channel::Web);
         let lines: String = lines.map(|line| line.text + "\n").collect();
         fs::write(folder.path().join("web.jsonl"), lines).expect("write events");
         for silent in ["email", "phone", "store"] {
             fs::write(folder.path().join(format!("{silent}.jsonl")), "").expect("write no events");
         }
-        let changes = [(pipeline::INTERVAL, PACE)];
+        let changes = [(pipeline::INTERVAL, pace.as_str())];
         let pipeline = pipeline::changed("events.toml", folder.path(), &changes);
         let program = onefold(&["run", text(&pipeline), "--json"])
             .env("EVENTS_DIR", text(folder.path()))
@@ -73,6 +85,27 @@ impl Job {
     }
 }
 
+/// The name of a topic for a job's letters.
+fn topic(folder: &Path) -> String {
+    let name = folder.file_name().expect("it has a name").display().to_string();
+    format!("letters-{}", name.trim_start_matches('.'))
+}
+
+/// Every letter of the table is in the topic, and no other.
+#[track_caller]
+fn assert_delivered(job: &Job, broker: &Broker, when: &str) {
+    let tables = Tables::local(&job.folder.path().join("out"));
+    let rows = tables.rows(&tables::DEAD_LETTERS, &["source", "partition", "offset"]);
+    let name = |row: &Value| {
+        format!("{} {} {}", word(row, "source"), word(row, "partition"), row["offset"])
+    };
+    let expected: BTreeSet<String> = rows.iter().map(name).collect();
+    let received = broker.consume(&topic(job.folder.path()));
+    let names = received.iter().map(|it| it.header(LETTER).expect("each has a name"));
+    let found: BTreeSet<String> = names.collect();
+    assert_eq!(found, expected, "{when}: letters of the topic");
+}
+
 fn plain(mut row: Value) -> String {
     row.as_object_mut().expect("a row").remove("version");
     row.to_string()
@@ -81,7 +114,12 @@ fn plain(mut row: Value) -> String {
 /// Kills a job at the points of each step, and compares what it ends with.
 #[track_caller]
 fn assert_survives(steps: &[Step]) {
-    let calm = Job::new();
+    assert_survives_with(steps, None);
+}
+
+#[track_caller]
+fn assert_survives_with(steps: &[Step], letters: Option<&Broker>) {
+    let calm = Job::new(letters);
     let report = calm.program.report();
     let expected = calm.rows();
     let has_rows = |(table, rows): (&&str, &BTreeSet<String>)| {
@@ -89,7 +127,7 @@ fn assert_survives(steps: &[Step]) {
     };
     assert!(expected.iter().all(has_rows), "every table has rows");
     for (step, moment) in steps.iter().flat_map(|step| [(step, "before"), (step, "after")]) {
-        let job = Job::new();
+        let job = Job::new(letters);
         let point = |times| format!("{}:{moment}:{times}", step.name());
         let dies_at = |times: &u32| job.dies_at(&point(*times));
         let deaths = match step {
@@ -109,6 +147,9 @@ fn assert_survives(steps: &[Step]) {
             assert!(rows[table] == *expected, "{} {moment}: rows of {table}", step.name());
         }
         assert_consistent(&job.folder.path().join("out"));
+        if let Some(broker) = letters {
+            assert_delivered(&job, broker, &format!("{} {moment}", step.name()));
+        }
     }
 }
 
@@ -142,4 +183,11 @@ fn a_kill_at_any_step_of_publishing_loses_and_repeats_nothing() {
 #[test]
 fn a_kill_at_a_checkpoint_loses_and_repeats_nothing() {
     assert_survives(&[Step::Checkpoint, Step::CheckpointHint]);
+}
+
+#[test]
+fn a_kill_as_letters_go_to_their_topic_loses_none() {
+    let Some(python) = Python::find() else { return };
+    let broker = Broker::start(&python);
+    assert_survives_with(&[Step::Letters, Step::LettersCleared, Step::StateBatch], Some(&broker));
 }

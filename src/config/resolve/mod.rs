@@ -3,6 +3,7 @@
 //! Every problem is taken note of, and a default stands in, so that all of them are found.
 
 mod http;
+mod letters;
 mod mapping;
 mod matching;
 mod source;
@@ -44,12 +45,16 @@ pub(super) fn plan(settings: &Settings, notes: &Notes, at: &At) -> Plan {
         sources.extend(source::plan(name, source, &settings.name, &own, &at));
     }
     source::check_overlap(&sources, &at.under("source"));
+    let topic = settings.dead_letters.kafka.as_ref();
+    let letter_at = at.under("dead_letters").under("kafka");
+    let letter_topic = topic.map(|topic| letters::plan(topic, &sources, &letter_at));
     Plan {
         name: settings.name.clone(),
         sources,
         matching,
         state: state(&settings.state, &at.under("state")),
         publish: publish(&settings.publish, &at.under("publish")),
+        letter_topic,
         run: run(&settings.run, &at.under("run")),
         http: settings.http.as_ref().and_then(|it| http::plan(it, &at.under("http"))),
         secrets: notes.secrets().clone(),

@@ -191,9 +191,9 @@ fn rows_are_columns_by_their_number_and_their_bytes() {
         let batches = chunked(letters, bytes, rows::dead_letters);
         batches.map(|batch| batch.unwrap().num_rows()).collect()
     };
-    assert_eq!(lengths(ROWS_AT_ONCE + 1, letter_bytes), [ROWS_AT_ONCE, 1]);
+    assert_eq!(lengths(ROWS_AT_ONCE + 1, DeadLetter::bytes), [ROWS_AT_ONCE, 1]);
     // More bytes than fit in memory, were they there.
     assert_eq!(lengths(5, |_| BYTES_AT_ONCE - 1), [2, 2, 1]);
     assert_eq!(lengths(3, |_| usize::MAX / 8), [1, 1, 1]);
-    assert_eq!(lengths(0, letter_bytes), [0; 0]);
+    assert_eq!(lengths(0, DeadLetter::bytes), [0; 0]);
 }

@@ -25,6 +25,7 @@ pub(super) struct Gauges {
     paused: Gauge,
     disk_free: Gauge,
     disk_size: Gauge,
+    letters_waiting: Gauge,
     table_files: Gauge,
     table_bytes: Gauge,
     open_duration: Gauge,
@@ -123,6 +124,10 @@ impl Gauges {
             disk_free: on
                 .gauge("onefold_state_disk_free_bytes", "What is free on the disk of the state."),
             disk_size: on.gauge("onefold_state_disk_size_bytes", "The disk of the state."),
+            letters_waiting: on.gauge(
+                "onefold_dead_letter_topic_waiting",
+                "Dead letters that wait in the state for their topic; 0 where there is none.",
+            ),
             table_files: on.gauge(
                 "onefold_table_files",
                 "Files of the published tables, as of the last publish.",
@@ -192,6 +197,7 @@ impl Gauges {
             (&self.records, facts.records),
             (&self.identities, facts.identities),
             (&self.state_bytes, facts.state_bytes),
+            (&self.letters_waiting, facts.letters_waiting),
             (&self.table_files, facts.table_files),
             (&self.table_bytes, facts.table_bytes),
         ] {

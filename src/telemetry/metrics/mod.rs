@@ -10,6 +10,7 @@
 //! personal value. `schemas/metrics.md` lists all of them.
 
 mod gauges;
+mod letters;
 mod process;
 mod shelf;
 mod work;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
 
 use self::gauges::Gauges;
+use self::letters::Letters;
 pub use self::shelf::Spec;
 use self::shelf::{LONG, SHORT, Shelf};
 pub use self::work::Matching;
@@ -67,6 +69,7 @@ pub struct Metrics {
     pub(super) publish_failures: IntCounter,
     pub(super) rows_published: IntCounterVec,
     pub(super) judgements: IntCounter,
+    pub(super) letters: Letters,
     work: Work,
     http_requests: IntCounterVec,
 }
@@ -130,6 +133,7 @@ impl Default for Metrics {
             ),
             judgements: on
                 .counter("onefold_judgements_taken_total", "Judgements taken into the state."),
+            letters: Letters::new(&mut on),
             work: Work::new(&mut on),
             http_requests: on.counters(
                 "onefold_http_requests_total",

@@ -12,9 +12,9 @@ use std::time::Duration;
 use onefold::demo::{Channel, Line};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use rdkafka::{ClientConfig, ClientContext, Message, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
 
 use super::PATIENCE;
 use super::process::Server;
@@ -136,6 +136,30 @@ impl Broker {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
+    /// Everything that a topic of [`PARTITIONS`] has, each partition in its order.
+    #[track_caller]
+    pub(crate) fn consume(&self, topic: &str) -> Vec<Received> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address()).set("group.id", "reads-all");
+        config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+        let consumer: BaseConsumer = config.create().expect("a consumer");
+        let mut all = TopicPartitionList::new();
+        for partition in 0..PARTITIONS {
+            let partition = partition.try_into().expect("they are few");
+            all.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset");
+        }
+        consumer.assign(&all).expect("they are ours");
+        let (mut received, mut ended) = (Vec::new(), 0);
+        while ended < PARTITIONS {
+            match consumer.poll(PATIENCE).expect("an answer comes") {
+                Ok(message) => received.push(Received::of(&message)),
+                Err(KafkaError::PartitionEOF(_)) => ended += 1,
+                Err(error) => panic!("read {topic}: {error}"),
+            }
+        }
+        received
+    }
+
     /// Ends the broker with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.server.kill();
@@ -175,6 +199,34 @@ impl Broker {
         producer.flush(PATIENCE).expect("the broker takes what is produced");
         drop(producer);
         std::mem::take(&mut *delivered.0.lock().expect("no thread panicked"))
+    }
+}
+
+/// A message as it is in a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Received {
+    pub(crate) partition: i32,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) payload: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Received {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        let headers = message.headers().into_iter().flat_map(Headers::iter);
+        Self {
+            partition: message.partition(),
+            key: owned(message.key()),
+            payload: owned(message.payload()),
+            headers: headers.map(|it| (it.key.to_owned(), owned(it.value))).collect(),
+        }
+    }
+
+    /// The last header of a name, as a text.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let (_, value) = self.headers.iter().rfind(|(key, _)| key == name)?;
+        Some(String::from_utf8_lossy(value.as_deref()?).into_owned())
     }
 }
 
