@@ -154,6 +154,8 @@ async fn opened(spec: &'static TableSpec, bytes: &[u8]) {
             _ = (table.txn(app), table.epoch(app), table.other_writer(app).is_some());
             _ = table.published(app).await;
         }
+        // Which rows are masked is read before the files, which are not there.
+        _ = table.find("0123456789abcdef").await;
     }
 }
 

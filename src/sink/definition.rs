@@ -1,12 +1,19 @@
 //! Which entry makes a table, and is what stands there that table?
 
-use arrow::array::{RecordBatch, new_null_array};
+use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use serde_json::{Value, json};
 
 use super::log::{CHECKPOINT_INTERVAL, Format, Line, MetaData, Protocol, RETENTION_DAYS, Snapshot};
 use super::spec::TableSpec;
 use crate::error::{Context, Error, Kind, Result};
+
+/// The property that lets writers mask rows.
+const VECTORS_PROPERTY: &str = "delta.enableDeletionVectors";
+/// What a reader of a table must know whose rows are replaced.
+const READER_FEATURES: [&str; 1] = ["deletionVectors"];
+/// And a writer: the others are those of the version before.
+const WRITER_FEATURES: [&str; 3] = ["appendOnly", "deletionVectors", "invariants"];
 
 /// The entry that creates a table.
 pub(super) fn creation(spec: &TableSpec, id: &str, table_id: String) -> Result<Vec<Line>> {
@@ -19,11 +26,14 @@ pub(super) fn creation(spec: &TableSpec, id: &str, table_id: String) -> Result<V
         [] => ("delta.dataSkippingNumIndexedCols", "0".into()),
         names => ("delta.dataSkippingStatsColumns", names.join(",")),
     };
-    let configuration = [
+    let mut configuration = vec![
         ("delta.checkpointInterval", CHECKPOINT_INTERVAL.to_string()),
         ("delta.deletedFileRetentionDuration", retention),
         statistics,
     ];
+    if spec.key().is_some() {
+        configuration.push((VECTORS_PROPERTY, "true".into()));
+    }
     let meta_data = MetaData {
         id: table_id,
         name: Some(spec.name.into()),
@@ -31,7 +41,7 @@ pub(super) fn creation(spec: &TableSpec, id: &str, table_id: String) -> Result<V
         format: Format { provider: "parquet".into(), ..Format::default() },
         schema_string,
         partition_columns: Vec::new(),
-        configuration: configuration.map(|(key, value)| (key.into(), value)).into(),
+        configuration: configuration.into_iter().map(|(key, value)| (key.into(), value)).collect(),
         created_time: None,
     };
     let info = json!({
@@ -43,60 +53,115 @@ pub(super) fn creation(spec: &TableSpec, id: &str, table_id: String) -> Result<V
     });
     Ok(vec![
         Line { commit_info: Some(info), ..Line::default() },
-        Line {
-            protocol: Some(Protocol { min_reader_version: 1, min_writer_version: 2 }),
-            ..Line::default()
-        },
+        Line { protocol: Some(protocol(spec)), ..Line::default() },
         Line { meta_data: Some(meta_data), ..Line::default() },
     ])
 }
 
-/// The entry that adds the columns to a table that it lacks.
+/// What readers and writers of a table must be able to do: only where rows are replaced, to see
+/// which of a file's rows are masked.
+fn protocol(spec: &TableSpec) -> Protocol {
+    if spec.key().is_none() {
+        let (reader_features, writer_features) = (None, None);
+        let (min_reader_version, min_writer_version) = (1, 2);
+        return Protocol {
+            min_reader_version,
+            min_writer_version,
+            reader_features,
+            writer_features,
+        };
+    }
+    let features = |names: &[&str]| Some(names.iter().map(|name| (*name).into()).collect());
+    Protocol {
+        min_reader_version: 3,
+        min_writer_version: 7,
+        reader_features: features(&READER_FEATURES),
+        writer_features: features(&WRITER_FEATURES),
+    }
+}
+
+/// The entry that makes a table what this version of the program would create: adds the columns that
+/// it lacks, and says that rows may be masked from here on.
 pub(super) fn addition(spec: &TableSpec, snapshot: &Snapshot, id: &str) -> Result<Vec<Line>> {
     let schema_string = serde_json::to_string(&spec.delta_schema())
         .context(Kind::Internal, "encode table schema")?;
-    let meta_data = MetaData { schema_string, ..snapshot.meta_data.clone() };
+    let mut configuration = snapshot.meta_data.configuration.clone();
+    if spec.key().is_some() {
+        configuration.insert(VECTORS_PROPERTY.into(), "true".into());
+    }
+    let meta_data = MetaData { schema_string, configuration, ..snapshot.meta_data.clone() };
+    let protocol = Some(protocol(spec)).filter(|protocol| *protocol != snapshot.protocol);
     let info = json!({
         "timestamp": 0,
-        "operation": "ADD COLUMNS",
+        "operation": if protocol.is_some() { "UPGRADE PROTOCOL" } else { "ADD COLUMNS" },
         "operationParameters": {},
         "engineInfo": concat!("onefold/", env!("CARGO_PKG_VERSION")),
         "txnId": id,
     });
-    Ok(vec![
-        Line { commit_info: Some(info), ..Line::default() },
-        Line { meta_data: Some(meta_data), ..Line::default() },
-    ])
+    let mut lines = vec![Line { commit_info: Some(info), ..Line::default() }];
+    lines.extend(protocol.map(|protocol| Line { protocol: Some(protocol), ..Line::default() }));
+    lines.push(Line { meta_data: Some(meta_data), ..Line::default() });
+    Ok(lines)
 }
 
-/// Whether a table has all columns.
+/// Whether a table is what this version of the program would create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Columns {
-    /// It has.
-    All,
-    /// The last ones, which may be null, were added by a later version of the program.
-    Fewer,
+pub(super) enum Standing {
+    /// It is.
+    Present,
+    /// An earlier version of the program made it: it lacks the last columns, which may be null, or
+    /// its rows cannot be masked yet.
+    Earlier,
 }
 
 /// Checks that the table is one that this version of the program can go on with.
-pub(super) fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<Columns> {
-    let Protocol { min_reader_version: reader, min_writer_version: writer } = snapshot.protocol;
-    if reader > 1 || writer > 2 {
+pub(super) fn check(spec: &TableSpec, snapshot: &Snapshot) -> Result<Standing> {
+    let protocol = check_protocol(spec, snapshot)?;
+    let columns = check_columns(spec, snapshot)?;
+    let present = (protocol, columns) == (Standing::Present, Standing::Present);
+    Ok(if present { Standing::Present } else { Standing::Earlier })
+}
+
+fn check_protocol(spec: &TableSpec, snapshot: &Snapshot) -> Result<Standing> {
+    let found = &snapshot.protocol;
+    let wanted = protocol(spec);
+    let known = |found: &Option<Vec<String>>, names: &[&str]| {
+        found.iter().flatten().all(|feature| names.contains(&feature.as_str()))
+    };
+    let (reader, writer) = (found.min_reader_version, found.min_writer_version);
+    let is_plain = reader <= 1 && writer <= 2;
+    let is_known = (reader, writer) == (wanted.min_reader_version, wanted.min_writer_version)
+        && known(&found.reader_features, &READER_FEATURES)
+        && known(&found.writer_features, &WRITER_FEATURES);
+    if !is_plain && !is_known {
         return Err(Error::data(format!(
-            "another tool raised the table's protocol to {reader}/{writer}; 1/2 is known here"
+            "another tool raised the table's protocol to {reader}/{writer}, or asks for what is not known here"
         )));
     }
+    let property = snapshot.meta_data.configuration.get(VECTORS_PROPERTY);
+    let features = [&found.reader_features, &found.writer_features];
+    let has = |names: &Option<Vec<String>>| {
+        names.iter().flatten().any(|feature| feature == READER_FEATURES[0])
+    };
+    let may_mask = features.into_iter().all(has) && property.is_some_and(|on| on == "true");
+    if spec.key().is_some() && !may_mask {
+        return Ok(Standing::Earlier);
+    }
+    Ok(Standing::Present)
+}
+
+fn check_columns(spec: &TableSpec, snapshot: &Snapshot) -> Result<Standing> {
     let schema: Value = serde_json::from_str(&snapshot.meta_data.schema_string)
         .context(Kind::Data, "read the table's schema")?;
     let (found, wanted) = (columns(&schema), columns(&spec.delta_schema()));
     if found == wanted {
-        return Ok(Columns::All);
+        return Ok(Standing::Present);
     }
     let of = |schema: &Value| schema["fields"].as_array().cloned().unwrap_or_default();
     let (fields, wanted_fields) = (of(&found), of(&wanted));
     let may_lack = wanted_fields.iter().skip(fields.len()).all(|field| field["nullable"] == true);
     if !fields.is_empty() && wanted_fields.starts_with(&fields) && may_lack {
-        return Ok(Columns::Fewer);
+        return Ok(Standing::Earlier);
     }
     Err(Error::data(format!(
         "the table has other columns than this version writes ({}); publish to a new folder",
@@ -158,5 +223,7 @@ pub(super) fn filled(rows: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBat
         None => new_null_array(field.data_type(), rows.num_rows()),
     };
     let columns = wanted.fields().iter().map(column).collect();
-    RecordBatch::try_new(wanted.clone(), columns).context(Kind::Data, "read a data file's rows")
+    let count = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    RecordBatch::try_new_with_options(wanted.clone(), columns, &count)
+        .context(Kind::Data, "read a data file's rows")
 }

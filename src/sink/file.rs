@@ -1,31 +1,23 @@
-//! How do rows become one Parquet file, and come back?
+//! How do rows become one Parquet file?
 //!
 //! Encoding is work for the processor, so it leaves the runtime. What is encoded goes to the store
 //! a row group at a time.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute;
-use arrow::datatypes::{
-    DataType, Date32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
-};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use bytes::Bytes;
 use chrono::{DateTime, Datelike, Utc};
-use futures::future::{BoxFuture, FutureExt};
-use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderOptions, RowFilter};
+use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::arrow::{ArrowWriter, ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value, json};
@@ -42,8 +34,10 @@ pub(super) const ROW_GROUP_ROWS: usize = 122_880;
 /// Encoded bytes in a row group at most, for tables whose rows are large: a writer holds a row group
 /// twice while it ends it.
 const ROW_GROUP_BYTES: usize = 64 << 20;
-/// Rows that are read at once.
-const READ_ROWS: usize = 8192;
+
+/// Rows in a page of the key column of a table whose rows are replaced: to find a few keys, as many
+/// pages are read.
+pub(super) const KEY_PAGE_ROWS: usize = 256;
 
 /// What all our Parquet files have in common.
 pub(super) fn properties() -> WriterPropertiesBuilder {
@@ -64,6 +58,12 @@ fn table_properties(spec: &TableSpec) -> WriterProperties {
     for name in spec.statistics {
         let path = ColumnPath::new(vec![(*name).into()]);
         properties = properties.set_column_statistics_enabled(path, EnabledStatistics::Page);
+    }
+    if let Some(key) = spec.key() {
+        let path = ColumnPath::new(vec![key.into()]);
+        properties = properties
+            .set_write_batch_size(KEY_PAGE_ROWS)
+            .set_column_data_page_row_count_limit(path, KEY_PAGE_ROWS);
     }
     properties.build()
 }
@@ -115,7 +115,7 @@ impl Writer {
     }
 
     /// Ends the file; when this returns, it is stored durably.
-    pub(super) async fn finish(mut self, time_ms: i64, tag: Option<String>) -> Result<Add> {
+    pub(super) async fn finish(mut self, time_ms: i64, tag: Option<Tag>) -> Result<Add> {
         self.encode(|encoder| encoder.finish().map(|_| ())).await?;
         let put = around_async(Step::DataFile, self.upload.shutdown()).await;
         put.context(Kind::Unavailable, format!("put data file {}", self.name))?;
@@ -126,7 +126,8 @@ impl Writer {
             modification_time: time_ms,
             data_change: true,
             stats: Some(self.bounds.statistics(self.rows).to_string()),
-            tags: tag.map(|tag| BTreeMap::from([(BUCKET_TAG.to_owned(), Some(tag))])),
+            tags: tag.map(Tag::tags),
+            deletion_vector: None,
         })
     }
 
@@ -155,8 +156,37 @@ impl Writer {
     }
 }
 
-/// The tag of a file that says which bucket of an upserted table it is: `bits/number`.
-pub(super) const BUCKET_TAG: &str = "onefold.bucket";
+/// What a file is in a table whose rows are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// It holds the rows of an id range: of bucket `i` of `2^bits`.
+    Bucket(u32, u32),
+    /// It holds rows of any range that came later.
+    Run,
+}
+
+const BUCKET_TAG: &str = "onefold.bucket";
+const RUN_TAG: &str = "onefold.run";
+
+impl Tag {
+    fn tags(self) -> BTreeMap<String, Option<String>> {
+        let (name, value) = match self {
+            Self::Bucket(bits, i) => (BUCKET_TAG, format!("{bits}/{i}")),
+            Self::Run => (RUN_TAG, "1".to_owned()),
+        };
+        BTreeMap::from([(name.to_owned(), Some(value))])
+    }
+
+    /// What a file's tags say; `None` where they are not of this program's making.
+    pub(super) fn of(add: &Add) -> Option<Self> {
+        let tags = add.tags.as_ref()?;
+        if tags.contains_key(RUN_TAG) {
+            return Some(Self::Run);
+        }
+        let (bits, i) = tags.get(BUCKET_TAG)?.as_deref()?.split_once('/')?;
+        Some(Self::Bucket(bits.parse().ok()?, i.parse().ok()?))
+    }
+}
 
 /// The least and greatest values of the columns that have statistics.
 struct Bounds {
@@ -244,121 +274,4 @@ fn time(micros: i64) -> Option<Value> {
 
 fn has_four_digits(time: &DateTime<Utc>) -> bool {
     (0..=9999).contains(&time.year())
-}
-
-/// A file of the store that can be read.
-#[derive(Clone, Debug)]
-pub(super) struct Reader {
-    pub(super) store: Arc<dyn ObjectStore>,
-    pub(super) path: Path,
-    pub(super) bytes: u64,
-}
-
-/// A file whose footer was read.
-pub(super) struct Opened(ParquetRecordBatchStreamBuilder<Reader>);
-
-impl Reader {
-    /// Reads the footer.
-    pub(super) async fn open(self) -> Result<Opened> {
-        let path = self.path.clone();
-        let options = ArrowReaderOptions::new()
-            .with_skip_arrow_metadata(true)
-            .with_page_index_policy(PageIndexPolicy::Optional);
-        let opened = ParquetRecordBatchStreamBuilder::new_with_options(self, options).await;
-        Ok(Opened(opened.map_err(|error| parquet_error(error).context(format!("open {path}")))?))
-    }
-}
-
-impl Opened {
-    /// The file's columns.
-    pub(super) fn schema(&self) -> &SchemaRef {
-        self.0.schema()
-    }
-
-    /// Reads the rows in order; `columns` chooses among top-level columns, in the file's order.
-    pub(super) fn read(
-        self,
-        columns: Option<&[String]>,
-    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let mask = match columns {
-            Some(names) => roots(&self.0, names)?,
-            None => ProjectionMask::all(),
-        };
-        rows(self.0.with_projection(mask))
-    }
-
-    /// Reads the rows whose text column `key` equals `value`.
-    pub(super) fn find(
-        self,
-        key: &str,
-        value: &str,
-    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-        let mask = roots(&self.0, &[key.into()])?;
-        let value = arrow::array::StringArray::new_scalar(value);
-        let equal = ArrowPredicateFn::new(mask, move |batch| {
-            compute::kernels::cmp::eq(batch.column(0), &value)
-        });
-        rows(self.0.with_row_filter(RowFilter::new(vec![Box::new(equal)])))
-    }
-}
-
-fn roots(
-    file: &ParquetRecordBatchStreamBuilder<Reader>,
-    names: &[String],
-) -> Result<ProjectionMask> {
-    let index = |name: &String| {
-        let found = file.schema().index_of(name);
-        found.map_err(|_| Error::invalid(format!("no column {name:?} in the table")))
-    };
-    let indices = names.iter().map(index).collect::<Result<Vec<_>>>()?;
-    Ok(ProjectionMask::roots(file.parquet_schema(), indices))
-}
-
-fn rows(
-    file: ParquetRecordBatchStreamBuilder<Reader>,
-) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let batches = file.with_batch_size(READ_ROWS).build().map_err(parquet_error)?;
-    Ok(batches.map_err(parquet_error).boxed())
-}
-
-/// What cannot be fetched is away; what cannot be decoded is damaged.
-fn parquet_error(error: ParquetError) -> Error {
-    match error {
-        ParquetError::External(source) => match source.downcast::<object_store::Error>() {
-            Ok(source) => store_error("read data file", *source),
-            Err(source) => Error::unavailable("read data file").caused_by(source),
-        },
-        error => Error::data("read data file").caused_by(error),
-    }
-}
-
-impl AsyncFileReader for Reader {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
-    }
-
-    fn get_byte_ranges(
-        &mut self,
-        ranges: Vec<Range<u64>>,
-    ) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
-        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        options: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
-        async move {
-            let bytes = self.bytes;
-            let reader = ParquetMetaDataReader::new()
-                .with_prefetch_hint(Some(64 << 10))
-                .with_arrow_reader_options(options);
-            Ok(Arc::new(reader.load_and_finish(self, bytes).await?))
-        }
-        .boxed()
-    }
-}
-
-fn external(error: object_store::Error) -> ParquetError {
-    ParquetError::External(Box::new(error))
 }

@@ -2,6 +2,8 @@
 //!
 //! Rows → columns ([`rows`]) → Parquet files of a table → one entry of the table's Delta log
 //! ([`Table::append`], [`Table::upsert`]) → a consistent set of table versions ([`write_latest`]).
+//! An upsert writes what changed and masks what that takes the place of (Delta's deletion vectors);
+//! a share of what has piled up is put in order with every commit ([`Limits`]).
 //!
 //! Invariants:
 //! - An entry of a log is put with create-only: of two writers, one loses and stops
@@ -11,19 +13,20 @@
 //!   the table already has does nothing, so a publisher may start over after any crash.
 //! - No personal value reaches a log: statistics are kept of keys and event times only.
 //! - Nothing depends on the wall clock; file names and ids are hashes of what is published.
-//! - Memory is bounded by a few row groups, whatever the size of the table.
+//! - Memory is bounded by a few row groups and the keys of a commit, whatever the size of the table.
 //!
 //! The log writer is our own. `delta_kernel` was weighed: it brings an engine and an HTTP client of
 //! its own, keeps the updates of deletion vectors behind an internal interface, and does not leave
 //! the create-only put and the reading back of an unknown outcome to its caller, which is what
-//! exactly-once rests on here. What is written is Delta protocol 1/2: no feature that a reader
-//! could lack.
+//! exactly-once rests on here. Tables that only grow are Delta protocol 1/2: no feature that a reader
+//! could lack. Those whose rows are replaced are 3/7 with the one feature `deletionVectors`: a reader
+//! that does not know it refuses them, and never shows a masked row.
 //!
 //! Dead letters may go to a topic, too: [`letters`].
 //!
-//! Deliberately absent: deletion vectors (an upsert rewrites the files it touches), compaction of
-//! appended files, and vacuum (files that were replaced stay, with tombstones in the log, until
-//! another tool's vacuum). A table has one writer; other tools may read it, not optimise it.
+//! Deliberately absent: compaction of appended files, and vacuum (files that were replaced stay, with
+//! tombstones in the log, until another tool's vacuum, which leaves files of masks). A table has one
+//! writer; other tools may read it, not optimise it.
 //!
 //! [`Kind::Fenced`]: crate::error::Kind::Fenced
 
@@ -33,8 +36,13 @@ mod evidence;
 mod file;
 mod json;
 mod latest;
+mod layout;
 pub mod letters;
+mod live;
 mod log;
+mod mask;
+mod merge;
+mod read;
 mod restore;
 pub mod rows;
 mod spec;
@@ -50,6 +58,7 @@ mod upsert;
 pub use evidence::match_evidence;
 pub use json::json_rows;
 pub use latest::{Latest, read_latest, replace_latest, write_latest};
+pub use layout::Limits;
 pub use spec::{Column, Layout, TableSpec, Type};
 pub use store::{check_store, open_store};
 pub use table::{CommitInfo, Table, Written};

@@ -4,13 +4,16 @@
 //! again, those that came later no longer. The version goes on ascending, readers notice nothing but
 //! the rows, and nothing is deleted.
 
-use object_store::ObjectStoreExt;
-use object_store::path::Path;
+use std::collections::BTreeMap;
 
+use object_store::ObjectStoreExt;
+
+use super::live::data_path;
 use super::log::Add;
+use super::mask;
 use super::store::store_error;
 use super::table::{CommitInfo, Table};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Result};
 
 impl Table {
     /// Puts the table back to the last version whose commit of `commit.app` is `commit.commit` or an earlier one, for
@@ -26,14 +29,18 @@ impl Table {
         let version = self.version_at(&commit.app, commit.commit).await?;
         let gone = || Error::data(format!("the log of {} does not reach back", self.spec.name));
         let earlier = self.log.load_at(version).await?.ok_or_else(gone)?;
-        let missing =
-            earlier.files.values().filter(|add| !self.snapshot.files.contains_key(&add.path));
+        // A file that has another mask now is another one.
+        let lacks = |files: &BTreeMap<String, Add>, add: &Add| {
+            let same = files.get(&add.path);
+            same.is_none_or(|same| same.deletion_vector != add.deletion_vector)
+        };
+        let missing = earlier.files.values().filter(|add| lacks(&self.snapshot.files, add));
         let adds: Vec<Add> = missing.map(|add| Add { data_change: true, ..add.clone() }).collect();
         for add in &adds {
             self.check_file(add).await?;
         }
-        let later = self.snapshot.files.keys().filter(|path| !earlier.files.contains_key(*path));
-        let removes: Vec<String> = later.cloned().collect();
+        let later = self.snapshot.files.values().filter(|add| lacks(&earlier.files, add));
+        let removes: Vec<String> = later.map(|add| add.path.clone()).collect();
         let reached = earlier.txns.get(&commit.app).and_then(|txn| u64::try_from(*txn).ok());
         let reached = CommitInfo { commit: reached.unwrap_or(0), ..commit.clone() };
         let attempt = self.attempt(&reached, nonce);
@@ -60,11 +67,15 @@ impl Table {
     }
 
     async fn check_file(&self, add: &Add) -> Result<()> {
-        let name = Path::from_url_path(&add.path).context(Kind::Data, "read a data file's path")?;
-        let path: Path = self.folder.parts().chain(name.parts()).collect();
-        let found = self.store.head(&path).await;
-        found.map(drop).map_err(|error| {
-            store_error(format!("find a file of the earlier {}", self.spec.name), error)
-        })
+        let mut paths = vec![data_path(&self.folder, add)?];
+        if let Some(vector) = &add.deletion_vector {
+            paths.extend(mask::path(&self.folder, vector)?);
+        }
+        for path in paths {
+            self.store.head(&path).await.map_err(|error| {
+                store_error(format!("find a file of the earlier {}", self.spec.name), error)
+            })?;
+        }
+        Ok(())
     }
 }

@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{FieldRef, Fields, Schema, SchemaRef};
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use serde_json::json;
 
-use super::definition::{self, Columns};
-use super::file;
+use super::definition::{self, Standing};
+use super::layout::Limits;
 use super::log::{Add, CHECKPOINT_INTERVAL, Line, Log, Snapshot, Txn};
 use super::spec::TableSpec;
-use super::upsert;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::telemetry::CheckpointNotWritten;
 
 /// What the application is called whose transaction number is the epoch of an application's writers.
@@ -41,9 +37,9 @@ pub struct CommitInfo {
 pub struct Written {
     /// Rows in new files, those that were carried over from replaced files among them.
     pub rows: u64,
-    /// New files.
+    /// New data files.
     pub files: u64,
-    /// Their bytes.
+    /// Their bytes, and those of the file of masks.
     pub bytes: u64,
 }
 
@@ -61,6 +57,7 @@ pub struct Table {
     tries: u64,
     /// The last entry that it knows of is its own.
     is_own: bool,
+    pub(super) limits: Limits,
 }
 
 /// One try of publishing a commit: what its files and its entry are named after.
@@ -72,6 +69,11 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
+    /// An id in the form of a UUID.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The name of the next data file.
     pub(super) fn file_name(&mut self) -> String {
         self.files += 1;
@@ -90,7 +92,7 @@ impl Table {
         spec: &'static TableSpec,
     ) -> Result<Self> {
         if let Some(table) = Self::open_existing(store.clone(), root, spec).await? {
-            return table.with_all_columns().await;
+            return table.brought_up().await;
         }
         let folder = root.clone().join(spec.name);
         let log = Log::new(store.clone(), &folder);
@@ -108,12 +110,12 @@ impl Table {
         table.ok_or_else(|| Error::data(format!("table {} is not there once made", spec.name)))
     }
 
-    /// Adds the columns that the table lacks, since an earlier version of the program made it.
-    async fn with_all_columns(mut self) -> Result<Self> {
-        while definition::check(self.spec, &self.snapshot)? == Columns::Fewer {
+    /// Makes a table of an earlier version of the program what this one would create.
+    async fn brought_up(mut self) -> Result<Self> {
+        while definition::check(self.spec, &self.snapshot)? == Standing::Earlier {
             let version = self.snapshot.version + 1;
             let number = version.to_string();
-            let id = hash_id(&[self.folder.as_ref(), self.spec.name, "columns", &number]);
+            let id = hash_id(&[self.folder.as_ref(), self.spec.name, "upgrade", &number]);
             let lines = definition::addition(self.spec, &self.snapshot, &id)?;
             match self.log.commit(version, lines, &[id]).await {
                 Ok(lines) => self.snapshot.advance(version, lines),
@@ -123,7 +125,7 @@ impl Table {
                     self.snapshot.advance(version, lines.unwrap_or_default());
                 }
                 Err(error) => {
-                    return Err(error.context(format!("add columns to table {}", self.spec.name)));
+                    return Err(error.context(format!("upgrade table {}", self.spec.name)));
                 }
             }
         }
@@ -146,7 +148,14 @@ impl Table {
         definition::check(spec, &snapshot).map_err(|error| error.context(act()))?;
         let attempts = Vec::new();
         let (tries, is_own) = (0, false);
-        Ok(Some(Self { store, folder, spec, snapshot, log, attempts, tries, is_own }))
+        let limits = Limits::default();
+        Ok(Some(Self { store, folder, spec, snapshot, log, attempts, tries, is_own, limits }))
+    }
+
+    /// The same table, laid out otherwise from here on: for tests and measurements.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// The latest version of the table.
@@ -213,51 +222,6 @@ impl Table {
         self.finish(attempt, "FENCE", Vec::new(), &[]).await.map(|_| ())
     }
 
-    /// Reads all rows, a batch at a time; `columns` chooses among the columns, in the table's
-    /// order.
-    pub fn scan(&self, columns: Option<&[&str]>) -> BoxStream<'static, Result<RecordBatch>> {
-        let columns: Option<Vec<String>> =
-            columns.map(|names| names.iter().map(|name| (*name).into()).collect());
-        let files: Vec<Result<file::Reader>> =
-            self.snapshot.files.values().map(|add| self.reader(add)).collect();
-        let schema = self.spec.schema();
-        stream::iter(files)
-            .and_then(move |reader| {
-                let (columns, schema) = (columns.clone(), schema.clone());
-                async move {
-                    let opened = reader.open().await?;
-                    definition::same_schema(&schema, opened.schema())?;
-                    if opened.schema().fields().len() == schema.fields().len() {
-                        return opened.read(columns.as_deref());
-                    }
-                    read_older(opened, &schema, columns)
-                }
-            })
-            .try_flatten()
-            .boxed()
-    }
-
-    /// Reads the row of a key of an upserted table; no more than one file is opened.
-    pub async fn find(&self, key: &str) -> Result<Option<RecordBatch>> {
-        let not_keyed = || Error::internal(format!("table {} has no key", self.spec.name));
-        let column = self.spec.key().ok_or_else(not_keyed)?;
-        let Some(add) = upsert::Buckets::of(&self.snapshot)?.file(key)? else { return Ok(None) };
-        let mut rows = self.reader(add)?.open().await?.find(column, key)?;
-        while let Some(batch) = rows.try_next().await? {
-            if batch.num_rows() > 0 {
-                return Ok(Some(batch));
-            }
-        }
-        Ok(None)
-    }
-
-    pub(super) fn reader(&self, add: &Add) -> Result<file::Reader> {
-        let name = Path::from_url_path(&add.path).context(Kind::Data, "read a data file's path")?;
-        let parts = self.folder.parts().chain(name.parts());
-        let bytes = u64::try_from(add.size).context(Kind::Data, "read a data file's size")?;
-        Ok(file::Reader { store: self.store.clone(), path: parts.collect(), bytes })
-    }
-
     /// Starts a try of publishing a commit; `None` where the table has the commit already.
     pub(super) async fn begin(&mut self, commit: &CommitInfo) -> Result<Option<Attempt>> {
         self.settle().await?;
@@ -307,7 +271,7 @@ impl Table {
     }
 
     /// Puts the entry that makes the new files part of the table, and the replaced ones no longer
-    /// so.
+    /// so. A file whose mask changes is in both.
     pub(super) async fn finish(
         &mut self,
         attempt: Attempt,
@@ -316,10 +280,11 @@ impl Table {
         removes: &[String],
     ) -> Result<Written> {
         let version = self.snapshot.version + 1;
+        let new = || adds.iter().filter(|add| !self.snapshot.files.contains_key(&add.path));
         let written = Written {
-            rows: adds.iter().map(Add::rows).sum(),
-            files: adds.len() as u64,
-            bytes: adds.iter().map(|add| u64::try_from(add.size).unwrap_or(0)).sum(),
+            rows: new().map(Add::rows).sum(),
+            files: new().count() as u64,
+            bytes: new().map(|add| u64::try_from(add.size).unwrap_or(0)).sum(),
         };
         let lines = self.entry(&attempt, operation, adds, removes);
         self.attempts.push(attempt.id);
@@ -385,24 +350,6 @@ impl Table {
             }
         }
     }
-}
-
-/// Reads a file that lacks the last columns of its table.
-fn read_older(
-    file: file::Opened,
-    schema: &SchemaRef,
-    columns: Option<Vec<String>>,
-) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let asked = |field: &&FieldRef| columns.as_ref().is_none_or(|c| c.contains(field.name()));
-    let wanted: Fields = schema.fields().iter().filter(asked).cloned().collect();
-    let there: Vec<String> = wanted
-        .iter()
-        .map(|field| field.name().clone())
-        .filter(|name| file.schema().column_with_name(name).is_some())
-        .collect();
-    let wanted = Arc::new(Schema::new(wanted));
-    let rows = file.read(Some(&there))?;
-    Ok(rows.map(move |rows| definition::filled(&rows?, &wanted)).boxed())
 }
 
 /// The application whose transaction number is the writers' epoch.

@@ -309,7 +309,7 @@ async fn a_table_grows_by_cutting_its_files() {
     let few = numbers(7..8, 3);
     let written = table.upsert(rows(&few), 1, &[], &commit(3)).await.unwrap();
     expected.extend(few);
-    assert_eq!(written.files, 1);
+    assert_eq!((written.rows, written.files, table.files().0), (1, 1, 9), "and a run");
     let table = open(&store, &UPSERTED).await;
     let mut all = read(&table).await;
     all.sort();
@@ -438,6 +438,174 @@ proptest! {
             }
         });
     }
+}
+
+/// Limits at which a few rows do what otherwise a few hundred thousand do.
+const TINY: Limits = Limits {
+    bucket_rows: 16,
+    small_rows: 4,
+    fold_percent: 40,
+    tier: 3,
+    run_rows: 2,
+    merged_rows: 30,
+};
+
+/// One commit of a history that goes through all of the layout: keys set, keys removed, whether the
+/// answer is lost, which key to look for.
+type SmallStep = (BTreeMap<u8, i64>, Vec<u8>, bool, u8);
+
+fn small_step() -> impl Strategy<Value = SmallStep> {
+    (
+        prop::collection::btree_map(any::<u8>(), any::<i64>(), 0..9),
+        prop::collection::vec(any::<u8>(), 0..4),
+        prop::bool::weighted(0.2),
+        any::<u8>(),
+    )
+}
+
+/// A table whose answers are lost now and then, and what it must hold after each commit.
+struct History {
+    faulty: Arc<FaultyStore>,
+    store: Arc<dyn ObjectStore>,
+    table: Table,
+    states: Vec<BTreeMap<String, i64>>,
+}
+
+impl History {
+    async fn start(first: BTreeMap<u8, i64>) -> Self {
+        let faulty = Arc::new(FaultyStore::default());
+        let store: Arc<dyn ObjectStore> = faulty.clone();
+        let table = open(&store, &UPSERTED).await.with_limits(TINY);
+        let mut history = Self { faulty, store, table, states: vec![BTreeMap::new()] };
+        history.commit((first, Vec::new(), false, 0)).await;
+        history
+    }
+
+    async fn commit(&mut self, (set, gone, lose, look): SmallStep) {
+        if lose {
+            self.faulty.faults.lock().unwrap().push(Fault::Lose);
+        }
+        let number = self.states.len() as u64;
+        let set: BTreeMap<String, i64> =
+            set.into_iter().map(|(i, value)| (key(i.into()), value)).collect();
+        let gone: Vec<String> = gone.into_iter().map(|i| key(i.into())).collect();
+        let mut expected = self.states.last().unwrap().clone();
+        expected.retain(|key, _| !gone.contains(key));
+        expected.extend(set.clone());
+        let count = set.len() as u64;
+        self.table.upsert(rows(&set), count, &gone, &commit(number)).await.unwrap();
+        self.faulty.faults.lock().unwrap().clear();
+        let again = self.table.upsert(rows(&set), count, &gone, &commit(number)).await.unwrap();
+        if self.table.txn("test") == Some(number) {
+            assert_eq!(again, Written::default(), "once");
+        }
+        self.states.push(expected);
+        self.check(look).await;
+        self.table = open(&self.store, &UPSERTED).await.with_limits(TINY);
+        self.check(look).await;
+    }
+
+    async fn check(&self, look: u8) {
+        let expected = self.states.last().unwrap();
+        assert_eq!(read_sorted(&self.table).await, *expected);
+        assert_eq!(self.table.rows(), expected.len() as u64);
+        let look = key(look.into());
+        let found = self.table.find(&look).await.unwrap();
+        assert_eq!(found, expected.get(&look).map(|value| batch(&[(look, *value)])));
+        let (files, masked) = (self.table.files().0, self.masked());
+        assert!(files < 60, "{files} files");
+        assert!(masked <= 60 + 2 * expected.len() as u64, "{masked} masked rows");
+    }
+
+    fn masked(&self) -> u64 {
+        self.table.snapshot.files.values().map(|add| add.masked()).sum()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_history_of_masks_and_compactions_equals_a_map(
+        first in prop::collection::btree_map(any::<u8>(), any::<i64>(), 0..256),
+        steps in prop::collection::vec(small_step(), 1..45),
+        back in any::<prop::sample::Index>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut history = History::start(first).await;
+            for step in steps {
+                history.commit(step).await;
+            }
+            // Back to any commit, and on from there.
+            let at = back.index(history.states.len()).max(1);
+            let commit = CommitInfo { commit: at as u64, epoch: 2, ..commit(1) };
+            history.table.restore(&commit, 7).await.unwrap();
+            history.states.truncate(at + 1);
+            history.check(5).await;
+            let mut last = open(&history.store, &UPSERTED).await.with_limits(TINY);
+            let set = numbers(0..30, 7);
+            let next = CommitInfo { commit: at as u64 + 1, ..commit };
+            last.upsert(rows(&set), 30, &[], &next).await.unwrap();
+            let mut expected = history.states.pop().unwrap();
+            expected.extend(set);
+            assert_eq!(read_sorted(&last).await, expected);
+        });
+    }
+}
+
+#[tokio::test]
+async fn what_a_commit_writes_goes_with_what_it_changes() {
+    let store = memory();
+    let mut table = open(&store, &UPSERTED).await;
+    let mut expected = numbers(0..20_000, 1);
+    let first = put(&mut table, &expected, 1).await;
+    assert_eq!(table.files().0, 1);
+    let mut bytes = 0;
+    for number in 2..=9 {
+        let changes = numbers(number * 300..number * 300 + 200, number as i64);
+        let gone = [key(number), key(77_777)];
+        let written = table.upsert(rows(&changes), 200, &gone, &commit(number)).await.unwrap();
+        expected.extend(changes);
+        expected.retain(|key, _| !gone.contains(key));
+        assert!(written.rows <= 1_600, "{written:?}");
+        bytes += written.bytes;
+    }
+    assert!(bytes * 5 < first.bytes * 2, "{bytes} of {}", first.bytes);
+    let table = open(&store, &UPSERTED).await;
+    assert_eq!(read_sorted(&table).await, expected);
+    assert_eq!((table.rows(), table.files().0), (expected.len() as u64, 2), "a bucket and a run");
+    let found = table.find(&key(700)).await.unwrap().unwrap();
+    assert_eq!(found, batch(&[(key(700), 2)]));
+    assert!(table.find(&key(4)).await.unwrap().is_none());
+    let vectors = Path::from("root/upserted/_dv");
+    assert!(store.list(Some(&vectors)).try_next().await.unwrap().is_some(), "masks in files");
+}
+
+#[tokio::test]
+async fn a_table_of_an_earlier_version_is_upgraded_once() {
+    let store = memory();
+    let root = Path::from("root");
+    let log = Path::from("root/upserted/_delta_log/00000000000000000000.json");
+    let mut table = open(&store, &UPSERTED).await;
+    let entry = String::from_utf8(store.get(&log).await.unwrap().bytes().await.unwrap().into());
+    let plain = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
+    let older = entry.unwrap().lines().fold(String::new(), |older, line| {
+        let line = if line.contains("protocol") { plain } else { line };
+        older + &line.replace(r#","delta.enableDeletionVectors":"true""#, "") + "\n"
+    });
+    assert!(!older.contains("DeletionVectors"), "{older}");
+    put(&mut table, &numbers(0..9, 1), 1).await;
+    store.put(&log, older.into()).await.unwrap();
+    let reader = Table::open_existing(store.clone(), &root, &UPSERTED).await.unwrap().unwrap();
+    assert_eq!((reader.version(), reader.snapshot.protocol.min_reader_version), (1, 1));
+    for _ in 0..2 {
+        let table = open(&store, &UPSERTED).await;
+        assert_eq!((table.version(), table.snapshot.protocol.min_reader_version), (2, 3));
+        assert_eq!(read_sorted(&table).await, numbers(0..9, 1));
+    }
+    // What only grows stays what every reader can read.
+    assert_eq!(open(&store, &APPENDED).await.snapshot.protocol.min_reader_version, 1);
 }
 
 async fn read_sorted(table: &Table) -> BTreeMap<String, i64> {

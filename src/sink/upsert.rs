@@ -1,85 +1,26 @@
-//! How does a table keep one current row a key, without being rewritten whole?
+//! How does a table keep one current row a key, at a cost that goes with what changes?
 //!
-//! Keys are hashes, so their leading bits cut the table into buckets of like size: bucket `i` of
-//! `2^bits` holds the keys whose leading bits are `i`, sorted, in one file. A commit touches some
-//! buckets: the rows of each are read from its file, merged with the changed ones, and written to a
-//! new file, which takes the old one's place.
-//!
-//! The number of buckets grows with the table, and never shrinks; when it grows, every file is
-//! rewritten. Both cases are one walk over the old buckets in ascending order, which writes buckets
-//! of the new size.
+//! One walk over the ranges of keys, in ascending order, as the [`Plan`] says: a range that is folded
+//! gets new buckets, made of all its rows and the changed ones; elsewhere changed rows go to the
+//! commit's run, and after the walk the rows that they take the place of are looked up and masked.
+//! What is put in order and what is changed stand in one entry of the log: there is nothing between
+//! them for a crash to leave behind, and rows that would be written to a run only to be folded are
+//! written once.
 
-use std::collections::BTreeMap;
-
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::compute::interleave_record_batch;
+use arrow::array::{AsArray, RecordBatch, StringBuilder};
 use futures::Stream;
-use futures::stream::{BoxStream, StreamExt};
+use futures::future::FutureExt;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use roaring::RoaringBitmap;
 
-use super::definition;
-use super::file::{BUCKET_TAG, Writer};
-use super::log::{Add, Snapshot};
+use super::file::{Tag, Writer};
+use super::layout::{Files, Plan, Span, Step, bucket, key_bounds};
+use super::live::{AT_ONCE, Live};
+use super::log::Add;
+use super::mask::Vectors;
+use super::merge::{Merge, Rows};
 use super::table::{Attempt, CommitInfo, Table, Written};
-use crate::error::{Context, Error, Kind, Result};
-
-/// Rows in a file of a table that has just grown, at most, when keys spread evenly.
-const BUCKET_ROWS: u64 = 65_536;
-/// How many times the rows of [`BUCKET_ROWS`] a bucket may come to before the table grows.
-const BUCKET_SLACK: u64 = 2;
-/// Buckets are named by the first 16 bits of keys.
-const BITS_MAX: u32 = 16;
-
-/// The files of a table by bucket.
-#[derive(Debug, Default)]
-pub(super) struct Buckets<'a> {
-    /// `2^bits` buckets; `None` of an empty table.
-    bits: Option<u32>,
-    files: BTreeMap<u32, &'a Add>,
-}
-
-impl<'a> Buckets<'a> {
-    pub(super) fn of(snapshot: &'a Snapshot) -> Result<Self> {
-        let mut buckets = Self::default();
-        for add in snapshot.files.values() {
-            let tag = add.tags.as_ref().and_then(|tags| tags.get(BUCKET_TAG)?.as_deref());
-            let parts = tag.and_then(|tag| tag.split_once('/'));
-            let bucket = parts.and_then(|(bits, i)| Some((bits.parse().ok()?, i.parse().ok()?)));
-            let foreign = || Error::data("a file of the table is not of this program's making");
-            let (bits, i): (u32, u32) =
-                bucket.filter(|(b, _)| *b <= BITS_MAX).ok_or_else(foreign)?;
-            let same = *buckets.bits.get_or_insert(bits) == bits;
-            if !same || buckets.files.insert(i, add).is_some() {
-                return Err(Error::data("two files of the table hold the same keys"));
-            }
-        }
-        Ok(buckets)
-    }
-
-    /// The file that holds `key`, if any does.
-    pub(super) fn file(&self, key: &str) -> Result<Option<&'a Add>> {
-        let Some(bits) = self.bits else { return Ok(None) };
-        Ok(self.files.get(&bucket(key, bits)?).copied())
-    }
-}
-
-/// The bucket that a key is in.
-fn bucket(key: &str, bits: u32) -> Result<u32> {
-    let lead = key.get(..4).and_then(|lead| u32::from_str_radix(lead, 16).ok());
-    let lead = lead.ok_or_else(|| Error::internal("a key is not hexadecimal"))?;
-    Ok(lead >> (BITS_MAX - bits))
-}
-
-/// How many bits a table of `rows` rows should have that has `present`.
-fn bits_for(rows: u64, present: Option<u32>) -> u32 {
-    let full = present.map_or(0, |bits| (BUCKET_ROWS * BUCKET_SLACK) << bits);
-    match present {
-        Some(bits) if rows <= full => bits,
-        _ => {
-            let wanted = rows.div_ceil(BUCKET_ROWS).next_power_of_two().trailing_zeros();
-            wanted.max(present.unwrap_or(0)).min(BITS_MAX)
-        }
-    }
-}
+use crate::error::{Error, Kind, Result};
 
 impl Table {
     /// Puts rows in the place of those with the same keys, and takes the rows of `removed` keys
@@ -87,7 +28,8 @@ impl Table {
     /// already, or where nothing changes.
     ///
     /// `rows` comes in ascending order of the key, each key once, over all batches. `count` is how
-    /// many rows there are about; it decides only about the layout.
+    /// many rows there are about; it decides only about the layout. The keys of a commit are held
+    /// in memory.
     ///
     /// **Errors:** `Fenced` where another writer has the table; `Unavailable` where the store is
     /// away: the same call may be made again; `Internal` where the rows are not in order.
@@ -108,233 +50,251 @@ impl Table {
         let mut removed: Vec<&str> = removed.iter().map(String::as_str).collect();
         removed.sort_unstable();
         removed.dedup();
-        let buckets = Buckets::of(&self.snapshot)?;
-        let bits = bits_for(self.snapshot.rows() + count, buckets.bits);
-        let mut output = Output { table: self, key, bits, attempt, open: None, adds: Vec::new() };
+        let mut walk = Walk::start(self, key, attempt).await?;
+        let plan = Plan::of(&walk.files, &walk.runs, key, (count, &removed), &self.limits)?;
         let rows = std::pin::pin!(rows);
-        let replaced = merge(&mut output, buckets, rows.boxed(), &removed).await?;
-        output.close().await?;
-        let Output { attempt, adds, .. } = output;
-        if adds.is_empty() && replaced.is_empty() {
+        let mut changes = Rows::new(rows.boxed(), key, Kind::Internal);
+        for step in &plan.steps {
+            walk.take(step, &plan, &mut changes, &removed).await?;
+        }
+        let Outcome { attempt, adds, removes, mask_bytes } = walk.finish(&plan, &removed).await?;
+        if adds.is_empty() && removes.is_empty() {
             return Ok(Written::default());
         }
-        self.finish(attempt, "MERGE", adds, &replaced).await
+        let mut written = self.finish(attempt, "MERGE", adds, &removes).await?;
+        written.bytes += mask_bytes;
+        Ok(written)
     }
 }
 
-/// Walks over the old buckets that are touched, in order; returns the paths of the files that were
-/// replaced.
-async fn merge<'s>(
-    output: &mut Output<'_>,
-    buckets: Buckets<'_>,
-    rows: BoxStream<'s, Result<RecordBatch>>,
-    removed: &[&str],
-) -> Result<Vec<String>> {
-    let Buckets { bits: old_bits, mut files } = buckets;
-    let bits = old_bits.unwrap_or(output.bits);
-    let grows = bits != output.bits;
-    let mut changes = Rows::new(rows, output.key);
-    let mut removed = removed;
-    let mut replaced = Vec::new();
-    loop {
-        changes.fill(Kind::Internal).await?;
-        let touched = [changes.key(), removed.first().copied()];
-        let touched = touched.into_iter().flatten().map(|key| bucket(key, bits));
-        let touched = touched.collect::<Result<Vec<_>>>()?.into_iter().min();
-        let untouched = files.keys().next().copied().filter(|_| grows);
-        let Some(i) = touched.into_iter().chain(untouched).min() else { break };
-        let mut gone = 0;
-        while let Some(key) = removed.get(gone)
-            && bucket(key, bits)? == i
-        {
-            gone += 1;
-        }
-        let live = match files.remove(&i) {
-            Some(add) => {
-                replaced.push(add.path.clone());
-                let opened = output.table.reader(add)?.open().await?;
-                definition::same_schema(&output.table.spec.schema(), opened.schema())?;
-                opened.read(None)?
-            }
-            None => futures::stream::empty().boxed(),
-        };
-        let mut live = Rows::new(live, output.key);
-        merge_bucket(output, &mut live, &mut changes, &removed[..gone], (bits, i)).await?;
-        removed = &removed[gone..];
-    }
-    Ok(replaced)
+/// What a walk leads to.
+struct Outcome {
+    attempt: Attempt,
+    adds: Vec<Add>,
+    removes: Vec<String>,
+    /// Bytes of the file of masks.
+    mask_bytes: u64,
 }
 
-/// Merges the rows of one bucket with the changes to it.
-async fn merge_bucket(
-    output: &mut Output<'_>,
-    live: &mut Rows<'_>,
-    changes: &mut Rows<'_>,
-    removed: &[&str],
-    (bits, i): (u32, u32),
-) -> Result<()> {
-    loop {
-        live.fill(Kind::Data).await?;
-        changes.fill(Kind::Internal).await?;
-        let end = changes.end_of(bits, i)?;
-        let picks = weave(live, changes, end, removed);
-        let Some(picks) = picks else { return Ok(()) };
-        let piece = match (&live.batch, &changes.batch) {
-            (Some(left), Some(right)) => interleave_record_batch(&[left, right], &picks.rows),
-            (Some(left), None) => interleave_record_batch(&[left, left], &picks.rows),
-            (None, Some(right)) => interleave_record_batch(&[right, right], &picks.rows),
-            (None, None) => return Ok(()),
-        };
-        live.at = picks.live;
-        changes.at = picks.changes;
-        output.write(piece.context(Kind::Internal, "merge rows")?).await?;
-    }
-}
-
-/// Which rows come next, and how far the two sides are then.
-struct Picks {
-    /// (0 for live and 1 for changed, row).
-    rows: Vec<(usize, usize)>,
-    live: usize,
-    changes: usize,
-}
-
-/// Picks rows in ascending order of their keys until one of the two batches is used up; `None`
-/// where both sides are.
-///
-/// Changes count up to `end`. A changed row takes the place of the live one of the same key.
-fn weave(live: &Rows<'_>, changes: &Rows<'_>, end: usize, removed: &[&str]) -> Option<Picks> {
-    let mut picks = Picks { rows: Vec::new(), live: live.at, changes: changes.at };
-    let more_changes = changes.batch.is_some() && end == changes.keys.len();
-    let live_ended = live.batch.is_none();
-    if live_ended && changes.at >= end {
-        return None;
-    }
-    loop {
-        let left = (picks.live < live.keys.len()).then(|| live.keys.value(picks.live));
-        let right = (picks.changes < end).then(|| changes.keys.value(picks.changes));
-        match (left, right) {
-            // The batch that comes after this one may hold the next key.
-            (None, _) if !live_ended => break,
-            (_, None) if more_changes => break,
-            (None, None) => break,
-            (Some(left), Some(right)) if left == right => picks.live += 1,
-            (Some(left), right) if right.is_none_or(|right| left < right) => {
-                if removed.binary_search(&left).is_err() {
-                    picks.rows.push((0, picks.live));
-                }
-                picks.live += 1;
-            }
-            _ => {
-                picks.rows.push((1, picks.changes));
-                picks.changes += 1;
-            }
-        }
-    }
-    Some(picks)
-}
-
-/// Rows in ascending order of their keys, a batch at a time.
-struct Rows<'a> {
-    stream: BoxStream<'a, Result<RecordBatch>>,
+/// The walk of one commit over the ranges of keys.
+struct Walk<'a> {
+    table: &'a Table,
     key: &'static str,
-    /// `None` at the end.
-    batch: Option<RecordBatch>,
-    keys: StringArray,
-    at: usize,
-    /// The last key of the batch before.
-    last: Option<String>,
+    files: Files<'a>,
+    /// The runs of `files`, and what is masked of each by this commit: ranges that were folded.
+    runs: Vec<Live>,
+    folded: Vec<RoaringBitmap>,
+    output: Output<'a>,
+    /// Paths of files that are no longer part of the table.
+    removes: Vec<String>,
+    /// Keys of changed rows outside of folded ranges, ascending.
+    noted: StringBuilder,
 }
 
-impl<'a> Rows<'a> {
-    fn new(stream: BoxStream<'a, Result<RecordBatch>>, key: &'static str) -> Self {
-        let keys = StringArray::from_iter_values([""; 0]);
-        Self { stream: stream.fuse().boxed(), key, batch: None, keys, at: 0, last: None }
+impl<'a> Walk<'a> {
+    async fn start(table: &'a Table, key: &'static str, attempt: Attempt) -> Result<Self> {
+        let files = Files::of(&table.snapshot)?;
+        let sources: Vec<_> = files.runs.iter().map(|run| table.source(run)).collect();
+        let runs = stream::iter(sources).map(|source| source.open()).buffered(AT_ONCE);
+        let runs: Vec<Live> = runs.try_collect().await?;
+        let folded = vec![RoaringBitmap::new(); runs.len()];
+        let output = Output { table, key, attempt, bucket: None, run: None, adds: Vec::new() };
+        let (removes, noted) = (Vec::new(), StringBuilder::new());
+        Ok(Self { table, key, files, runs, folded, output, removes, noted })
     }
 
-    /// Fetches the next batch that has rows, once this one is used up. Rows out of order are an
-    /// error of `blame`.
-    async fn fill(&mut self, blame: Kind) -> Result<()> {
-        while self.at >= self.keys.len() {
-            if let Some(last) = self.keys.len().checked_sub(1) {
-                self.last = Some(self.keys.value(last).into());
-            }
-            self.at = 0;
-            self.keys = StringArray::from_iter_values([""; 0]);
-            self.batch = self.stream.next().await.transpose()?;
-            let Some(batch) = &self.batch else { return Ok(()) };
-            let keys = batch.column_by_name(self.key).and_then(|column| column.as_string_opt());
-            self.keys = keys.ok_or_else(|| Error::new(blame, "rows have no key column"))?.clone();
-            let before = self.last.as_deref().into_iter();
-            let all = before.chain(self.keys.iter().flatten());
-            if !all.is_sorted_by(|a, b| a < b) {
-                return Err(Error::new(blame, "keys are not ascending, or not unique"));
-            }
-        }
-        Ok(())
-    }
-
-    fn key(&self) -> Option<&str> {
-        (self.at < self.keys.len()).then(|| self.keys.value(self.at))
-    }
-
-    /// The first row of the batch after the keys of bucket `i`.
-    fn end_of(&self, bits: u32, i: u32) -> Result<usize> {
-        for row in self.at..self.keys.len() {
-            if bucket(self.keys.value(row), bits)? != i {
-                return Ok(row);
+    /// Does what the plan says of one range.
+    async fn take(
+        &mut self,
+        step: &Step<'_>,
+        plan: &Plan<'_>,
+        changes: &mut Rows<'_>,
+        removed: &[&str],
+    ) -> Result<()> {
+        let mut live = Vec::new();
+        if step.fold.is_some() {
+            for add in &step.buckets {
+                let rows = self.table.source(add).open().await?.read(None, None)?;
+                live.push(Rows::new(rows, self.key, Kind::Data));
+                self.removes.push(add.path.clone());
             }
         }
-        Ok(self.keys.len())
+        let (start, end) = (step.span.start(), step.span.end());
+        for (i, run) in self.runs.iter().enumerate() {
+            if step.fold.is_none() && !plan.merged[i] {
+                continue;
+            }
+            let range = run.range(self.key, start.as_deref(), end.as_deref()).await?;
+            if run.masked_in(&range)? == range.end - range.start {
+                continue;
+            }
+            live.push(Rows::new(run.read(None, Some(range.clone()))?, self.key, Kind::Data));
+            self.folded[i].insert_range(numbers(range)?);
+        }
+        let noted = step.fold.is_none().then_some(&mut self.noted);
+        let removed = step.span.keys(removed);
+        let mut merge = Merge { changes, end, live, removed, noted };
+        while let Some(rows) = merge.next().await? {
+            match step.fold {
+                Some(bits) => self.output.write_buckets(bits, rows).await?,
+                None => self.output.write_run(rows).await?,
+            }
+        }
+        self.output.close_bucket().await
+    }
+
+    /// Ends the files, and masks the rows that others took the place of.
+    async fn finish(mut self, plan: &Plan<'a>, removed: &[&str]) -> Result<Outcome> {
+        self.output.close_run().await?;
+        let noted = self.noted.finish();
+        let unfolded: Vec<Span> =
+            plan.steps.iter().filter(|step| step.fold.is_none()).map(|step| step.span).collect();
+        let mut keys: Vec<&str> = noted.iter().flatten().collect();
+        keys.extend(unfolded.iter().flat_map(|span| span.keys(removed)));
+        keys.sort_unstable();
+        keys.dedup();
+        let Self { table, key, files, runs, folded, output, mut removes, .. } = self;
+        let Output { attempt, mut adds, .. } = output;
+        let masks = Masks { table, key, files: &files, runs: &runs, folded: &folded };
+        let masks = masks.of(plan, &keys).await?;
+        let mut vectors = Vectors::new(attempt.id())?;
+        for (add, mask) in masks {
+            removes.push(add.path.clone());
+            if mask.len() < add.rows() {
+                adds.push(add.masked_by(vectors.add(&mask)?));
+            }
+        }
+        let mask_bytes = vectors.store(&table.store, &table.folder).await?;
+        Ok(Outcome { attempt, adds, removes, mask_bytes })
     }
 }
 
-/// The new files, cut by bucket.
+/// Where the rows are that a walk has replaced.
+struct Masks<'w, 'a> {
+    table: &'a Table,
+    key: &'static str,
+    files: &'w Files<'a>,
+    runs: &'w [Live],
+    folded: &'w [RoaringBitmap],
+}
+
+impl<'a> Masks<'_, 'a> {
+    /// The files in which some more rows are masked than before, and all that are masked then.
+    async fn of(&self, plan: &Plan<'a>, keys: &[&str]) -> Result<Vec<(&'a Add, RoaringBitmap)>> {
+        let buckets = plan.steps.iter().filter(|step| step.fold.is_none());
+        let buckets = buckets.flat_map(|step| &step.buckets).map(|add| (*add, None));
+        let runs = self.files.runs.iter().enumerate().map(|(i, add)| (*add, Some(i)));
+        let mut files = Vec::new();
+        for (add, run) in buckets.chain(runs) {
+            files.push(self.look(plan, keys, add, run).boxed());
+        }
+        let found: Vec<_> = stream::iter(files).buffered(AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// What is masked in one file, which may be the `run`th of the runs; `None` where that stays.
+    async fn look(
+        &self,
+        plan: &Plan<'a>,
+        keys: &[&str],
+        add: &'a Add,
+        run: Option<usize>,
+    ) -> Result<Option<(&'a Add, RoaringBitmap)>> {
+        if run.is_some_and(|i| plan.merged[i]) {
+            // All its rows went elsewhere.
+            let all = numbers(0..add.rows())?;
+            return Ok(Some((add, RoaringBitmap::from_iter(all))));
+        }
+        let keys = keys_of(keys, key_bounds(add, self.key));
+        let gone = run.map(|i| &self.folded[i]).filter(|gone| !gone.is_empty());
+        if keys.is_empty() && gone.is_none() {
+            return Ok(None);
+        }
+        let live = match run {
+            Some(i) => self.runs[i].clone(),
+            None => self.table.source(add).open().await?,
+        };
+        let mut mask = live.positions(self.key, keys).await?;
+        mask |= live.mask();
+        if let Some(gone) = gone {
+            mask |= gone;
+        }
+        Ok((mask.len() > live.mask().len()).then_some((add, mask)))
+    }
+}
+
+fn numbers(rows: std::ops::Range<u64>) -> Result<std::ops::Range<u32>> {
+    let number = |row: u64| {
+        u32::try_from(row).map_err(|_| Error::data("a data file has more rows than can be masked"))
+    };
+    Ok(number(rows.start)?..number(rows.end)?)
+}
+
+/// Those of some keys, which ascend, that lie within bounds.
+fn keys_of<'k, 's>(keys: &'s [&'k str], bounds: Option<(String, String)>) -> &'s [&'k str] {
+    let Some((least, greatest)) = bounds else { return keys };
+    let from = keys.partition_point(|key| *key < least.as_str());
+    let to = keys.partition_point(|key| *key <= greatest.as_str());
+    &keys[from..to.max(from)]
+}
+
+/// The new files: the commit's run, and one bucket after the other.
 struct Output<'a> {
     table: &'a Table,
     key: &'static str,
-    bits: u32,
     attempt: Attempt,
-    open: Option<(u32, Writer)>,
+    bucket: Option<(Tag, Writer)>,
+    run: Option<Writer>,
     adds: Vec<Add>,
 }
 
 impl Output<'_> {
-    /// Writes rows that follow those before in the order of keys.
-    async fn write(&mut self, rows: RecordBatch) -> Result<()> {
+    fn writer(&mut self) -> Result<Writer> {
+        let Table { store, folder, spec, .. } = self.table;
+        Writer::create(store.clone(), folder, self.attempt.file_name(), spec)
+    }
+
+    /// Writes rows that follow those before in the order of keys, cut by the bits of their keys.
+    async fn write_buckets(&mut self, bits: u32, rows: RecordBatch) -> Result<()> {
         let keys = rows.column_by_name(self.key).and_then(|column| column.as_string_opt::<i32>());
         let keys = keys.ok_or_else(|| Error::internal("rows have no key column"))?;
-        let buckets = keys.iter().flatten().map(|key| bucket(key, self.bits));
+        let buckets = keys.iter().flatten().map(|key| bucket(key, bits));
         let buckets = buckets.collect::<Result<Vec<_>>>()?;
         let mut from = 0;
         for run in buckets.chunk_by(|a, b| a == b) {
             let slice = rows.slice(from, run.len());
             from += run.len();
-            self.writer(run[0]).await?.write(slice).await?;
+            let tag = Tag::Bucket(bits, run[0]);
+            if self.bucket.as_ref().is_some_and(|(open, _)| *open != tag) {
+                self.close_bucket().await?;
+            }
+            let writer = match self.bucket.take() {
+                Some((_, writer)) => writer,
+                None => self.writer()?,
+            };
+            self.bucket.insert((tag, writer)).1.write(slice).await?;
         }
         Ok(())
     }
 
-    async fn writer(&mut self, bucket: u32) -> Result<&mut Writer> {
-        if self.open.as_ref().is_some_and(|(open, _)| *open != bucket) {
-            self.close().await?;
-        }
-        let (_, writer) = match self.open.take() {
-            Some(open) => self.open.insert(open),
-            None => {
-                let Table { store, folder, spec, .. } = self.table;
-                let name = self.attempt.file_name();
-                let writer = Writer::create(store.clone(), folder, name, spec)?;
-                self.open.insert((bucket, writer))
-            }
+    async fn write_run(&mut self, rows: RecordBatch) -> Result<()> {
+        let writer = match self.run.take() {
+            Some(writer) => writer,
+            None => self.writer()?,
         };
-        Ok(writer)
+        self.run.insert(writer).write(rows).await
     }
 
-    async fn close(&mut self) -> Result<()> {
-        if let Some((bucket, writer)) = self.open.take() {
-            let tag = format!("{}/{bucket}", self.bits);
+    async fn close_bucket(&mut self) -> Result<()> {
+        if let Some((tag, writer)) = self.bucket.take() {
             self.adds.push(writer.finish(self.attempt.commit.time_ms, Some(tag)).await?);
+        }
+        Ok(())
+    }
+
+    async fn close_run(&mut self) -> Result<()> {
+        if let Some(writer) = self.run.take() {
+            self.adds.push(writer.finish(self.attempt.commit.time_ms, Some(Tag::Run)).await?);
         }
         Ok(())
     }

@@ -32,6 +32,12 @@ pub(in crate::sink) struct Line {
 pub(in crate::sink) struct Protocol {
     pub(in crate::sink) min_reader_version: i32,
     pub(in crate::sink) min_writer_version: i32,
+    /// What a reader of version 3 must be able to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::sink) reader_features: Option<Vec<String>>,
+    /// What a writer of version 7 must be able to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::sink) writer_features: Option<Vec<String>>,
 }
 
 /// The table's columns and properties.
@@ -65,7 +71,25 @@ pub(in crate::sink) struct Txn {
     pub(in crate::sink) version: i64,
 }
 
+/// Which rows of a file are masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::sink) struct DeletionVector {
+    /// `i`: in the log. `u`: in a file of the table.
+    pub(in crate::sink) storage_type: String,
+    pub(in crate::sink) path_or_inline_dv: String,
+    /// Where in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::sink) offset: Option<i32>,
+    pub(in crate::sink) size_in_bytes: i32,
+    /// How many rows.
+    pub(in crate::sink) cardinality: i64,
+}
+
 /// A file that is part of the table from here on.
+///
+/// The same file with another deletion vector is another part of the table: it is taken out and
+/// added in one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::sink) struct Add {
@@ -81,6 +105,8 @@ pub(in crate::sink) struct Add {
     pub(in crate::sink) stats: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::sink) tags: Option<BTreeMap<String, Option<String>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::sink) deletion_vector: Option<DeletionVector>,
 }
 
 /// A file that is no longer part of the table.
@@ -97,14 +123,44 @@ pub(in crate::sink) struct Remove {
     pub(in crate::sink) partition_values: Option<BTreeMap<String, Option<String>>>,
     #[serde(default)]
     pub(in crate::sink) size: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::sink) deletion_vector: Option<DeletionVector>,
 }
 
 impl Add {
-    /// How many rows the file's statistics say it has; 0 where they say nothing.
+    /// How many rows the file's statistics say it has, masked ones among them; 0 where they say
+    /// nothing.
     pub(in crate::sink) fn rows(&self) -> u64 {
-        let stats = self.stats.as_deref().unwrap_or("{}");
-        let stats: Value = serde_json::from_str(stats).unwrap_or_default();
-        stats["numRecords"].as_u64().unwrap_or(0)
+        self.statistics()["numRecords"].as_u64().unwrap_or(0)
+    }
+
+    /// How many of them are masked.
+    pub(in crate::sink) fn masked(&self) -> u64 {
+        let vector = self.deletion_vector.as_ref();
+        vector.and_then(|vector| u64::try_from(vector.cardinality).ok()).unwrap_or(0)
+    }
+
+    /// How many of its rows are part of the table.
+    pub(in crate::sink) fn live(&self) -> u64 {
+        self.rows().saturating_sub(self.masked())
+    }
+
+    pub(in crate::sink) fn statistics(&self) -> Value {
+        serde_json::from_str(self.stats.as_deref().unwrap_or("{}")).unwrap_or_default()
+    }
+
+    /// The same file with other rows masked. Its statistics are of all its rows.
+    pub(in crate::sink) fn masked_by(&self, vector: DeletionVector) -> Self {
+        let mut stats = self.statistics();
+        if let Some(stats) = stats.as_object_mut() {
+            stats.insert("tightBounds".into(), false.into());
+        }
+        Self {
+            stats: Some(stats.to_string()),
+            deletion_vector: Some(vector),
+            data_change: true,
+            ..self.clone()
+        }
     }
 
     /// The line that takes this file out of the table again.
@@ -116,6 +172,7 @@ impl Add {
             extended_file_metadata: Some(true),
             partition_values: Some(self.partition_values.clone()),
             size: Some(self.size),
+            deletion_vector: self.deletion_vector.clone(),
         }
     }
 }

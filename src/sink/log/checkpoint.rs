@@ -15,10 +15,10 @@ use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 
-use super::action::{Add, Format, Line, MetaData, Protocol, Remove, Txn};
+use super::action::{Add, DeletionVector, Format, Line, MetaData, Protocol, Remove, Txn};
 use super::{Log, Snapshot};
 use crate::error::{Context, Error, Kind, Result};
-use crate::sink::file;
+use crate::sink::{file, read as files};
 
 /// Writes the file; returns its bytes and how many actions it holds.
 pub(super) fn encode(table: &Snapshot) -> Result<(Vec<u8>, usize)> {
@@ -42,8 +42,8 @@ pub(super) fn encode(table: &Snapshot) -> Result<(Vec<u8>, usize)> {
 /// Reads the file of a version, whose size in bytes is given.
 pub(super) async fn read(log: &Log, version: u64, bytes: u64) -> Result<Vec<Line>> {
     let path = log.folder.clone().join(format!("{version:020}.checkpoint.parquet"));
-    let reader = file::Reader { store: log.store.clone(), path, bytes };
-    let mut batches = reader.open().await?.read(None)?;
+    let reader = files::Reader { store: log.store.clone(), path, bytes };
+    let mut batches = reader.open().await?.read(None, None)?;
     let mut lines = Vec::new();
     while let Some(batch) = batches.try_next().await? {
         let columns = Columns::of(&batch)
@@ -94,6 +94,7 @@ fn adds(rows: &[Line]) -> Result<ArrayRef> {
             ("dataChange", flags(all().map(|add| Some(add?.data_change)))),
             ("stats", texts(all().map(|add| add?.stats.as_deref()))),
             ("tags", maps(all().map(|add| add?.tags.as_ref()))?),
+            ("deletionVector", vectors(all().map(|add| add?.deletion_vector.as_ref()))?),
         ],
     )
 }
@@ -109,6 +110,22 @@ fn removes(rows: &[Line]) -> Result<ArrayRef> {
             ("extendedFileMetadata", flags(all().map(|remove| remove?.extended_file_metadata))),
             ("partitionValues", maps(all().map(|remove| remove?.partition_values.as_ref()))?),
             ("size", longs(all().map(|remove| remove?.size))),
+            ("deletionVector", vectors(all().map(|remove| remove?.deletion_vector.as_ref()))?),
+        ],
+    )
+}
+
+fn vectors<'a>(values: impl Iterator<Item = Option<&'a DeletionVector>>) -> Result<ArrayRef> {
+    let values: Vec<_> = values.collect();
+    let all = || values.iter().copied();
+    structs(
+        all().map(|vector| vector.is_some()),
+        vec![
+            ("storageType", texts(all().map(|vector| Some(&*vector?.storage_type)))),
+            ("pathOrInlineDv", texts(all().map(|vector| Some(&*vector?.path_or_inline_dv)))),
+            ("offset", integers(all().map(|vector| vector?.offset))),
+            ("sizeInBytes", integers(all().map(|vector| Some(vector?.size_in_bytes)))),
+            ("cardinality", longs(all().map(|vector| Some(vector?.cardinality)))),
         ],
     )
 }
@@ -135,7 +152,10 @@ fn meta_data(rows: &[Line]) -> Result<ArrayRef> {
             ("description", texts(all().map(|meta| meta?.description.as_deref()))),
             ("format", format),
             ("schemaString", texts(all().map(|meta| Some(&*meta?.schema_string)))),
-            ("partitionColumns", no_lists(&all().map(|meta| meta.is_some()).collect::<Vec<_>>())?),
+            (
+                "partitionColumns",
+                text_lists(&all().map(|meta| Some(&*meta?.partition_columns)).collect::<Vec<_>>())?,
+            ),
             ("configuration", maps(configuration.iter().map(Option::as_ref))?),
             ("createdTime", longs(all().map(|meta| meta?.created_time))),
         ],
@@ -144,19 +164,17 @@ fn meta_data(rows: &[Line]) -> Result<ArrayRef> {
 
 fn protocols(rows: &[Line]) -> Result<ArrayRef> {
     let all = || rows.iter().map(|row| row.protocol.as_ref());
-    let integers =
-        |values: Vec<Option<i32>>| -> ArrayRef { Arc::new(Int32Array::from_iter(values)) };
+    let version = |of: fn(&Protocol) -> i32| integers(all().map(|p| p.map(of)));
+    let features = |of: fn(&Protocol) -> Option<&Vec<String>>| {
+        text_lists(&all().map(|p| p.and_then(of).map(Vec::as_slice)).collect::<Vec<_>>())
+    };
     structs(
         all().map(|protocol| protocol.is_some()),
         vec![
-            (
-                "minReaderVersion",
-                integers(all().map(|protocol| Some(protocol?.min_reader_version)).collect()),
-            ),
-            (
-                "minWriterVersion",
-                integers(all().map(|protocol| Some(protocol?.min_writer_version)).collect()),
-            ),
+            ("minReaderVersion", version(|p| p.min_reader_version)),
+            ("minWriterVersion", version(|p| p.min_writer_version)),
+            ("readerFeatures", features(|p| p.reader_features.as_ref())?),
+            ("writerFeatures", features(|p| p.writer_features.as_ref())?),
         ],
     )
 }
@@ -182,6 +200,10 @@ fn longs(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(values.collect::<Int64Array>())
 }
 
+fn integers(values: impl Iterator<Item = Option<i32>>) -> ArrayRef {
+    Arc::new(values.collect::<Int32Array>())
+}
+
 fn flags(values: impl Iterator<Item = Option<bool>>) -> ArrayRef {
     Arc::new(values.collect::<BooleanArray>())
 }
@@ -202,13 +224,12 @@ fn maps<'a>(
     Ok(Arc::new(builder.finish()))
 }
 
-/// Empty lists of text: no table of ours is partitioned.
-fn no_lists(present: &[bool]) -> Result<ArrayRef> {
+fn text_lists(lists: &[Option<&[String]>]) -> Result<ArrayRef> {
     let element = Arc::new(Field::new("element", DataType::Utf8, true));
-    let offsets = OffsetBuffer::from_lengths(present.iter().map(|_| 0));
-    let values = Arc::new(StringArray::from_iter_values([""; 0]));
-    let nulls = NullBuffer::from_iter(present.iter().copied());
-    let array = ListArray::try_new(element, offsets, values, Some(nulls));
+    let offsets = OffsetBuffer::from_lengths(lists.iter().map(|list| list.map_or(0, <[_]>::len)));
+    let values = StringArray::from_iter_values(lists.iter().copied().flatten().flatten());
+    let nulls = NullBuffer::from_iter(lists.iter().map(Option::is_some));
+    let array = ListArray::try_new(element, offsets, Arc::new(values), Some(nulls));
     Ok(Arc::new(array.context(Kind::Internal, "encode checkpoint")?))
 }
 
@@ -248,6 +269,7 @@ impl<'a> Columns<'a> {
                 data_change: add.flag("dataChange").unwrap_or_default(),
                 stats: add.text("stats"),
                 tags: add.map("tags"),
+                deletion_vector: add.vector(),
             }),
             remove: present(self.remove, row).map(|remove| Remove {
                 path: remove.text("path").unwrap_or_default(),
@@ -256,11 +278,14 @@ impl<'a> Columns<'a> {
                 extended_file_metadata: remove.flag("extendedFileMetadata"),
                 partition_values: remove.map("partitionValues"),
                 size: remove.long("size"),
+                deletion_vector: remove.vector(),
             }),
             meta_data: present(self.meta_data, row).map(|meta| meta.meta_data()),
             protocol: present(self.protocol, row).map(|protocol| Protocol {
                 min_reader_version: protocol.integer("minReaderVersion").unwrap_or_default(),
                 min_writer_version: protocol.integer("minWriterVersion").unwrap_or_default(),
+                reader_features: protocol.texts("readerFeatures"),
+                writer_features: protocol.texts("writerFeatures"),
             }),
         }
     }
@@ -302,6 +327,24 @@ impl Row<'_> {
         Some(pairs.map(|(key, value)| (key.into(), value.map(String::from))).collect())
     }
 
+    fn texts(&self, name: &str) -> Option<Vec<String>> {
+        let list = self.column(name)?.as_list_opt::<i32>()?.value(self.1);
+        Some(list.as_string_opt::<i32>()?.iter().flatten().map(String::from).collect())
+    }
+
+    fn vector(&self) -> Option<DeletionVector> {
+        // Checkpoints of earlier versions of the program lack the column.
+        let column = self.0.column_by_name("deletionVector")?.as_struct_opt()?;
+        let vector = present(column, self.1)?;
+        Some(DeletionVector {
+            storage_type: vector.text("storageType")?,
+            path_or_inline_dv: vector.text("pathOrInlineDv")?,
+            offset: vector.integer("offset"),
+            size_in_bytes: vector.integer("sizeInBytes")?,
+            cardinality: vector.long("cardinality")?,
+        })
+    }
+
     fn meta_data(&self) -> MetaData {
         let plain = |map: Option<BTreeMap<String, Option<String>>>| {
             let map = map.unwrap_or_default();
@@ -309,9 +352,6 @@ impl Row<'_> {
         };
         let format = self.0.column_by_name("format").and_then(|format| format.as_struct_opt());
         let format = format.and_then(|format| present(format, self.1));
-        let partitions = self.column("partitionColumns").and_then(|c| c.as_list_opt::<i32>());
-        let partitions = partitions.map(|lists| lists.value(self.1));
-        let partitions = partitions.as_ref().and_then(|list| list.as_string_opt::<i32>());
         MetaData {
             id: self.text("id").unwrap_or_default(),
             name: self.text("name"),
@@ -321,9 +361,7 @@ impl Row<'_> {
                 options: plain(format.as_ref().and_then(|f| f.map("options"))),
             },
             schema_string: self.text("schemaString").unwrap_or_default(),
-            partition_columns: partitions
-                .map(|list| list.iter().flatten().map(String::from).collect())
-                .unwrap_or_default(),
+            partition_columns: self.texts("partitionColumns").unwrap_or_default(),
             configuration: plain(self.map("configuration")),
             created_time: self.long("createdTime"),
         }

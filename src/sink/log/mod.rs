@@ -11,7 +11,7 @@ mod action;
 mod checkpoint;
 mod snapshot;
 
-pub(super) use action::{Add, Format, Line, MetaData, Protocol, Txn};
+pub(super) use action::{Add, DeletionVector, Format, Line, MetaData, Protocol, Txn};
 pub(super) use snapshot::{RETENTION_DAYS, Snapshot};
 
 use std::sync::Arc;
@@ -68,10 +68,7 @@ impl Log {
         }
         let mut table = Snapshot::default();
         if let Some((version, bytes)) = listing.checkpoint {
-            for line in checkpoint::read(self, version, bytes).await? {
-                table.apply(line);
-            }
-            table.version = version;
+            table.advance(version, checkpoint::read(self, version, bytes).await?);
             table.checkpoint = Some(version);
         }
         if listing.checkpoint.is_none() && listing.entries.is_empty() {

@@ -1,0 +1,221 @@
+//! What does a commit to `profiles` cost: bytes written, and processor time, as the table grows?
+//!
+//! `cargo bench --bench tables [ROWS]`: a table of ROWS profiles (a million unless told), 20 commits that change 0.5 %
+//! of it each, against the same where every touched bucket is rewritten; then commits of 1,000 rows to tables of
+//! a tenth of ROWS and of ROWS. Prints one figure a line.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use onefold::clock::Stopwatch;
+use onefold::error::Result;
+use onefold::profile::{MoneyRow, Profile, Seen, SourceId, Value, ValueAddress};
+use onefold::record::{Address, EventKey, IdentityId, RecordKey};
+use onefold::sink::{CommitInfo, Limits, Table, open_store, rows, tables};
+
+const COMMITS: u64 = 20;
+const ROWS_AT_ONCE: usize = 8_192;
+/// The commits whose cost is to be the same whatever the size of the table.
+const SMALL_COMMIT: u64 = 1_000;
+
+fn main() -> Result<()> {
+    let count = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(run(count))
+}
+
+async fn run(count: u64) -> Result<()> {
+    let mut subject = Subject::create(count, Limits::default()).await?;
+    report("bytes_per_profile", subject.bytes() as f64 / count as f64);
+    let masked = subject.commits(COMMITS, count / 200).await?;
+    masked.report("masked");
+    report("files", subject.table.files().0 as f64);
+    subject.find(count).await?;
+    // As many more, so that ranges are folded.
+    subject.commits(2 * COMMITS, count / 200).await?.report("masked_and_folded");
+    report("files_after_60", subject.table.files().0 as f64);
+    drop(subject);
+    let rewritten = Limits { fold_percent: 0, ..Limits::default() };
+    let mut subject = Subject::create(count, rewritten).await?;
+    let rewritten = subject.commits(2, count / 200).await?;
+    rewritten.report("rewritten");
+    report("bytes_percent_of_rewritten", 100.0 * masked.bytes / rewritten.bytes);
+    drop(subject);
+    for count in [count / 10, count] {
+        let mut subject = Subject::create(count, Limits::default()).await?;
+        let name = format!("small_commits_of_{count}");
+        subject.commits(COMMITS, SMALL_COMMIT).await?.report(&name);
+    }
+    Ok(())
+}
+
+/// The means of some commits.
+struct Cost {
+    bytes: f64,
+    cpu: f64,
+    seconds: f64,
+}
+
+impl Cost {
+    fn report(&self, name: &str) {
+        report(&format!("{name}_bytes_per_commit"), self.bytes);
+        report(&format!("{name}_cpu_ms_per_commit"), self.cpu * 1e3);
+        report(&format!("{name}_ms_per_commit"), self.seconds * 1e3);
+    }
+}
+
+struct Subject {
+    folder: tempfile::TempDir,
+    table: Table,
+    count: u64,
+    commit: u64,
+}
+
+impl Subject {
+    async fn create(count: u64, limits: Limits) -> Result<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = folder.path().display().to_string();
+        let (store, root) = open_store(&url, &Default::default())?;
+        let table = Table::open(store, &root, &tables::PROFILES).await?.with_limits(limits);
+        let mut subject = Self { folder, table, count, commit: 0 };
+        subject.put((0..count).collect()).await?;
+        Ok(subject)
+    }
+
+    /// Bytes of all that was ever written: nothing is deleted.
+    fn bytes(&self) -> u64 {
+        size(self.folder.path())
+    }
+
+    async fn put(&mut self, mut numbers: Vec<u64>) -> Result<()> {
+        self.commit += 1;
+        numbers.sort_by_cached_key(|number| identity(*number).0);
+        let commit = CommitInfo {
+            app: "bench".into(),
+            commit: self.commit,
+            epoch: 1,
+            time_ms: i64::try_from(self.commit).unwrap_or(0) * 10_000,
+        };
+        let count = numbers.len() as u64;
+        let chunks = numbers.chunks(ROWS_AT_ONCE).map(|numbers| {
+            let profiles: Vec<_> = numbers.iter().map(|n| profile(*n, self.commit)).collect();
+            rows::profiles(&profiles)
+        });
+        self.table.upsert(stream::iter(chunks).boxed(), count, &[], &commit).await.map(drop)
+    }
+
+    /// Commits that change rows chosen evenly.
+    async fn commits(&mut self, commits: u64, rows: u64) -> Result<Cost> {
+        let (bytes, cpu, watch) = (self.bytes(), cpu_seconds(), Stopwatch::start());
+        for _ in 0..commits {
+            let first = self.commit.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let step = self.count / rows;
+            let numbers = (0..rows).map(|i| (first % step + i * step) % self.count);
+            self.put(numbers.collect()).await?;
+        }
+        let mean = |sum: f64| sum / commits as f64;
+        Ok(Cost {
+            bytes: mean((self.bytes() - bytes) as f64),
+            cpu: mean(cpu_seconds() - cpu),
+            seconds: mean(watch.elapsed().as_secs_f64()),
+        })
+    }
+
+    async fn find(&self, count: u64) -> Result<()> {
+        let watch = Stopwatch::start();
+        for number in (0..count).step_by(usize::try_from(count / 50).unwrap_or(1)) {
+            let found = self.table.find(&identity(number).to_string()).await?;
+            assert!(found.is_some(), "every row can be found");
+        }
+        report("find_ms", watch.elapsed().as_secs_f64() * 1e3 / 50.0);
+        let watch = Stopwatch::start();
+        let scan = self.table.scan(Some(&["identity_id", "events"]));
+        let rows: usize = scan
+            .map_ok(|batch| batch.num_rows())
+            .try_fold(0, |a, b| async move { Ok(a + b) })
+            .await?;
+        assert_eq!(rows as u64, count, "every row is there once");
+        report("scan_two_columns_s", watch.elapsed().as_secs_f64());
+        Ok(())
+    }
+}
+
+fn identity(number: u64) -> IdentityId {
+    IdentityId::hash([&number.to_be_bytes()[..]])
+}
+
+fn profile(number: u64, version: u64) -> Profile {
+    let at = 1_750_000_000_000_000 + (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 30) as i64;
+    let seen = Seen {
+        at,
+        event: EventKey::hash([&number.to_be_bytes()[..]]),
+        source: "web".into(),
+        record: RecordKey::hash([&number.to_be_bytes()[..]]),
+        count: 3,
+    };
+    let value = |value: String| Value { value, seen: seen.clone() };
+    let address = Address {
+        line: Some(format!("{} Station Road", number % 200)),
+        city: Some("Manchester".into()),
+        region: None,
+        postcode: Some(format!("M{} {}PL", number % 90, number % 9)),
+        country: Some("GB".into()),
+    };
+    let channel = |channel: &str, kind: &str, n| (Arc::from(channel), Arc::from(kind), n);
+    Profile {
+        identity: identity(number),
+        version,
+        known: true,
+        given: Some(value(["Elizabeth", "Mary", "John", "Ahmed"][(number % 4) as usize].into())),
+        surname: Some(value(format!("Montgomery{}", number % 5_000))),
+        birth_date: Some(value(format!("19{:02}-0{}-11", number % 90 + 10, number % 9 + 1))),
+        emails: vec![value(format!("person{number}@example.com"))],
+        phones: vec![value(format!("+4477{:08}", number % 100_000_000))],
+        addresses: vec![ValueAddress { address, seen: seen.clone() }],
+        ids: vec![SourceId {
+            kind: "loyalty".into(),
+            source: "shop".into(),
+            value: format!("L{number:08}"),
+        }],
+        consent: Vec::new(),
+        activity: vec![channel("web", "page_view", number % 40), channel("store", "purchase", 2)],
+        events: number % 40 + 2,
+        records: 3,
+        first_seen: at - 86_400_000_000,
+        last_seen: at,
+        money: vec![MoneyRow {
+            currency: "GBP".into(),
+            decimals: 2,
+            purchases: 2,
+            purchase_minor: (number % 9_000) as i64,
+            returns: 0,
+            return_minor: 0,
+        }],
+        categories: vec![("shoes".into(), 2)],
+        sentiment_milli: None,
+    }
+}
+
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let entries = entries.map(|entry| entry.expect("an entry"));
+    let sizes = entries.map(|entry| match entry.metadata().expect("it is there") {
+        meta if meta.is_dir() => size(&entry.path()),
+        meta => meta.len(),
+    });
+    sizes.sum()
+}
+
+/// Of this process, all threads.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
+    // User and system time, in hundredths of a second.
+    [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+fn report(name: &str, value: f64) {
+    _ = writeln!(std::io::stdout(), "{name} {value:.1}");
+}
