@@ -110,9 +110,10 @@ impl Subject {
     async fn commits(&mut self, commits: u64, rows: u64) -> Result<Cost> {
         let (bytes, cpu, watch) = (self.bytes(), cpu_seconds(), Stopwatch::start());
         for _ in 0..commits {
-            let first = self.commit.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            // Other rows each time, until all had their turn: 37 and the step have no divisor in common.
             let step = self.count / rows;
-            let numbers = (0..rows).map(|i| (first % step + i * step) % self.count);
+            let first = self.commit * 37 % step;
+            let numbers = (0..rows).map(|i| (first + i * step) % self.count);
             self.put(numbers.collect()).await?;
         }
         let mean = |sum: f64| sum / commits as f64;
