@@ -458,8 +458,9 @@ fn a_second_job_on_one_state_is_told_so() {
     ] {
         let second = command(arguments).run();
         assert_eq!(second.code, Some(1), "{second:?}");
-        // What a variable says is not shown.
-        let said = format!("error: state: ${{STATE}} is open in another process{remedy}\n");
+        let state = folder.path().join("state");
+        let state = state.display();
+        let said = format!("error: state: {state} is open in another process{remedy}\n");
         assert_eq!(second.log, said);
     }
     assert!(!first.has_ended(), "{}", first.log());
