@@ -179,6 +179,9 @@ def soak(arguments, folder):
     text = pathlib.Path("pipelines/events-kafka.toml").read_text()
     assert text.count('interval = "') == 1, "the interval of publishing"
     text = re.sub(r'interval = "[^"]*"', f'interval = "{arguments.interval}"', text)
+    # Caches are full soon, so that what still grows is something else.
+    assert text.count('memory = "2GiB"') == 1, "the budget of the state"
+    text = text.replace('memory = "2GiB"', f'memory = "{arguments.memory}"')
     # This broker looks through all that it has for each request: ask seldom, for much.
     seldom = ', options = { "fetch.min.bytes" = 1000000, "fetch.wait.max.ms" = 500 } }'
     text = text.replace('group = "onefold-retail" }', 'group = "onefold-retail"' + seldom)
@@ -250,6 +253,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--rate", type=float, default=250, help="events a second")
     parser.add_argument("--interval", default="5s", help="how often tables are published")
+    parser.add_argument("--memory", default="256MiB", help="the budget of the state, whose caches fill over time")
     parser.add_argument("--every", type=float, default=10, help="seconds between samples")
     parser.add_argument("--again", action="store_true", help="only print the summary of SAMPLES")
     arguments = parser.parse_args()
