@@ -3,42 +3,6 @@
 use onefold::normalise::{self, Custom, DateOrder, Kind, Settings};
 use onefold::record::{Field, RawField, RawIdentity};
 
-/// Every raw field; a line of an input names its own by a letter, from `A` on.
-const RAW_FIELDS: [RawField; 32] = [
-    RawField::FullName,
-    RawField::GivenName,
-    RawField::MiddleName,
-    RawField::Surname,
-    RawField::BirthDate,
-    RawField::Email,
-    RawField::Phone,
-    RawField::PhoneRegion,
-    RawField::Address,
-    RawField::AddressLine,
-    RawField::AddressLine2,
-    RawField::House,
-    RawField::Street,
-    RawField::City,
-    RawField::Region,
-    RawField::Postcode,
-    RawField::Country,
-    RawField::Gender,
-    RawField::Occupation,
-    RawField::GovernmentId,
-    RawField::Loyalty,
-    RawField::Cookie,
-    RawField::Device,
-    RawField::Card,
-    RawField::Custom(Field::Custom1),
-    RawField::Custom(Field::Custom2),
-    RawField::Custom(Field::Custom3),
-    RawField::Custom(Field::Custom4),
-    RawField::Custom(Field::Custom5),
-    RawField::Custom(Field::Custom6),
-    RawField::Custom(Field::Custom7),
-    RawField::Custom(Field::Custom8),
-];
-
 /// The kinds of the fields of one's own, in their order.
 const KINDS: [Kind; 8] = [
     Kind::Text,
@@ -79,10 +43,13 @@ pub fn normalise(bytes: &[u8]) {
     let mut lines = text.split('\n');
     let settings = settings(lines.next().unwrap_or_default());
     let mut record = RawIdentity::new();
-    for line in lines.take(RAW_FIELDS.len()) {
+    // A line names its field by a letter, from `A` on.
+    let own = Field::CUSTOM.map(RawField::Custom);
+    let fields = [&RawField::NAMED[..], &own[..]].concat();
+    for line in lines.take(fields.len()) {
         let Some(letter) = line.chars().next() else { continue };
-        let at = u32::from(letter).wrapping_sub(u32::from('A')) as usize % RAW_FIELDS.len();
-        record.insert(RAW_FIELDS[at], line[letter.len_utf8()..].to_owned());
+        let at = u32::from(letter).wrapping_sub(u32::from('A')) as usize % fields.len();
+        record.insert(fields[at], line[letter.len_utf8()..].to_owned());
     }
     holds(&record, &settings);
     for (field, value) in &record {

@@ -3,33 +3,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::record::Identity;
 
-const FIELDS: [RawField; 24] = [
-    RawField::FullName,
-    RawField::GivenName,
-    RawField::MiddleName,
-    RawField::Surname,
-    RawField::BirthDate,
-    RawField::Email,
-    RawField::Phone,
-    RawField::PhoneRegion,
-    RawField::Address,
-    RawField::AddressLine,
-    RawField::AddressLine2,
-    RawField::House,
-    RawField::Street,
-    RawField::City,
-    RawField::Region,
-    RawField::Postcode,
-    RawField::Country,
-    RawField::Gender,
-    RawField::Occupation,
-    RawField::GovernmentId,
-    RawField::Loyalty,
-    RawField::Cookie,
-    RawField::Device,
-    RawField::Card,
-];
-
 fn raw(fields: &[(RawField, &str)]) -> RawIdentity {
     fields.iter().map(|(field, value)| (*field, (*value).to_owned())).collect()
 }
@@ -128,7 +101,7 @@ fn lines_and_columns_agree() {
 
 #[test]
 fn nothing_words_are_issues() {
-    for field in FIELDS {
+    for field in RawField::NAMED {
         let out = identity(&raw(&[(field, "N/A")]), &Settings::default());
         assert!(out.identity.is_empty(), "{field:?}");
         let silent =
@@ -242,18 +215,18 @@ fn text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn values_are_of_their_alphabet_and_stay(field in 0..FIELDS.len(), value in text()) {
-        check_stays(FIELDS[field], &value);
+    fn values_are_of_their_alphabet_and_stay(field in 0..RawField::NAMED.len(), value in text()) {
+        check_stays(RawField::NAMED[field], &value);
     }
 
     #[test]
     fn records_never_fail(
-        fields in proptest::collection::vec((0..FIELDS.len(), text()), 0..12),
+        fields in proptest::collection::vec((0..RawField::NAMED.len(), text()), 0..12),
         region in proptest::option::of("[A-Z]{2}"),
         month_first in any::<bool>(),
     ) {
         let date_order = if month_first { DateOrder::MonthFirst } else { DateOrder::DayFirst };
-        let fields = fields.into_iter().map(|(at, value)| (FIELDS[at], value)).collect();
+        let fields = fields.into_iter().map(|(at, value)| (RawField::NAMED[at], value)).collect();
         check_invariants(&fields, &Settings { default_region: region, date_order, ..Settings::default() });
     }
 }

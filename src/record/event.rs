@@ -86,6 +86,36 @@ pub enum RawField {
     Custom(Field),
 }
 
+impl RawField {
+    /// All but the fields of one's own, in order.
+    pub const NAMED: [Self; 24] = [
+        Self::FullName,
+        Self::GivenName,
+        Self::MiddleName,
+        Self::Surname,
+        Self::BirthDate,
+        Self::Email,
+        Self::Phone,
+        Self::PhoneRegion,
+        Self::Address,
+        Self::AddressLine,
+        Self::AddressLine2,
+        Self::House,
+        Self::Street,
+        Self::City,
+        Self::Region,
+        Self::Postcode,
+        Self::Country,
+        Self::Gender,
+        Self::Occupation,
+        Self::GovernmentId,
+        Self::Loyalty,
+        Self::Cookie,
+        Self::Device,
+        Self::Card,
+    ];
+}
+
 /// The identity-bearing values of one message, as they stood there; none is empty.
 pub type RawIdentity = BTreeMap<RawField, String>;
 
