@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::options;
+use super::client;
 use crate::config::plan::LetterTopicPlan;
 use crate::config::problem::At;
 use crate::config::settings::LetterTopicSettings;
@@ -12,9 +12,7 @@ use crate::source::{Input, SourcePlan};
 const KEPT: &str = "letters are delivered at least once and in their order; leave it out";
 
 /// librdkafka settings that have a key of their own, or are not for a pipeline to decide.
-const RESERVED: [(&str, &str); 7] = [
-    ("bootstrap.servers", "use `brokers`"),
-    ("metadata.broker.list", "use `brokers`"),
+const RESERVED: [(&str, &str); 5] = [
     ("enable.idempotence", KEPT),
     ("acks", KEPT),
     ("request.required.acks", KEPT),
@@ -29,19 +27,10 @@ pub(super) fn plan(
     at: &At,
 ) -> LetterTopicPlan {
     let LetterTopicSettings { brokers, topic, options: given } = settings;
-    let place = at.under("brokers");
-    if brokers.trim().is_empty() {
-        place.note(place.wrong(brokers, "give host:port, several with commas"));
-    }
+    let options = client(brokers, given, &RESERVED, at);
     let place = at.under("topic");
     if topic.trim().is_empty() {
         place.note(place.wrong(topic, "name a topic"));
-    }
-    for (key, remedy) in RESERVED {
-        if given.contains_key(key) {
-            let at = at.under("options").under(key);
-            at.note(at.problem(remedy));
-        }
     }
     if let Some(source) = sources.iter().find(|source| reads(source, brokers, topic)) {
         let remedy = format!(
@@ -51,7 +40,7 @@ pub(super) fn plan(
         );
         place.note(place.wrong(topic, remedy));
     }
-    LetterTopicPlan { brokers: brokers.clone(), topic: topic.clone(), options: options(given) }
+    LetterTopicPlan { brokers: brokers.clone(), topic: topic.clone(), options }
 }
 
 /// Whether a source reads a topic of one of these brokers.

@@ -208,6 +208,27 @@ fn one_of<T: Clone>(word: &str, words: &[(&str, T)], at: &At) -> Result<T> {
     Err(at.wrong(word, format!("use one of {known}{}", hint.unwrap_or_default())))
 }
 
+/// Settings of a client of Kafka, but for those that are `reserved`, each with what to do instead.
+fn client(
+    brokers: &str,
+    given: &BTreeMap<String, Scalar>,
+    reserved: &[(&str, &str)],
+    at: &At,
+) -> Options {
+    if brokers.trim().is_empty() {
+        let at = at.under("brokers");
+        at.note(at.wrong(brokers, "give host:port, several with commas"));
+    }
+    let named = [("bootstrap.servers", "use `brokers`"), ("metadata.broker.list", "use `brokers`")];
+    for (key, remedy) in named.iter().chain(reserved) {
+        if given.contains_key(*key) {
+            let at = at.under("options").under(key);
+            at.note(at.problem(remedy));
+        }
+    }
+    options(given)
+}
+
 fn options(given: &BTreeMap<String, Scalar>) -> Options {
     Options(given.iter().map(|(key, value)| (key.clone(), value.0.clone())).collect())
 }

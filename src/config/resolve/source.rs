@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 
 use super::mapping;
 use super::matching::OwnFields;
-use super::{one_of, options};
+use super::{client, one_of, options};
 use crate::config::problem::At;
 use crate::config::settings::{KafkaSettings, SourceSettings};
 use crate::normalise::{self, DateOrder};
 use crate::source::{FilesPlan, Format, Input, KafkaPlan, OnGap, SourcePlan};
 
 /// librdkafka settings that have a key of their own, or are for the state to decide.
-const RESERVED: [(&str, &str); 6] = [
-    ("bootstrap.servers", "use `brokers`"),
-    ("metadata.broker.list", "use `brokers`"),
+const RESERVED: [(&str, &str); 4] = [
     ("group.id", "use `group`"),
     ("group.instance.id", "no member of the group reads; leave it out"),
     ("enable.auto.commit", "positions are kept in the state; leave it out"),
@@ -156,10 +154,7 @@ fn is_csv(files: &FilesPlan) -> bool {
 }
 
 fn kafka(settings: &KafkaSettings, pipeline: &str, at: &At) -> Option<KafkaPlan> {
-    if settings.brokers.trim().is_empty() {
-        let at = at.under("brokers");
-        at.note(at.wrong(&settings.brokers, "give host:port, several with commas"));
-    }
+    let options = client(&settings.brokers, &settings.options, &RESERVED, at);
     let topics = match (&settings.topic, &settings.topics) {
         (Some(topic), None) => Some(vec![topic.clone()]),
         (None, Some(topics)) => Some(topics.clone()),
@@ -174,12 +169,6 @@ fn kafka(settings: &KafkaSettings, pipeline: &str, at: &At) -> Option<KafkaPlan>
     if topics.as_ref().is_some_and(is_unnamed) {
         at.note(at.problem("a topic has no name; name at least one topic"));
     }
-    for (key, remedy) in RESERVED {
-        if settings.options.contains_key(key) {
-            let at = at.under("options").under(key);
-            at.note(at.problem(remedy));
-        }
-    }
     let on_gap = settings.on_gap.as_deref().and_then(|word| {
         let ways = [("continue", OnGap::Continue), ("stop", OnGap::Stop)];
         at.take(one_of(word, &ways, &at.under("on_gap")))
@@ -190,6 +179,6 @@ fn kafka(settings: &KafkaSettings, pipeline: &str, at: &At) -> Option<KafkaPlan>
         topics: topics?,
         group: group.unwrap_or_else(|| format!("onefold-{pipeline}")),
         on_gap: on_gap.unwrap_or_default(),
-        options: options(&settings.options),
+        options,
     })
 }
