@@ -182,10 +182,9 @@ impl Table {
     pub fn scan(&self, columns: Option<&[&str]>) -> BoxStream<'static, Result<RecordBatch>> {
         let columns: Option<Vec<String>> =
             columns.map(|names| names.iter().map(|name| (*name).into()).collect());
-        let files: Vec<Result<Source>> =
-            self.snapshot.files.values().map(|add| Ok(self.source(add))).collect();
+        let files: Vec<Source> = self.snapshot.files.values().map(|add| self.source(add)).collect();
         stream::iter(files)
-            .and_then(move |source| {
+            .then(move |source| {
                 let columns = columns.clone();
                 async move { source.open().await?.read(columns.as_deref(), None) }
             })
