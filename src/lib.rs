@@ -26,6 +26,7 @@
 //! | [`record`] | the nouns: [`record::Event`], [`record::Identity`], [`record::RecordKey`], [`record::IdentityId`] |
 //! | [`error`], [`clock`] | what should a caller do about a failure; the only door to time |
 //! | [`failpoint`] | where can a crash come between two durable steps? |
+//! | `kafka` | what is a client of librdkafka told, whichever way its messages go? |
 //! | [`source`] | where do messages come from, and what does each mean? |
 //! | [`normalise`] | how is a raw value written, so that equal means equal? |
 //! | [`block`] | which pairs are worth comparing? |
@@ -51,7 +52,7 @@
 //!
 //! Down, and never in a circle: `main` > `cli` > `pipeline`, `web` > `config`, `demo` > `source`, `sink`,
 //! `state` > `explain`, `train` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
-//! `telemetry` > `record`, `clock`, `error`, `failpoint`. The stages between `source` and `sink` name neither
+//! `telemetry`, `kafka` > `record`, `clock`, `error`, `failpoint`. The stages between `source` and `sink` name neither
 //! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
 //! counts, so they run anywhere. The table in `tests/it/tidy.rs` holds each module to what it may
 //! name.
@@ -134,6 +135,7 @@ pub mod error;
 pub mod evaluate;
 pub mod explain;
 pub mod failpoint;
+mod kafka;
 pub mod normalise;
 pub mod pipeline;
 pub mod profile;

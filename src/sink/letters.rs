@@ -16,14 +16,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
-use rdkafka::{ClientConfig, ClientContext};
 use tracing::debug;
 
 use crate::error::{Error, Result};
+use crate::kafka;
 use crate::record::{DeadLetter, Envelope, Origin};
 
 /// Names the letter, the same however often it comes: source, partition and offset, as
@@ -102,13 +103,9 @@ impl LetterTopic {
     ///
     /// **Errors:** invalid, where a setting is refused.
     pub fn open(&self) -> Result<LetterProducer> {
-        let mut config = ClientConfig::new();
-        let given = self.options.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        for (key, value) in DEFAULTS.into_iter().chain(given).chain(FIXED) {
-            config.set(key, value);
-        }
-        config.set("bootstrap.servers", &self.brokers);
-        config.set_log_level(RDKafkaLogLevel::Warning);
+        let config = kafka::settings(&self.brokers, &DEFAULTS, &self.options, &FIXED);
+        let refused =
+            |error| kafka::refused("start the producer", ("`options`", "`options`"), error);
         let producer = config.create_with_context(Reports::default()).map_err(refused)?;
         Ok(LetterProducer { producer, place: self.clone() })
     }
@@ -118,16 +115,6 @@ impl LetterTopic {
     /// **Errors:** invalid, where it is not, or a setting is refused; unavailable.
     pub fn check(&self) -> Result<()> {
         self.open()?.partitions(&mut |_| true).map(drop)
-    }
-}
-
-/// Says which option is refused, but never its value: it may be a secret.
-fn refused(error: KafkaError) -> Error {
-    match error {
-        KafkaError::ClientConfig(_, _, key, _) => Error::invalid(format!(
-            "start the producer: librdkafka refuses the key or the value of `{key}`; check `options`"
-        )),
-        error => Error::invalid("start the producer; check `options`").caused_by(error),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Letters in a topic of the broker that librdkafka brings along.
 
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
 use rdkafka::mocking::MockCluster;

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::base_consumer::BaseConsumer;
-use rdkafka::error::KafkaError;
 
 use super::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::kafka;
 use crate::source::{KafkaPlan, Positions};
 
 /// What librdkafka is told unless the pipeline file says otherwise.
@@ -52,31 +50,14 @@ pub(super) fn consumer(
     plan: &KafkaPlan,
     start: &Positions,
 ) -> Result<BaseConsumer<Context>> {
-    let mut config = ClientConfig::new();
-    let given = plan.options.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    for (key, value) in DEFAULTS.into_iter().chain(given).chain(FIXED) {
-        config.set(key, value);
-    }
-    config.set("bootstrap.servers", &plan.brokers).set("group.id", &plan.group);
-    config.set_log_level(RDKafkaLogLevel::Warning);
+    let mut config = kafka::settings(&plan.brokers, &DEFAULTS, &plan.options.0, &FIXED);
+    config.set("group.id", &plan.group);
     let latest = matches!(config.get("auto.offset.reset"), Some("latest" | "largest" | "end"));
     // Only where a partition starts that has no position is for the pipeline file to say. Of a
     // position that is gone, the oldest message that is there tells what happened.
     config.set("auto.offset.reset", "earliest");
     let context = Context::new(source, plan, start, latest);
+    let places = ("`kafka.options`", "`kafka` and its `options`");
+    let refused = |error| kafka::refused("start the consumer", places, error);
     config.create_with_context(context).map_err(refused)
-}
-
-/// Says which option is refused, but never its value: it may be a secret, and librdkafka's own
-/// words repeat it.
-fn refused(error: KafkaError) -> Error {
-    match error {
-        KafkaError::ClientConfig(_, _, key, _) => Error::invalid(format!(
-            "start the consumer: librdkafka refuses the key or the value of `{key}`; check \
-             `kafka.options`"
-        )),
-        error => {
-            Error::invalid("start the consumer; check `kafka` and its `options`").caused_by(error)
-        }
-    }
 }
