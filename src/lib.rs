@@ -53,15 +53,14 @@
 //! Down, and never in a circle: `main` > `cli` > `pipeline`, `web` > `config`, `demo` > `source`, `sink`,
 //! `state` > `explain`, `train` > `resolve` > `cluster` > `score` > `block` > `normalise`, `profile`, `evaluate`,
 //! `telemetry`, `kafka` > `record`, `clock`, `error`, `failpoint`. The stages between `source` and `sink` name neither
-//! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and
-//! counts, so they run anywhere. The table in `tests/it/tidy.rs` holds each module to what it may
-//! name.
+//! `config`, `state`, `pipeline`, `telemetry` nor `clock`: they take slices and return values and counts, so they run
+//! anywhere. The table in `tests/it/tidy.rs` holds each module to what it may name.
 //!
 //! # Invariants
 //!
 //! Each names the tests that would fail without it.
 //!
-//! 1. **Order does not matter.** Which records are one identity is a function of the set of records
+//! 1. **Order does not matter.** Which records are one identity is a function of the set of records,
 //!    the frozen model and the judgements, whatever the order, the batches and the restarts; a record that is taken
 //!    out, or a judgement that is withdrawn, leaves what there would be had it never come.
 //!    `resolve::tests::any_history_gives_the_clusters_of_the_set`,
@@ -113,9 +112,8 @@
 //!    `source::kafka::tests::a_position_behind_the_end_is_never_read_anew`.
 //! 6. **The core is pure.** The stages do no I/O, read no clock, draw no randomness, iterate nothing
 //!    in hash order. `tidy::the_core_is_pure`, `tidy::imports_run_down`.
-//! 7. **An erased person is nowhere.** *Not there yet:* there is no erasure. What holds today: no
-//!    personal value in logs, metrics, answers over HTTP, panics and errors
-//!    (`canary::events_broken_in_every_way_are_told_of_nowhere`,
+//! 7. **An erased person is nowhere.** *Not there yet:* there is no erasure. What holds today: no personal value in
+//!    logs, metrics, answers over HTTP, panics and errors (`canary::events_broken_in_every_way_are_told_of_nowhere`,
 //!    `canary::the_endpoint_tells_of_nobody`, `canary::a_panic_tells_where_it_was_and_nothing_else`,
 //!    `config::mapping_tests::no_detail_holds_a_value`,
 //!    `sink::tests::the_log_names_no_value_without_statistics`).
