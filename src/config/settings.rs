@@ -283,8 +283,9 @@ pub struct StateSettings {
     /// A local folder. Default `./state`.
     pub path: Option<String>,
     /// How much memory the state may use. Default `2GiB`. Today it sizes the store's cache of
-    /// blocks, which gets an eighth of it. Not within it yet: the store's write buffers (96 MiB and
-    /// those being written out), and the matcher's index, which grows with every record.
+    /// blocks, which gets an eighth of it, and the store's write buffers, which get a sixteenth (those
+    /// that are being written out come on top). Not within it yet: the matcher's index, which grows
+    /// with every record.
     #[schemars(transform = schema::size)]
     pub memory: Option<String>,
     /// With less room than this on its disk, no messages are taken until there is more again; what was read is

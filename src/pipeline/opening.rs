@@ -6,10 +6,16 @@ use crate::state::{self, Store};
 
 /// The store's cache gets this part of the state's memory: the index in memory needs the most.
 const CACHE_SHARE: u64 = 8;
+/// The store's write buffers get this part of it.
+const WRITE_BUFFER_SHARE: u64 = 16;
 
-/// The state's share of the memory budget, which so far is the store's cache.
+/// The state's share of the memory budget, which so far is what the store uses.
 pub(super) fn state_options(plan: &StatePlan) -> state::Options {
-    state::Options { cache_bytes: plan.memory / CACHE_SHARE, ..state::Options::default() }
+    state::Options {
+        cache_bytes: plan.memory / CACHE_SHARE,
+        write_buffer_bytes: plan.memory / WRITE_BUFFER_SHARE,
+        ..state::Options::default()
+    }
 }
 
 /// Opens the state within its share of the memory budget.

@@ -4,12 +4,14 @@
 //! keyspace by how it is read: `events` by point reads that mostly miss, `outbox` and the rows of
 //! the index by scans only.
 
+use std::cmp::Reverse;
 use std::ops::Index;
 
 use fjall::config::{
     BlockSizePolicy, BloomConstructionPolicy, FilterPolicy, FilterPolicyEntry, PinningPolicy,
 };
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, Slice};
+use lsm_tree::AbstractTree;
 
 use super::row::NodeId;
 use crate::error::{Error, Kind, Result};
@@ -225,6 +227,24 @@ impl Keyspaces {
             database.keyspace(space.name(), || space.options()).map_err(failed("open keyspace"))
         };
         Space::ALL.into_iter().map(open).collect::<Result<_>>().map(Self)
+    }
+
+    /// Has the largest write buffers written out, as long as all that are still written to have more
+    /// than `bytes` together. Each is written out anyway once it is as large as its keyspace allows;
+    /// a keyspace that is seldom written to would hold its own for hours until then.
+    pub(super) fn keep_within(&self, bytes: u64) -> Result<()> {
+        let size = |space: &Keyspace| space.tree.active_memtable().size();
+        let mut buffers: Vec<_> = self.0.iter().map(|space| (size(space), space)).collect();
+        let mut total: u64 = buffers.iter().map(|(size, _)| size).sum();
+        buffers.sort_by_key(|(size, _)| Reverse(*size));
+        for (size, space) in buffers {
+            if total <= bytes {
+                break;
+            }
+            space.rotate_memtable().map_err(failed("write rows out"))?;
+            total -= size;
+        }
+        Ok(())
     }
 
     /// The keyspaces, each with what it holds.

@@ -27,6 +27,8 @@ use crate::record::{EventKey, Field, IdentityId};
 pub struct Options {
     /// Memory for blocks that were read. **Units:** bytes.
     pub cache_bytes: u64,
+    /// Memory for rows that are durable in journals, and not yet in tables. **Units:** bytes.
+    pub write_buffer_bytes: u64,
     /// Disk for closed journals, which bounds what opening replays: a second per 64 MiB or so.
     /// **Units:** bytes, at least 64 MiB.
     pub journal_bytes: u64,
@@ -34,7 +36,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, journal_bytes: 64 << 20 }
+        Self { cache_bytes: 64 << 20, write_buffer_bytes: 64 << 20, journal_bytes: 64 << 20 }
     }
 }
 
@@ -55,6 +57,7 @@ pub struct Store {
     witness: Witness,
     head: Head,
     scattered: Scattered,
+    write_buffer_bytes: u64,
     poisoned: bool,
     is_settled: bool,
 }
@@ -75,10 +78,17 @@ impl Store {
         head.epoch += 1;
         write(&database, &spaces, Writes::default(), &head)?;
         let witness = Witness::create(&folder, head.batch)?;
-        let scattered = Scattered::default();
-        let (poisoned, is_settled) = (false, false);
-        let mut store =
-            Self { folder, database, spaces, witness, head, scattered, poisoned, is_settled };
+        let mut store = Self {
+            folder,
+            database,
+            spaces,
+            witness,
+            head,
+            scattered: Scattered::default(),
+            write_buffer_bytes: options.write_buffer_bytes,
+            poisoned: false,
+            is_settled: false,
+        };
         if store.folder.is_older {
             store.bring_up_to_date()?;
         }
@@ -328,6 +338,7 @@ impl Store {
         head.batch += 1;
         write(&self.database, &self.spaces, writes, &head)?;
         self.witness.record(head.batch)?;
+        self.spaces.keep_within(self.write_buffer_bytes)?;
         self.head = head;
         self.poisoned = false;
         Ok(())

@@ -5,8 +5,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use lsm_tree::AbstractTree;
+
 use super::*;
 use crate::error::Kind;
+use crate::state::keyspace::Space;
 
 /// A state with `commits` commits, closed, its journal cut to what was written.
 fn closed(commits: u64) -> tempfile::TempDir {
@@ -269,6 +272,27 @@ fn child() {
     let first = store.commit(&too_large).expect_err("the disk is full");
     let second = store.commit(&nth_commit(2)).expect_err("poisoned");
     say(format!("failed {:?} {:?}", first.kind(), second.to_string()));
+}
+
+#[test]
+fn write_buffers_stay_within_their_share_of_memory() {
+    const SHARE: u64 = 1 << 20;
+    let folder = tempfile::tempdir().expect("folder");
+    let options = Options { write_buffer_bytes: SHARE, ..Options::default() };
+    let mut store = Store::open(folder.path(), &options).expect("the state opens");
+    let mut unwritten = 0;
+    for sequence in 1..=60 {
+        let mut commit = nth_commit(sequence);
+        commit.dead_letters.push(dead_letter(sequence, 100 << 10));
+        store.commit(&commit).expect("commit");
+        let size = |space: Space| store.rows(space).tree.active_memtable().size();
+        let bytes: u64 = Space::ALL.into_iter().map(size).sum();
+        assert!(bytes <= SHARE, "{bytes} after {sequence}");
+        unwritten += u64::from(bytes > SHARE / 2);
+    }
+    assert!(unwritten > 10, "what is small is not written out");
+    drop(store);
+    assert_eq!(check_run(&open(folder.path())), 60);
 }
 
 #[test]
