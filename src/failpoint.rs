@@ -22,6 +22,8 @@ pub enum Step {
     StateSettle,
     /// The end of that note, before anything is written again.
     StateUnsettle,
+    /// The rows that were written anew, in the place of those that were.
+    StateRewrite,
     /// A file of judgements.
     Ledger,
     /// A data file of a table.
@@ -42,12 +44,13 @@ pub enum Step {
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::StateFormat,
         Self::StateBatch,
         Self::StateWitness,
         Self::StateSettle,
         Self::StateUnsettle,
+        Self::StateRewrite,
         Self::Ledger,
         Self::DataFile,
         Self::LogEntry,
@@ -66,6 +69,7 @@ impl Step {
             Self::StateWitness => "state_witness",
             Self::StateSettle => "state_settle",
             Self::StateUnsettle => "state_unsettle",
+            Self::StateRewrite => "state_rewrite",
             Self::Ledger => "ledger",
             Self::DataFile => "data_file",
             Self::LogEntry => "log_entry",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::erasure::Erasure;
 use super::keyspace::{
     CARRIED_KEY, MODEL_KEY, Outbox, Space, Writes, fact_key, judgement_key, outbox_key,
     position_key, shared_key,
@@ -79,6 +80,8 @@ pub struct Commit {
     /// Where ids were carried over from: the identities so far, and what is in the outbox about them, are forgotten, for
     /// nobody saw them. `None` for every other commit.
     pub carried_from: Option<String>,
+    /// What is erased by this commit, with its `removed` nodes; `None` for every other commit.
+    pub erasure: Option<Erasure>,
 }
 
 impl Commit {

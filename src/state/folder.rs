@@ -15,6 +15,9 @@ const FORMAT_FILE: &str = "format";
 const LOCK_FILE: &str = "lock";
 const WITNESS_FILE: &str = "witness";
 const ROWS_FOLDER: &str = "rows";
+/// The rows as they are written anew, and as they were, while the one takes the place of the other.
+const NEW_ROWS_FOLDER: &str = "rows.new";
+const OLD_ROWS_FOLDER: &str = "rows.old";
 const DAMAGED_PREFIX: &str = "damaged-";
 
 /// How often, and how long apart, a reader asks for a state that another process has: another
@@ -56,6 +59,7 @@ impl Folder {
         refuse_strangers(path)?;
         let mut folder = Self { path: path.to_owned(), is_older: false, _lock: lock(path)? };
         folder.is_older = folder.check_format()?;
+        folder.settle_rewrite()?;
         Ok(folder)
     }
 
@@ -92,7 +96,9 @@ impl Folder {
                 }
                 Err(error) => return Err(error),
                 Ok(lock) => {
-                    return Ok(Self { path: path.to_owned(), is_older: false, _lock: lock });
+                    let folder = Self { path: path.to_owned(), is_older: false, _lock: lock };
+                    folder.settle_rewrite()?;
+                    return Ok(folder);
                 }
             }
         }
@@ -106,6 +112,51 @@ impl Folder {
     /// Where the embedded store lives.
     pub(super) fn rows(&self) -> PathBuf {
         self.path.join(ROWS_FOLDER)
+    }
+
+    /// The empty folder in which the rows are written anew.
+    pub(super) fn begin_rewrite(&self) -> Result<PathBuf> {
+        let new = self.path.join(NEW_ROWS_FOLDER);
+        remove(&new).context(Kind::Unavailable, "state: write anew")?;
+        Ok(new)
+    }
+
+    /// Puts the rows that were written anew in the place of those that were, of which nothing is left; nor of what
+    /// was set aside.
+    pub(super) fn end_rewrite(&self) -> Result<()> {
+        let (new, old) = (self.path.join(NEW_ROWS_FOLDER), self.path.join(OLD_ROWS_FOLDER));
+        around(Step::StateRewrite, || {
+            fs::rename(self.rows(), &old)?;
+            fs::rename(&new, self.rows())?;
+            self.sync()?;
+            remove(&old)?;
+            for entry in fs::read_dir(&self.path)? {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with(DAMAGED_PREFIX) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+            self.sync()
+        })
+        .context(Kind::Unavailable, "state: write anew")
+    }
+
+    /// Brings a rewrite to its end that was cut short, or takes it back.
+    fn settle_rewrite(&self) -> Result<()> {
+        let (new, old) = (self.path.join(NEW_ROWS_FOLDER), self.path.join(OLD_ROWS_FOLDER));
+        let settle = || {
+            // The rows leave their place only when the new ones are whole.
+            if old.exists() && new.exists() && !self.rows().exists() {
+                fs::rename(&new, self.rows())?;
+                self.sync()?;
+            }
+            remove(&new)?;
+            if self.rows().exists() {
+                remove(&old)?;
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        settle().context(Kind::Unavailable, "state: settle what was written anew")
     }
 
     /// Whether the state is of the format before; a new one is of this.
@@ -184,6 +235,14 @@ fn check_format(path: &Path, bytes: &[u8]) -> Result<bool> {
         String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).trim(),
         FORMAT.trim(),
     )))
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn refuse_strangers(path: &Path) -> Result<()> {

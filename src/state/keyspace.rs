@@ -267,7 +267,7 @@ pub(super) struct Writes(Vec<(Space, Slice, Option<Slice>)>);
 
 impl Writes {
     /// Writes a row.
-    pub(super) fn put(&mut self, space: Space, key: impl Into<Slice>, value: Vec<u8>) {
+    pub(super) fn put(&mut self, space: Space, key: impl Into<Slice>, value: impl Into<Slice>) {
         self.0.push((space, key.into(), Some(value.into())));
     }
 

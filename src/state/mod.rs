@@ -39,6 +39,7 @@
 //! earlier commit, source positions included, and the sources are read again from there.
 
 mod commit;
+mod erasure;
 mod folder;
 mod journal;
 mod keyspace;
@@ -56,6 +57,7 @@ mod window;
 mod tests;
 
 pub use commit::Commit;
+pub use erasure::{ErasedRecord, Erasure, PendingErasure};
 pub use folder::check;
 pub use letters::{LetterPlace, WaitingLetters};
 pub use reader::Reader;

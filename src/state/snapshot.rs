@@ -10,7 +10,7 @@
 //! end        255, rows u64, BLAKE3 of everything before
 //! ```
 //!
-//! little-endian. Restoring makes a new state of it beside the place where it belongs, reads it
+//! little-endian; what an erasure still has to do elsewhere is left out. Restoring makes a new state of it beside the place where it belongs, reads it
 //! through, checks that it fits together, and only then moves it there: a stream that is cut or
 //! damaged leaves nothing.
 
@@ -18,6 +18,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::erasure::is_pending;
 use super::keyspace::{HEAD_KEY, Space, Writes};
 use super::row::{Head, decode};
 use super::store::{Options, Store};
@@ -48,6 +49,9 @@ pub fn write_snapshot(view: &View, mut out: impl Write) -> Result<u64> {
     for space in Space::ALL {
         for row in view.scan(space, &[]) {
             let (key, value) = row?;
+            if is_pending(space, &key) {
+                continue;
+            }
             write_row(&mut out, space, &key, &value).map_err(unwritten)?;
             rows += 1;
         }

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fjall::{CompressionType, Database, Keyspace, PersistMode, Readable};
+use fjall::{CompressionType, Database, DatabaseBuilder, Keyspace, PersistMode, Readable};
 
 use super::commit::Commit;
+use super::erasure::Secret;
 use super::folder::{Folder, Witness};
 use super::journal;
 use super::keyspace::{
@@ -57,6 +58,8 @@ pub struct Store {
     witness: Witness,
     head: Head,
     scattered: Scattered,
+    /// Under which erasures are marked; `None` before the first.
+    pub(super) secret: Option<Secret>,
     write_buffer_bytes: u64,
     poisoned: bool,
     is_settled: bool,
@@ -77,22 +80,51 @@ impl Store {
         head.batch += 1;
         head.epoch += 1;
         write(&database, &spaces, Writes::default(), &head)?;
-        let witness = Witness::create(&folder, head.batch)?;
-        let mut store = Self {
+        let mut store = Self::of(folder, database, spaces, head, options)?;
+        if store.folder.is_older {
+            store.bring_up_to_date()?;
+        }
+        Ok(store)
+    }
+
+    /// An open database whose last batch is that of `head`.
+    fn of(
+        folder: Folder,
+        database: Database,
+        spaces: Keyspaces,
+        head: Head,
+        options: &Options,
+    ) -> Result<Self> {
+        Ok(Self {
+            witness: Witness::create(&folder, head.batch)?,
+            secret: Secret::read(&spaces)?,
             folder,
             database,
             spaces,
-            witness,
             head,
             scattered: Scattered::default(),
             write_buffer_bytes: options.write_buffer_bytes,
             poisoned: false,
             is_settled: false,
-        };
-        if store.folder.is_older {
-            store.bring_up_to_date()?;
+        })
+    }
+
+    /// Writes the whole state anew, so that no byte of what was deleted is left on its disk, and opens that. Takes
+    /// disk for another copy meanwhile. There must be no [`View`] of it.
+    ///
+    /// **Errors:** after any error the state is as it was, and must be opened anew.
+    pub fn rewrite(mut self, options: &Options) -> Result<Self> {
+        if std::mem::take(&mut self.is_settled) {
+            unsettle(&self.folder)?;
         }
-        Ok(store)
+        let Self { folder, database, spaces, head, .. } = self;
+        let rows = folder.begin_rewrite()?;
+        let copied = builder(&rows, options).open().map_err(failed("open"))?;
+        copy(&spaces, &copied, head)?;
+        drop((spaces, database, copied));
+        folder.end_rewrite()?;
+        let (database, spaces, head) = open_database(&folder, Some(head.batch), options)?;
+        Self::of(folder, database, spaces, head, options)
     }
 
     /// Writes the lookups that a state of the format before lacks. A crash before the end leaves it
@@ -146,6 +178,10 @@ impl Store {
         for node in commit.removed.iter().map(|(node, _)| *node).collect::<BTreeSet<_>>() {
             self.delete_facts(node, &mut writes)?;
             head.removed += u64::from(new_nodes.contains(&node) || self.holds_record(node)?);
+        }
+        if let Some(erasure) = &commit.erasure {
+            let removed = commit.removed.iter().map(|(node, _)| *node).collect();
+            self.write_erasure(erasure, &removed, &mut writes)?;
         }
         self.write(writes, head)?;
         Ok(sequence)
@@ -287,9 +323,13 @@ impl Store {
         node_of_event(&self.spaces, event)
     }
 
-    /// For each event whether it is known. Fast for those that are not.
+    /// For each event whether it is known, or erased. Fast for those that are not.
     pub fn events_seen(&self, events: &[EventKey]) -> Result<Vec<bool>> {
-        events.iter().map(|event| is_known(&self.spaces, event)).collect()
+        let is_erased = |event| match &self.secret {
+            Some(secret) => secret.knows_event(&self.spaces, event),
+            None => Ok(false),
+        };
+        events.iter().map(|event| Ok(is_known(&self.spaces, event)? || is_erased(event)?)).collect()
     }
 
     /// The state as it is after the last commit. It stays so while this goes on, and can be read by
@@ -418,15 +458,7 @@ pub(super) fn open_database(
     folder.check_rows(acknowledged)?;
     let journals = journal::check(&folder.rows(), acknowledged.unwrap_or(0))?;
     let aside = journals.doubtful.map(|path| folder.set_aside(&path)).transpose()?;
-    let database = Database::builder(folder.rows())
-        .cache_size(options.cache_bytes)
-        .max_journaling_size(options.journal_bytes.max(64 << 20))
-        // Compressed values would have to be unpacked to tell whether a journal is whole.
-        .journal_compression(CompressionType::None)
-        .manual_journal_persist(true)
-        .worker_threads(2)
-        .open()
-        .map_err(failed("open"))?;
+    let database = builder(&folder.rows(), options).open().map_err(failed("open"))?;
     let may_lack_keyspaces = acknowledged.is_none() || folder.is_older;
     let spaces = Keyspaces::open(&database, may_lack_keyspaces)?;
     let head = read_head(&database, &spaces, acknowledged.max(journals.last))?;
@@ -451,6 +483,35 @@ fn read_head(database: &Database, spaces: &Keyspaces, expected: Option<u64>) -> 
         ))),
         _ => Ok(head),
     }
+}
+
+/// The embedded store in a folder, as it is to be opened.
+fn builder(rows: &Path, options: &Options) -> DatabaseBuilder<Database> {
+    Database::builder(rows)
+        .cache_size(options.cache_bytes)
+        .max_journaling_size(options.journal_bytes.max(64 << 20))
+        // Compressed values would have to be unpacked to tell whether a journal is whole.
+        .journal_compression(CompressionType::None)
+        .manual_journal_persist(true)
+        .worker_threads(2)
+}
+
+/// Writes all rows into another database; the last batch is a later one than `head` names.
+fn copy(from: &Keyspaces, to: &Database, mut head: Head) -> Result<()> {
+    let spaces = Keyspaces::open(to, true)?;
+    let mut writes = Writes::default();
+    for (space, keyspace) in from.iter() {
+        for row in keyspace.iter() {
+            let (key, value) = row.into_inner().map_err(failed("read rows"))?;
+            writes.put(space, key, value);
+            if writes.len() >= BATCH_ROWS_MAX {
+                head.batch += 1;
+                write(to, &spaces, std::mem::take(&mut writes), &head)?;
+            }
+        }
+    }
+    head.batch += 1;
+    write(to, &spaces, writes, &head)
 }
 
 fn write(database: &Database, spaces: &Keyspaces, writes: Writes, head: &Head) -> Result<()> {

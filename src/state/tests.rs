@@ -1,6 +1,7 @@
 //! The state against a plain model, against crashes, and against damaged files.
 
 mod durability;
+mod erasure;
 mod letters;
 mod model;
 mod reading;
@@ -21,6 +22,18 @@ use crate::record::{
 
 fn open(path: &Path) -> Store {
     Store::open(path, &Options::default()).expect("the state opens")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("folder");
+    for entry in std::fs::read_dir(from).expect("folder") {
+        let entry = entry.expect("entry");
+        let target = to.join(entry.file_name());
+        match entry.file_type().expect("type").is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).expect("copy")),
+        }
+    }
 }
 
 fn event_key(n: u64) -> EventKey {

@@ -4,7 +4,7 @@
 //! and the day on which it happened, and what lies whole days before the window of its source is
 //! forgotten, some rows at a time. Both kinds of rows move in the commits that they belong to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fjall::Slice;
@@ -74,6 +74,19 @@ pub(super) fn write(
         writes.put(Space::Meta, key, encode(&(source, at))?);
     }
     Ok(())
+}
+
+/// The keys under which events lie by day.
+pub(super) fn days_of(view: &View, events: &BTreeSet<EventKey>) -> Result<Vec<Slice>> {
+    let mut keys = Vec::new();
+    for row in view.scan(Space::Meta, &[DAY_PREFIX]) {
+        let (key, _) = row?;
+        let event = key.get(DAY_KEY_BYTES - 16..).and_then(|event| event.try_into().ok());
+        if event.is_some_and(|event| events.contains(&EventKey(event))) {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
 }
 
 impl View {

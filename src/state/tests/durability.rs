@@ -34,18 +34,6 @@ fn trim(journal: &Path) {
     fs::write(journal, bytes).expect("journal");
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("folder");
-    for entry in fs::read_dir(from).expect("folder") {
-        let entry = entry.expect("entry");
-        let target = to.join(entry.file_name());
-        match entry.file_type().expect("type").is_dir() {
-            true => copy(&entry.path(), &target),
-            false => drop(fs::copy(entry.path(), target).expect("copy")),
-        }
-    }
-}
-
 #[track_caller]
 fn refused(path: &Path, kind: Kind, message: &str) {
     match Store::open(path, &Options::default()) {
