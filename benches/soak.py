@@ -7,8 +7,8 @@
 
 Puts the lines of the folder into the topics of a broker of its own, again and again: at once the first time, then at a
 steady rate, every event with an id of its own each time. So the customers stay the same and their histories grow. Lines
-that name nobody for certain, each of which is a record of its own, are sent the first time only: memory holds an index
-of the records, and grows with them by intent.
+that are a record of their own each time, for they name nobody for certain, are sent twice only, as the published tables
+tell of them: memory holds an index of the records and of what links them, and grows with them by intent.
 Watches the job meanwhile: memory, open files, and how long it takes from a message's delivery to the broker until it is
 committed and until it is in published tables. Prints one line per tenth of the time; the first pass is left out.
 """
@@ -25,26 +25,14 @@ import threading
 import time
 import urllib.request
 
+import polars
+
 from broker import producer_to, start_broker
 
 CHANNELS = ("web", "email", "phone", "store")
 PROBE_EVERY = 25
 TOKEN = "of-a-job-on-this-machine"
 EVENT_ID = re.compile(rb'("event_id":\s*")([^"]*)"')
-
-
-# Who has one of these is known by it.
-IDENTIFIERS = ("cookie_id", "device_id", "login_email", "email", "address", "loyalty_id", "card_token", "phone",
-               "caller_number")
-
-
-def is_certain(line):
-    """Whether a line names somebody by an identifier, and is no broken one."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(event, dict) and any(event.get(key) for key in IDENTIFIERS)
 
 
 class Feed:
@@ -66,7 +54,6 @@ class Feed:
         for _ in range(count):
             if self.at == len(self.lines):
                 self.turn, self.at = self.turn + 1, 0
-                self.lines = [line for line in self.lines if is_certain(line[2])]
             _, channel, line = self.lines[self.at]
             self.at += 1
             line = EVENT_ID.sub(rb'\g<1>\g<2>-%d"' % self.turn, line)
@@ -78,6 +65,21 @@ class Feed:
                     self.producer.poll(0.1)
             self.sent += 1
         self.producer.poll(0)
+
+    def keep_known(self, interactions):
+        """Lets go of lines that were a record of their own when they were sent again, and of broken ones."""
+        record_of = {}
+        for channel, event, record in interactions:
+            line, _, turn = event.rpartition("-")
+            record_of.setdefault((channel, line), {})[turn] = record
+
+        def is_known(line):
+            found = EVENT_ID.search(line[2])
+            records = record_of.get((line[1], found[2].decode()), {}) if found else {}
+            return len(records) == 2 and len(set(records.values())) == 1
+
+        self.lines = [line for line in self.lines if is_known(line)]
+        self.at = 0
 
     def delivered(self, error, message):
         if error:
@@ -195,16 +197,17 @@ def soak(arguments, folder):
     job = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=open(log, "wb"))
     try:
         watch = Watch(job, endpoint(log), feed)
-        for _ in range(0, len(feed.lines), 1000):
-            feed.send(min(1000, len(feed.lines) - feed.sent))
-        feed.producer.flush()
-        while watch.behind(watch.look()):
-            time.sleep(0.5)
-        while watch.waiting:
-            time.sleep(0.5)
-            watch.look()
-        watch.latencies = []
-        print(f"first pass: {feed.sent:,} lines, {watch.status['records']:,} records", file=sys.stderr)
+        for _ in range(2):
+            for at in range(0, len(feed.lines), 1000):
+                feed.send(min(1000, len(feed.lines) - at))
+            feed.producer.flush()
+            while watch.behind(watch.look()) or watch.status["published"] < watch.status["sequence"]:
+                time.sleep(0.5)
+            print(f"sent {feed.sent:,} lines: {watch.status['records']:,} records", file=sys.stderr)
+        interactions = polars.read_delta(str(folder / "tables/interactions"), columns=["channel", "event_id", "record_key"])
+        feed.keep_known(interactions.iter_rows())
+        watch.waiting, watch.latencies = [], []
+        print(f"{len(feed.lines):,} lines are sent again and again", file=sys.stderr)
         return steady(arguments, feed, watch)
     finally:
         job.terminate()
