@@ -36,6 +36,8 @@ pub enum Step {
     CheckpointHint,
     /// The consistent set of table versions.
     Latest,
+    /// The receipt of an erasure.
+    Receipt,
     /// Dead letters in their topic.
     Letters,
     /// Their end in the outbox.
@@ -44,7 +46,7 @@ pub enum Step {
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::StateFormat,
         Self::StateBatch,
         Self::StateWitness,
@@ -57,6 +59,7 @@ impl Step {
         Self::Checkpoint,
         Self::CheckpointHint,
         Self::Latest,
+        Self::Receipt,
         Self::Letters,
         Self::LettersCleared,
     ];
@@ -76,6 +79,7 @@ impl Step {
             Self::Checkpoint => "checkpoint",
             Self::CheckpointHint => "checkpoint_hint",
             Self::Latest => "latest",
+            Self::Receipt => "receipt",
             Self::Letters => "letters",
             Self::LettersCleared => "letters_cleared",
         }

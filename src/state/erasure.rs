@@ -108,7 +108,8 @@ fn pending_key(id: &[u8; 10]) -> [u8; 11] {
     key
 }
 
-/// Whether a row of [`Space::Meta`] says what must still be done elsewhere; such rows are in no copy of a state.
+/// Whether a row of [`Space::Meta`] says what must still be done elsewhere; such rows are in no copy of
+/// a state, and gone when it was written anew.
 pub(super) fn is_pending(space: Space, key: &[u8]) -> bool {
     space == Space::Meta && key.len() == 11 && key.first() == Some(&PENDING_PREFIX)
 }
@@ -171,13 +172,6 @@ impl Store {
         writes.put(Space::Meta, pending_key(&pending.id), encode(pending)?);
         self.secret = Some(secret);
         Ok(())
-    }
-
-    /// Notes that an erasure is done everywhere.
-    pub fn end_erasure(&mut self, id: &[u8; 10]) -> Result<()> {
-        let mut writes = Writes::default();
-        writes.delete(Space::Meta, pending_key(id));
-        self.write_rows(writes)
     }
 }
 

@@ -214,7 +214,7 @@ pub(super) fn key_bytes<const N: usize>(space: Space, key: &[u8]) -> Result<[u8;
 }
 
 /// The open keyspaces.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Keyspaces(Vec<Keyspace>);
 
 impl Keyspaces {

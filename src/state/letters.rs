@@ -3,12 +3,14 @@
 //! Where letters go to a topic, a commit puts them into the outbox twice: once for the table, once
 //! for the topic. So neither waits for the other. They leave it in the order in which they came.
 
+use std::collections::BTreeSet;
+
 use super::keyspace::{Outbox, Space, Writes, key_bytes, outbox_key};
-use super::row::decode_chunk;
+use super::row::{decode_chunk, encode_chunks};
 use super::store::Store;
 use super::view::View;
 use crate::error::Result;
-use crate::record::DeadLetter;
+use crate::record::{DeadLetter, Origin};
 
 /// Where a chunk of letters lies in the outbox: its commit, and its number within that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +78,26 @@ impl Store {
             writes.delete(Space::Outbox, outbox_key(Outbox::Letters, *sequence, *ordinal));
         }
         self.write_rows(writes)
+    }
+
+    /// Forgets those letters that wait and were read at some places.
+    ///
+    /// **Errors:** as of [`Store::commit`].
+    pub fn forget_letters_of(&mut self, origins: &BTreeSet<Origin>) -> Result<()> {
+        let mut writes = Writes::default();
+        for row in self.view().outbox_from(Outbox::Letters, (0, 0)) {
+            let (key, chunk) = row?;
+            let mut letters: Vec<DeadLetter> = decode_chunk("outbox", &chunk)?;
+            let before = letters.len();
+            letters.retain(|letter| !origins.contains(&letter.origin));
+            match encode_chunks(&letters)?.pop() {
+                _ if letters.len() == before => {}
+                // Fewer letters than were in one chunk are in one chunk.
+                Some(chunk) => writes.put(Space::Outbox, key, chunk),
+                None => writes.delete(Space::Outbox, key),
+            }
+        }
+        if writes.len() > 0 { self.write_rows(writes) } else { Ok(()) }
     }
 
     /// Forgets all letters that wait, and returns how many there were: they are for no topic any

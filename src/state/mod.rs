@@ -39,12 +39,14 @@
 //! earlier commit, source positions included, and the sources are read again from there.
 
 mod commit;
+mod database;
 mod erasure;
 mod folder;
 mod journal;
 mod keyspace;
 mod letters;
 mod reader;
+mod rewrite;
 mod row;
 mod settled;
 mod snapshot;

@@ -9,13 +9,14 @@ use std::path::Path;
 use fjall::{Database, Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
+use super::database::open_database;
 use super::folder::{Folder, Witness};
 use super::keyspace::{
     HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, POSITION_PREFIX, Space, failed, shared_key,
 };
 use super::row::{Counters, Edge, Head, IdentityRow, Model, NodeId, Positions, RecordRow, decode};
 use super::settled::Settled;
-use super::store::{Options, open_database};
+use super::store::Options;
 use super::view::{read_cluster, read_position};
 use crate::error::{Error, Result};
 use crate::record::{EventKey, Field, IdentityId, Judgement, Micros, RecordKey};

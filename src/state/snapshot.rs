@@ -10,9 +10,9 @@
 //! end        255, rows u64, BLAKE3 of everything before
 //! ```
 //!
-//! little-endian; what an erasure still has to do elsewhere is left out. Restoring makes a new state of it beside the place where it belongs, reads it
-//! through, checks that it fits together, and only then moves it there: a stream that is cut or
-//! damaged leaves nothing.
+//! little-endian; what an erasure still has to do elsewhere is left out. Restoring makes a new state
+//! of it beside the place where it belongs, reads it through, checks that it fits together, and only
+//! then moves it there: a stream that is cut or damaged leaves nothing.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

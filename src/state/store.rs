@@ -1,26 +1,24 @@
 //! The door to the state: how is it opened, and how does a commit become durable?
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fjall::{CompressionType, Database, DatabaseBuilder, Keyspace, PersistMode, Readable};
+use fjall::{Database, Keyspace};
 
 use super::commit::Commit;
+use super::database::{open_database, poisoned, write};
 use super::erasure::Secret;
 use super::folder::{Folder, Witness};
-use super::journal;
 use super::keyspace::{
-    CARRIED_KEY, HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key,
-    failed, outbox_key, shared_key,
+    CARRIED_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key, failed,
+    outbox_key, shared_key,
 };
 use super::row::{Counters, Head, Model, NodeId, decode, encode};
 use super::settled::{settle, unsettle};
 use super::verify::{Report, verify};
 use super::view::{View, is_known, node_of_event};
-use crate::error::{Context, Error, Kind, Result};
-use crate::failpoint::{Step, around};
+use crate::error::{Error, Result};
 use crate::record::{EventKey, Field, IdentityId};
 
 /// How a state is opened.
@@ -48,21 +46,22 @@ pub(super) type Scattered = Arc<Mutex<BTreeSet<NodeId>>>;
 /// The most nodes that one [`Store::clear_outbox`] folds, which bounds its batch.
 const FOLDED_NODES_MAX: usize = 20_000;
 /// The most rows of one batch while a state is brought up to date.
-const BATCH_ROWS_MAX: usize = 50_000;
+pub(super) const BATCH_ROWS_MAX: usize = 50_000;
 
 /// What outlives a restart, open for writing by this process alone.
 pub struct Store {
-    folder: Folder,
-    database: Database,
-    spaces: Keyspaces,
-    witness: Witness,
-    head: Head,
-    scattered: Scattered,
+    pub(super) folder: Folder,
+    /// `None` only while the state is written anew.
+    pub(super) database: Option<Database>,
+    pub(super) spaces: Keyspaces,
+    pub(super) witness: Witness,
+    pub(super) head: Head,
+    pub(super) scattered: Scattered,
     /// Under which erasures are marked; `None` before the first.
     pub(super) secret: Option<Secret>,
-    write_buffer_bytes: u64,
-    poisoned: bool,
-    is_settled: bool,
+    pub(super) options: Options,
+    pub(super) poisoned: bool,
+    pub(super) is_settled: bool,
 }
 
 impl Store {
@@ -80,51 +79,26 @@ impl Store {
         head.batch += 1;
         head.epoch += 1;
         write(&database, &spaces, Writes::default(), &head)?;
-        let mut store = Self::of(folder, database, spaces, head, options)?;
+        let mut store = Self {
+            witness: Witness::create(&folder, head.batch)?,
+            secret: Secret::read(&spaces)?,
+            folder,
+            database: Some(database),
+            spaces,
+            head,
+            scattered: Scattered::default(),
+            options: *options,
+            poisoned: false,
+            is_settled: false,
+        };
         if store.folder.is_older {
             store.bring_up_to_date()?;
         }
         Ok(store)
     }
 
-    /// An open database whose last batch is that of `head`.
-    fn of(
-        folder: Folder,
-        database: Database,
-        spaces: Keyspaces,
-        head: Head,
-        options: &Options,
-    ) -> Result<Self> {
-        Ok(Self {
-            witness: Witness::create(&folder, head.batch)?,
-            secret: Secret::read(&spaces)?,
-            folder,
-            database,
-            spaces,
-            head,
-            scattered: Scattered::default(),
-            write_buffer_bytes: options.write_buffer_bytes,
-            poisoned: false,
-            is_settled: false,
-        })
-    }
-
-    /// Writes the whole state anew, so that no byte of what was deleted is left on its disk, and opens that. Takes
-    /// disk for another copy meanwhile. There must be no [`View`] of it.
-    ///
-    /// **Errors:** after any error the state is as it was, and must be opened anew.
-    pub fn rewrite(mut self, options: &Options) -> Result<Self> {
-        if std::mem::take(&mut self.is_settled) {
-            unsettle(&self.folder)?;
-        }
-        let Self { folder, database, spaces, head, .. } = self;
-        let rows = folder.begin_rewrite()?;
-        let copied = builder(&rows, options).open().map_err(failed("open"))?;
-        copy(&spaces, &copied, head)?;
-        drop((spaces, database, copied));
-        folder.end_rewrite()?;
-        let (database, spaces, head) = open_database(&folder, Some(head.batch), options)?;
-        Self::of(folder, database, spaces, head, options)
+    fn database(&self) -> &Database {
+        self.database.as_ref().expect("it is closed only while the state is written anew")
     }
 
     /// Writes the lookups that a state of the format before lacks. A crash before the end leaves it
@@ -335,7 +309,7 @@ impl Store {
     /// The state as it is after the last commit. It stays so while this goes on, and can be read by
     /// other threads.
     pub fn view(&self) -> View {
-        let snapshot = self.database.snapshot();
+        let snapshot = self.database().snapshot();
         View::new(self.head, self.spaces.clone(), snapshot, self.scattered.clone())
     }
 
@@ -368,7 +342,7 @@ impl Store {
 
     fn write(&mut self, writes: Writes, mut head: Head) -> Result<()> {
         if self.poisoned {
-            return Err(Error::data("state: an earlier write failed; open the state anew"));
+            return Err(poisoned());
         }
         // Poisoned until it is known to have gone well.
         self.poisoned = true;
@@ -376,9 +350,9 @@ impl Store {
             unsettle(&self.folder)?;
         }
         head.batch += 1;
-        write(&self.database, &self.spaces, writes, &head)?;
+        write(self.database(), &self.spaces, writes, &head)?;
         self.witness.record(head.batch)?;
-        self.spaces.keep_within(self.write_buffer_bytes)?;
+        self.spaces.keep_within(self.options.write_buffer_bytes)?;
         self.head = head;
         self.poisoned = false;
         Ok(())
@@ -447,85 +421,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// Opens the embedded store in a folder and checks that nothing is lost of what was `acknowledged`.
-pub(super) fn open_database(
-    folder: &Folder,
-    acknowledged: Option<u64>,
-    options: &Options,
-) -> Result<(Database, Keyspaces, Head)> {
-    folder.check_rows(acknowledged)?;
-    let journals = journal::check(&folder.rows(), acknowledged.unwrap_or(0))?;
-    let aside = journals.doubtful.map(|path| folder.set_aside(&path)).transpose()?;
-    let database = builder(&folder.rows(), options).open().map_err(failed("open"))?;
-    let may_lack_keyspaces = acknowledged.is_none() || folder.is_older;
-    let spaces = Keyspaces::open(&database, may_lack_keyspaces)?;
-    let head = read_head(&database, &spaces, acknowledged.max(journals.last))?;
-    if acknowledged.is_none() && head.batch > 1 {
-        return Err(Error::data("state: the witness file is missing"));
-    }
-    if let Some(copy) = aside {
-        fs::remove_file(copy).context(Kind::Unavailable, "state: remove copied journal")?;
-    }
-    Ok((database, spaces, head))
-}
-
-/// Reads the head and checks that no batch up to number `expected` is lost; `None` in a new state.
-fn read_head(database: &Database, spaces: &Keyspaces, expected: Option<u64>) -> Result<Head> {
-    let row =
-        database.snapshot().get(&spaces[Space::Meta], HEAD_KEY).map_err(failed("read head"))?;
-    let head = row.map(|row| decode::<Head>("meta", &row)).transpose()?.unwrap_or_default();
-    match expected {
-        Some(expected) if head.batch < expected => Err(Error::data(format!(
-            "state: batch {expected} was acknowledged, but the last one found is {}",
-            head.batch
-        ))),
-        _ => Ok(head),
-    }
-}
-
-/// The embedded store in a folder, as it is to be opened.
-fn builder(rows: &Path, options: &Options) -> DatabaseBuilder<Database> {
-    Database::builder(rows)
-        .cache_size(options.cache_bytes)
-        .max_journaling_size(options.journal_bytes.max(64 << 20))
-        // Compressed values would have to be unpacked to tell whether a journal is whole.
-        .journal_compression(CompressionType::None)
-        .manual_journal_persist(true)
-        .worker_threads(2)
-}
-
-/// Writes all rows into another database; the last batch is a later one than `head` names.
-fn copy(from: &Keyspaces, to: &Database, mut head: Head) -> Result<()> {
-    let spaces = Keyspaces::open(to, true)?;
-    let mut writes = Writes::default();
-    for (space, keyspace) in from.iter() {
-        for row in keyspace.iter() {
-            let (key, value) = row.into_inner().map_err(failed("read rows"))?;
-            writes.put(space, key, value);
-            if writes.len() >= BATCH_ROWS_MAX {
-                head.batch += 1;
-                write(to, &spaces, std::mem::take(&mut writes), &head)?;
-            }
-        }
-    }
-    head.batch += 1;
-    write(to, &spaces, writes, &head)
-}
-
-fn write(database: &Database, spaces: &Keyspaces, writes: Writes, head: &Head) -> Result<()> {
-    let rows = writes.into_rows();
-    let mut batch = fjall::OwnedWriteBatch::with_capacity(database.clone(), rows.len() + 1)
-        .durability(Some(PersistMode::SyncAll));
-    for (space, key, value) in rows {
-        match value {
-            Some(value) => batch.insert(&spaces[space], key, value),
-            None => batch.remove(&spaces[space], key),
-        }
-    }
-    batch.insert(&spaces[Space::Meta], HEAD_KEY, encode(head)?);
-    // Whatever the cause, a caller must not try again: what reached the disk is unknown.
-    around(Step::StateBatch, || batch.commit())
-        .map_err(|error| Error::data("state: write batch").caused_by(error))
 }
