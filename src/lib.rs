@@ -112,11 +112,11 @@
 //!    `source::kafka::tests::a_position_behind_the_end_is_never_read_anew`.
 //! 6. **The core is pure.** The stages do no I/O, read no clock, draw no randomness, iterate nothing
 //!    in hash order. `tidy::the_core_is_pure`, `tidy::imports_run_down`.
-//! 7. **An erased person is nowhere.** *Not there yet:* there is no erasure. What holds today: no personal value in
-//!    logs, metrics, answers over HTTP, panics and errors (`canary::events_broken_in_every_way_are_told_of_nowhere`,
+//! 7. **An erased person is nowhere** (`pipeline::erasure::tests::everything_is_as_if_the_person_had_never_come`,
+//!    `failpoints::an_erasure_that_is_killed_at_any_step_is_ended_by_the_next_start`), and nobody is in logs, metrics,
+//!    answers over HTTP, panics and errors (`canary::events_broken_in_every_way_are_told_of_nowhere`,
 //!    `canary::the_endpoint_tells_of_nobody`, `canary::a_panic_tells_where_it_was_and_nothing_else`,
-//!    `config::mapping_tests::no_detail_holds_a_value`,
-//!    `sink::tests::the_log_names_no_value_without_statistics`).
+//!    `config::mapping_tests::no_detail_holds_a_value`, `sink::tests::the_log_names_no_value_without_statistics`).
 //!
 //! The same input in the same order, pipeline file and version give the same table bytes
 //! (`sink::tests::the_same_commits_write_the_same_bytes`).

@@ -4,31 +4,22 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use super::subject::Subject;
 use super::{PipelineFile, output, settings};
 use crate::error::{Context, Kind, Result};
-use crate::pipeline::{LookupKey, PublishedTables};
+use crate::pipeline::PublishedTables;
 
 /// Show the profiles that carry an identifier.
 ///
 /// Reads the published tables, so it works while the job runs. E-mail addresses and phone numbers
 /// may be written in any way that the matcher understands. Exits 1 where there is none.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("by").required(true))]
 pub(super) struct Arguments {
     #[command(flatten)]
     pipeline: PipelineFile,
 
-    /// An e-mail address.
-    #[arg(long, group = "by")]
-    email: Option<String>,
-
-    /// A phone number.
-    #[arg(long, group = "by")]
-    phone: Option<String>,
-
-    /// An identity id, a source's row key, or a loyalty, cookie, device or card id.
-    #[arg(long, group = "by")]
-    id: Option<String>,
+    #[command(flatten)]
+    subject: Subject,
 
     /// Print profiles as JSON, one a line.
     #[arg(long)]
@@ -37,13 +28,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let plan = arguments.pipeline.load_without_sources()?;
-    let key = match (&arguments.email, &arguments.phone, &arguments.id) {
-        (Some(email), _, _) => LookupKey::Email(email.clone()),
-        (_, Some(phone), _) => LookupKey::Phone(phone.clone()),
-        (_, _, id) => LookupKey::Id(id.clone().unwrap_or_default()),
-    };
     let tables = PublishedTables::open(&plan.publish, settings(&plan))?;
-    let profiles = tables.lookup(&key)?;
+    let profiles = tables.lookup(&arguments.subject.key())?;
     for profile in &profiles {
         let text = if arguments.json {
             serde_json::to_string(profile).context(Kind::Internal, "write a profile as JSON")?

@@ -9,8 +9,10 @@ mod check;
 mod dead_letter;
 mod demo;
 mod diff;
+mod erase;
 mod evaluate;
 mod evidence;
+mod export_subject;
 mod how;
 mod import_splink;
 mod judge;
@@ -23,6 +25,7 @@ mod run;
 mod schema;
 mod state;
 mod status;
+mod subject;
 mod train;
 mod why;
 mod why_not;
@@ -83,6 +86,8 @@ enum Command {
     State(state::Arguments),
     Status(status::Arguments),
     DeadLetter(dead_letter::Arguments),
+    Erase(erase::Arguments),
+    ExportSubject(export_subject::Arguments),
 }
 
 impl Command {
@@ -108,6 +113,8 @@ impl Command {
             Self::State(arguments) => state::run(arguments),
             Self::Status(arguments) => status::run(arguments),
             Self::DeadLetter(arguments) => dead_letter::run(arguments),
+            Self::Erase(arguments) => erase::run(arguments),
+            Self::ExportSubject(arguments) => export_subject::run(arguments),
         }
     }
 

@@ -194,6 +194,40 @@ impl DeadLetters {
             .each(&DEAD_LETTERS, None, |batch| letters(batch)?.into_iter().try_for_each(&mut take))
     }
 
+    /// The places of letters whose payload, key or a header is found to name somebody; closed ones, too.
+    pub(super) fn naming(&self, names: impl Fn(&[u8]) -> bool) -> Result<Vec<Origin>> {
+        let mut found = Vec::new();
+        self.each_naming(names, |letter| found.push(letter.listed.origin))?;
+        Ok(found)
+    }
+
+    /// The same letters whole, as JSON.
+    pub(super) fn all_naming(
+        &self,
+        names: impl Fn(&[u8]) -> bool,
+    ) -> Result<Vec<serde_json::Value>> {
+        let mut found = Vec::new();
+        self.each_naming(names, |letter| found.push(letter.as_json()))?;
+        Ok(found)
+    }
+
+    fn each_naming(
+        &self,
+        names: impl Fn(&[u8]) -> bool,
+        mut take: impl FnMut(Letter),
+    ) -> Result<()> {
+        self.each(|letter| {
+            let around = letter.envelope.iter().flat_map(|envelope| {
+                let values = envelope.headers.iter().filter_map(|header| header.value.as_deref());
+                envelope.key.as_deref().into_iter().chain(values)
+            });
+            if std::iter::once(&*letter.payload).chain(around).any(&names) {
+                take(letter);
+            }
+            Ok(())
+        })
+    }
+
     /// The letters that are closed.
     fn closed(&self) -> Result<Places> {
         let mut places = Places::new();

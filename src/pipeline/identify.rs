@@ -12,7 +12,9 @@ use super::registry::{Node, Registry};
 use crate::cluster::{self, Former, Origin};
 use crate::error::Result;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
-use crate::record::{DeadLetter, Event, EventKey, Identity, IdentityId, Judgement, RecordKey};
+use crate::record::{
+    DeadLetter, Event, EventKey, Identity, IdentityId, Judgement, Pair, RecordKey, Verdict,
+};
 use crate::resolve::{Insert, Notes, Outcome, Resolver, Work};
 use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, Status, Store, View};
 
@@ -33,6 +35,7 @@ pub(super) struct Draft {
 const RECORDS: &str = "records";
 const JUDGEMENT: &str = "judgement";
 const MODEL: &str = "model";
+const ERASURE: &str = "erasure";
 
 /// Turns prepared messages into a commit, and brings registry and index up to date with it.
 ///
@@ -92,6 +95,34 @@ pub(super) fn draft_judged(
     draft
 }
 
+/// Turns records that are erased into a commit, and brings registry and index up to date with it: everything is as if
+/// they had never come, but for ids.
+pub(super) fn draft_erased(
+    erased: &[NodeId],
+    judged: &[Pair],
+    view: &View,
+    registry: &mut Registry,
+    resolver: &mut Resolver,
+) -> Draft {
+    let mut draft = Draft::new(view.counters(), ERASURE);
+    draft.commit.max_event_time = view.max_event_time();
+    for node in erased {
+        if let Some(row) = registry.take(*node) {
+            draft.remove(*node, row.key, row.identity);
+        }
+    }
+    let removed = std::mem::take(&mut draft.removed);
+    let outcome = resolver.apply(&removed, Vec::new());
+    // Records that are not there any more: what was judged of them changes nothing, and must not wake up later.
+    let withdrawn: Vec<_> = judged.iter().map(|pair| (*pair, Verdict::Withdrawn)).collect();
+    resolver.judge(&withdrawn);
+    let notes = resolver.take_notes();
+    (draft.commit.shared, draft.commit.capped) = (notes.shared, notes.capped);
+    draft.work = outcome.work;
+    draft.identify(outcome, registry, view.sequence() + 1);
+    draft
+}
+
 impl Draft {
     fn new(counters: Counters, cause: &'static str) -> Self {
         Self {
@@ -105,7 +136,7 @@ impl Draft {
         }
     }
 
-    /// Puts dead letters and known events aside.
+    /// Puts dead letters, known events and those of erased records aside.
     fn sift(
         &mut self,
         prepared: Vec<Result<Prepared, Box<DeadLetter>>>,
@@ -123,8 +154,10 @@ impl Draft {
         let seen = store.events_seen(&keys)?;
         let mut here = FxHashSet::default();
         let before = events.len();
-        let mut seen = seen.into_iter();
-        events.retain(|prepared| seen.next() == Some(false) && here.insert(prepared.key));
+        let erased: Vec<bool> =
+            events.iter().map(|prepared| is_erased(prepared, store)).collect::<Result<_>>()?;
+        let mut known = seen.into_iter().zip(erased);
+        events.retain(|it| known.next() == Some((false, false)) && here.insert(it.key));
         self.commit.counters.duplicate += (before - events.len()) as u64;
         self.commit.counters.resolved += events.len() as u64;
         Ok(events)
@@ -294,11 +327,14 @@ impl Draft {
     fn retire(&mut self, registry: &mut Registry, sequence: u64) {
         let merged: BTreeSet<IdentityId> =
             self.commit.identities.iter().map(|row| row.id).collect();
-        for id in &self.touched {
-            if registry.members(id).is_empty() && !merged.contains(id) {
-                registry.end(id);
-                let row = IdentityRow { id: *id, status: Status::Retired, version: sequence };
-                self.commit.identities.push(row);
+        let is_gone = |id: &&IdentityId| registry.members(id).is_empty() && !merged.contains(*id);
+        let gone: Vec<IdentityId> = self.touched.iter().filter(is_gone).copied().collect();
+        for id in gone {
+            registry.end(&id);
+            let row = IdentityRow { id, status: Status::Retired, version: sequence };
+            self.commit.identities.push(row);
+            if self.cause == ERASURE {
+                self.change(ChangeKind::Erased, id, None, sequence);
             }
         }
     }
@@ -336,6 +372,12 @@ impl Draft {
         self.commit.facts = std::mem::take(&mut self.facts).into_iter().collect();
         self.commit.touched = std::mem::take(&mut self.touched).into_iter().collect();
     }
+}
+
+/// Whether an event is of a record that was erased, and from before that.
+fn is_erased(prepared: &Prepared, store: &Store) -> Result<bool> {
+    let until = store.erased_until(&prepared.record)?;
+    Ok(until.is_some_and(|until| prepared.event.occurred_at <= until))
 }
 
 #[cfg(test)]

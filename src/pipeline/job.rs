@@ -1,6 +1,7 @@
 //! What does one job do, from start to stop?
 
 mod advance;
+mod erase;
 mod judge;
 mod letters;
 mod publish;
@@ -73,7 +74,7 @@ pub struct Job {
 
 impl Job {
     /// Opens state and tables, takes what the pipeline's file of judgements holds and the state does not, and publishes
-    /// that and what a job that was cut short left unpublished.
+    /// that and what a job that was cut short left unpublished; ends erasures that were cut short.
     ///
     /// **Errors:** `Invalid` for a model that is not the state's, or a file of judgements that cannot be read; `Fenced`
     /// where another job has the state; `Data`, `Unavailable`.
@@ -131,8 +132,11 @@ impl Job {
             tripped: None,
         };
         job.tell_opened();
+        let pending = job.store.view().pending_erasures()?;
+        job.forget_judged(&pending)?;
         job.take_ledger()?;
         job.publish()?;
+        job.finish_erasures()?;
         job.report.time.open = clock.elapsed();
         Ok(job)
     }

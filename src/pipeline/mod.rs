@@ -33,6 +33,7 @@ mod carry;
 mod check;
 mod dead_letter;
 mod disk;
+mod erasure;
 mod evidence;
 mod gather;
 #[cfg(test)]
@@ -54,6 +55,7 @@ mod report;
 mod review;
 mod snapshot;
 mod status;
+mod subject;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -65,6 +67,9 @@ pub use check::{Finding, Findings, check};
 pub use dead_letter::{
     Closed, DeadLetterFilter, DeadLetters, DryRun, Group, Letter, ListedLetter, Listing, replay,
     try_replay,
+};
+pub use erasure::{
+    ErasurePreview, ErasureRequest, Receipt, TableTrace, erase, preview_erasure, receipt_of,
 };
 pub use evidence::write_evidence;
 pub use gather::{Gathered, gather, kept_records};
@@ -78,4 +83,5 @@ pub use report::{Ending, Options, Progress, Report, Stop, Times};
 pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use snapshot::{Restored, Snapshot, restore_snapshot, snapshots, take_snapshot, verify_state};
 pub use status::{StateStatus, Status, TableStatus, by_source, status};
+pub use subject::{SubjectRows, subject_data};
 pub use tables::{LookupKey, PublishedTables};

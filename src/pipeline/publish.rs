@@ -419,5 +419,6 @@ fn interaction_bytes(row: &Interaction) -> usize {
     size_of::<Interaction>() + texts + row.kind.len() + row.channel.len()
 }
 
+mod erase;
 #[cfg(test)]
 mod tests;

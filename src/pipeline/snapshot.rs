@@ -90,6 +90,27 @@ pub fn restore_snapshot(plan: &Plan, sequence: Option<u64>) -> Result<Restored> 
     Ok(Restored { sequence, put_back })
 }
 
+/// Takes a snapshot where a pipeline takes any, and lets go of all others: they hold who was erased since. Returns the
+/// commits of those that went.
+///
+/// **Errors:** `Unavailable` where their place is away.
+pub(super) fn replace_snapshots(plan: &Plan, view: &View) -> Result<Vec<u64>> {
+    let Some(snapshots) = &plan.state.snapshot else { return Ok(Vec::new()) };
+    let place = Place::open(snapshots, &plan.name)?;
+    let before = place.list()?;
+    place.write(view)?;
+    let old = before.into_iter().map(|it| it.sequence).filter(|it| *it != view.sequence());
+    let old: Vec<u64> = old.collect();
+    let kept = place.list()?;
+    for sequence in old.iter().filter(|sequence| kept.iter().any(|it| it.sequence == **sequence)) {
+        place
+            .runtime
+            .block_on(place.store.delete(&place.path(*sequence)))
+            .context(Kind::Unavailable, "delete an old snapshot")?;
+    }
+    Ok(old)
+}
+
 /// Reads a state of a pipeline that does not run, and checks that everything in it fits together.
 ///
 /// **Errors:** `Data` with the first contradiction.

@@ -17,7 +17,7 @@ use crate::config::PublishPlan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::evaluate::{Placed, TruthKind};
 use crate::normalise;
-use crate::record::{Field, RawField, RawIdentity};
+use crate::record::{EventKey, Field, RawField, RawIdentity, RecordKey};
 use crate::sink::{self, Table, TableSpec, tables};
 
 pub(super) use ids::EarlierEvent;
@@ -39,6 +39,17 @@ pub enum LookupKey {
     Phone(String),
     /// An identity id, a row key, or any other identifier: loyalty, cookie, device or card.
     Id(String),
+}
+
+impl LookupKey {
+    /// Its kind, without the value.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Email(_) => "email",
+            Self::Phone(_) => "phone",
+            Self::Id(_) => "id",
+        }
+    }
 }
 
 impl PublishedTables {
@@ -104,11 +115,7 @@ impl PublishedTables {
             LookupKey::Phone(phone) => self.normal(Field::Phone, RawField::Phone, phone),
             LookupKey::Id(id) => Some(id.trim().to_lowercase()),
         };
-        let wanted = wanted.ok_or_else(|| {
-            Error::invalid(
-                "the value cannot be read as an identifier of that kind: check its spelling",
-            )
-        })?;
+        let wanted = wanted.ok_or_else(unreadable)?;
         let table = self.table(&tables::PROFILES)?;
         let mut found = Vec::new();
         self.runtime.block_on(async {
@@ -153,11 +160,22 @@ impl PublishedTables {
         .into()
     }
 
-    /// A value as the matcher compares it.
     fn normal(&self, field: Field, raw: RawField, value: &str) -> Option<String> {
-        let raw = RawIdentity::from([(raw, value.to_owned())]);
-        let normalised = normalise::identity(&raw, &self.settings);
-        normalised.identity.value(field).map(ToOwned::to_owned)
+        normal(&self.settings, field, raw, value)
+    }
+
+    /// The events of records.
+    pub(super) fn events_of(&self, records: &BTreeSet<RecordKey>) -> Result<Vec<EventKey>> {
+        let wanted: BTreeSet<String> = records.iter().map(ToString::to_string).collect();
+        let mut found = Vec::new();
+        let columns = ["event_id", "channel", "record_key"];
+        self.each(&tables::INTERACTIONS, Some(&columns), |batch| {
+            let [events, channels, keys] = columns.map(|name| text(batch, name));
+            let hits = (0..batch.num_rows()).filter(|at| wanted.contains(keys.value(*at)));
+            found.extend(hits.map(|at| EventKey::of(channels.value(at), events.value(at))));
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Hands out the rows of a table, some at once; none where the table is not there.
@@ -187,6 +205,23 @@ impl PublishedTables {
             Error::invalid(format!("table {} is not there yet: run the pipeline first", spec.name))
         })
     }
+}
+
+/// A value as the matcher compares it; `None` where it cannot be read.
+pub(super) fn normal(
+    settings: &normalise::Settings,
+    field: Field,
+    raw: RawField,
+    value: &str,
+) -> Option<String> {
+    let raw = RawIdentity::from([(raw, value.to_owned())]);
+    let normalised = normalise::identity(&raw, settings);
+    normalised.identity.value(field).map(ToOwned::to_owned)
+}
+
+/// An identifier that a person gave cannot be read.
+pub(super) fn unreadable() -> Error {
+    Error::invalid("the value cannot be read as an identifier of that kind: check its spelling")
 }
 
 /// A row of the identity map, but for its key.

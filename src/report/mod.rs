@@ -12,6 +12,7 @@ mod curve;
 mod html;
 mod model;
 mod model_table;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -21,3 +22,4 @@ pub use curve::CurvePoint;
 pub use html::grouped;
 pub use model::{model_page, model_page_with_curve};
 pub use model_table::model_table;
+pub use subject::{Section, subject_page};

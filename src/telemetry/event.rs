@@ -19,7 +19,7 @@ pub use letters::{
     LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft, LettersResumed,
 };
 pub use matching::{
-    IdentitiesCarried, JudgementsTaken, ModelBuiltIn, ModelTrained, RecordsRematched,
+    Erased, IdentitiesCarried, JudgementsTaken, ModelBuiltIn, ModelTrained, RecordsRematched,
 };
 pub use process::{CommandFailed, HttpListening, ShutdownRequested, ThreadPanicked};
 pub use snapshot::{SnapshotFailed, SnapshotTaken};

@@ -29,13 +29,13 @@ mod tests;
 
 pub use event::{
     BatchCommitted, BatchUnreadable, CheckpointNotWritten, CommandFailed, DeadLettersReplayed,
-    HttpListening, IdentitiesCarried, IndexBuilt, IntakePaused, IntakeResumed, JudgementsTaken,
-    LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft, LettersResumed, ModelBuiltIn,
-    ModelTrained, OffsetsLost, OffsetsNotAcknowledged, OffsetsRefused, PipelineProgressed,
-    PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack, RecordsRejected,
-    RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken, SourceFinished,
-    SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
-    TablesPublished, ThreadPanicked,
+    Erased, HttpListening, IdentitiesCarried, IndexBuilt, IntakePaused, IntakeResumed,
+    JudgementsTaken, LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft,
+    LettersResumed, ModelBuiltIn, ModelTrained, OffsetsLost, OffsetsNotAcknowledged,
+    OffsetsRefused, PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed,
+    PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed,
+    SnapshotTaken, SourceFinished, SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable,
+    StateOpened, StopCause, TablesPublished, ThreadPanicked,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;

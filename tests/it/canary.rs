@@ -71,6 +71,9 @@ const COMMANDS: &[(&str, bool)] = &[
     ("status", false),
     // `show` and `export` do; the list does not.
     ("dead-letter", true),
+    // Its receipt names nobody.
+    ("erase", false),
+    ("export-subject", true),
 ];
 
 #[test]
@@ -242,6 +245,14 @@ fn events_broken_in_every_way_are_told_of_nowhere() {
         &["dead-letter", PIPELINE, "replay", "--dry-run"],
         &["dead-letter", PIPELINE, "replay"],
         &["import-splink", &model, "--out", &path("imported.json")],
+        &["export-subject", PIPELINE, "--email", "canarymail7@example.org"],
+        &["export-subject", PIPELINE, "--id", "canaryloyalty8", "--all"],
+        &["export-subject", PIPELINE, "--phone", "canaryphone", "--html", &path("subject.html")],
+        &["erase", PIPELINE, "--verify", &truth],
+        &["erase", PIPELINE, "--id", "canaryloyalty7", "--dry-run"],
+        &["erase", PIPELINE, "--phone", "canaryphone"],
+        &["erase", PIPELINE, "--email", "canarymail7@example.org", "--all"],
+        &["erase", PIPELINE, "--email", "canarymail7@example.org"],
     ] {
         assert_command_silent(folder, arguments);
     }

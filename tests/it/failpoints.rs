@@ -53,11 +53,15 @@ impl Job {
         }
         let changes = [(pipeline::INTERVAL, pace.as_str())];
         let pipeline = pipeline::changed("events.toml", folder.path(), &changes);
-        let program = onefold(&["run", text(&pipeline), "--json"])
-            .env("EVENTS_DIR", text(folder.path()))
-            .env("OUT", text(&folder.path().join("out")))
-            .env("STATE", text(&folder.path().join("state")));
+        let program = program(folder.path(), &["run", text(&pipeline), "--json"]);
         Self { program, folder }
+    }
+
+    /// An erasure from it.
+    fn erasing(&self, subject: &[&str]) -> Program {
+        let pipeline = self.folder.path().join("events.toml");
+        let arguments = ["erase", text(&pipeline), "--at", "2040-01-01T00:00:00Z"];
+        program(self.folder.path(), &[&arguments, subject].concat())
     }
 
     /// Runs it with a point armed; whether it died there.
@@ -83,6 +87,13 @@ impl Job {
         };
         tables::ALL.into_iter().map(of).collect()
     }
+}
+
+fn program(folder: &Path, arguments: &[&str]) -> Program {
+    onefold(arguments)
+        .env("EVENTS_DIR", text(folder))
+        .env("OUT", text(&folder.join("out")))
+        .env("STATE", text(&folder.join("state")))
 }
 
 /// The name of a topic for a job's letters.
@@ -183,6 +194,55 @@ fn a_kill_at_any_step_of_publishing_loses_and_repeats_nothing() {
 #[test]
 fn a_kill_at_a_checkpoint_loses_and_repeats_nothing() {
     assert_survives(&[Step::Checkpoint, Step::CheckpointHint]);
+}
+
+#[test]
+fn an_erasure_that_is_killed_at_any_step_is_ended_by_the_next_start() {
+    let calm = Job::new(None);
+    calm.program.report();
+    let profiles = Tables::local(&calm.folder.path().join("out"))
+        .rows(&tables::PROFILES, &["identity_id", "emails"]);
+    let carries = |row: &&Value| row["emails"].as_array().is_some_and(|emails| !emails.is_empty());
+    let somebody = profiles.iter().find(carries).expect("somebody has an address");
+    let (identity, email) = (word(somebody, "identity_id"), word(&somebody["emails"][0], "value"));
+    let whole = calm.rows();
+    calm.erasing(&["--id", &identity]).succeed();
+    let expected = calm.rows();
+    assert!(expected[tables::PROFILES.name].len() < whole[tables::PROFILES.name].len());
+
+    let steps = [
+        Step::StateBatch,
+        Step::DataFile,
+        Step::LogEntry,
+        Step::Checkpoint,
+        Step::CheckpointHint,
+        Step::Latest,
+        Step::Receipt,
+        Step::StateRewrite,
+        Step::StateSettle,
+    ];
+    for (step, moment) in steps.iter().flat_map(|step| [(step, "before"), (step, "after")]) {
+        let job = Job::new(None);
+        job.program.report();
+        let dies_at = |times: &u32| {
+            let point = format!("{}:{moment}:{times}", step.name());
+            let ran = job.erasing(&["--email", &email]).env(VARIABLE, &point).run();
+            // Once the first is done, nobody carries the address any more.
+            assert!(matches!(ran.code, None | Some(0 | 1)), "{point}: {:?}: {}", ran.code, ran.log);
+            ran.code.is_none()
+        };
+        let deaths = [1, 2, 4].into_iter().filter(dies_at).count();
+        assert!(deaths > 0, "{} {moment}: the erasure never came there", step.name());
+        job.erasing(&["--email", &email]).run();
+        let rows = job.rows();
+        for (table, expected) in &expected {
+            // The ids of identities go by what came first, and that is the same in every run.
+            assert!(rows[table] == *expected, "{} {moment}: rows of {table}", step.name());
+        }
+        assert_consistent(&job.folder.path().join("out"));
+        let receipts = fs::read_dir(job.folder.path().join("out/_onefold/receipts"));
+        assert_eq!(receipts.expect("receipts").count(), 1, "{} {moment}", step.name());
+    }
 }
 
 #[test]

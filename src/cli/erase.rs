@@ -1,0 +1,86 @@
+//! `onefold erase`: how is somebody forgotten?
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::subject::Subject;
+use super::{PipelineFile, output, settings};
+use crate::clock::now_micros;
+use crate::config::Plan;
+use crate::error::{Context, Error, Kind, Result};
+use crate::pipeline::{self, ErasureRequest};
+use crate::record::Micros;
+
+/// Forget a person: take all of their records out of the state, the tables and the snapshots.
+///
+/// The customer who carries the identifier is erased whole, with every record, event and dead letter;
+/// whoever was merged with them by mistake is told apart as if they had never come. What is left is a
+/// keyed mark of each event and record, by which a replay is known and refused, and a receipt that
+/// names nobody. Earlier versions of the tables go, too: no time travel leads back behind an erasure.
+///
+/// Prints the receipt as JSON, which also lies at `_onefold/receipts` of `publish.url`. Exits 1 where
+/// nobody carries the identifier. The job must not be running; an erasure that is cut short is ended
+/// by the next start of the pipeline.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pipeline: PipelineFile,
+
+    #[command(flatten)]
+    subject: Subject,
+
+    /// Do not erase: tell whether this state signed a receipt, and whether it is as it was signed.
+    #[arg(long, group = "subject", value_name = "RECEIPT")]
+    verify: Option<PathBuf>,
+
+    /// Erase every customer who carries the identifier, where several do.
+    #[arg(long)]
+    all: bool,
+
+    /// Up to when what their records said never counts again, e.g. `2026-03-01T09:00:00Z`. Default: now.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+
+    /// Only say what would be erased.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let plan = arguments.pipeline.load()?;
+    if let Some(path) = &arguments.verify {
+        let act = || format!("--verify {}", path.display());
+        let bytes = std::fs::read(path).context(Kind::Invalid, act())?;
+        let receipt = pipeline::receipt_of(&plan, &bytes)?;
+        output::say(&format!("receipt {} was signed by this state", receipt.receipt))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let request = request(arguments, &plan)?;
+    if arguments.dry_run {
+        let found = pipeline::preview_erasure(plan, &request)?;
+        let [identities, records, letters] =
+            [found.identities, found.records, found.dead_letters].map(output::number);
+        output::say(&format!(
+            "would erase {identities} customers: {records} records, {letters} dead letters"
+        ))?;
+        return Ok(if found.identities > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let Some(receipt) = pipeline::erase(plan, &request)? else {
+        output::complain("nobody carries that identifier");
+        return Ok(ExitCode::FAILURE);
+    };
+    let text = serde_json::to_string_pretty(&receipt).context(Kind::Internal, "write a receipt")?;
+    output::say(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(arguments: &Arguments, plan: &Plan) -> Result<ErasureRequest> {
+    let by = arguments.subject.key();
+    let at = arguments.at.as_deref().map(time).transpose()?.unwrap_or_else(now_micros);
+    Ok(ErasureRequest { by, settings: settings(plan), all: arguments.all, at })
+}
+
+fn time(text: &str) -> Result<Micros> {
+    pipeline::time(text)
+        .ok_or_else(|| Error::invalid("--at: not a time: write it as 2026-03-01T09:00:00Z"))
+}

@@ -1,0 +1,67 @@
+//! Where in the tables is somebody who was erased?
+
+use std::time::Duration;
+
+use super::receipt::TableTrace;
+use crate::clock::now_micros;
+use crate::error::{Error, Result};
+use crate::record::Origin;
+use crate::sink::{CommitInfo, Erasure, LetterPlace, Table, TableSpec, Vacuum, VacuumAct, Writers};
+use crate::state::PendingErasure;
+
+/// The keys of rows that speak of whom was erased.
+pub(in crate::pipeline) struct Traces {
+    records: Vec<String>,
+    letters: Vec<LetterPlace>,
+}
+
+impl Traces {
+    pub(in crate::pipeline) fn of(pending: &[PendingErasure]) -> Self {
+        let records = pending.iter().flat_map(|it| &it.records);
+        let letter = |origin: &Origin| LetterPlace {
+            source: origin.source.to_string(),
+            partition: origin.partition.to_string(),
+            offset: origin.offset,
+        };
+        Self {
+            records: records.map(|record| record.key.to_string()).collect(),
+            letters: pending.iter().flat_map(|it| &it.letters).map(letter).collect(),
+        }
+    }
+
+    /// Which rows of a table go; `None` where a table says nothing of persons.
+    pub(super) fn in_table(&self, spec: &TableSpec) -> Result<Option<Erasure<'_>>> {
+        Ok(Some(match spec.name {
+            // The present row is gone already. A masked one may be of anybody whose profile the person was in.
+            "profiles" => Erasure::Superseded,
+            "identity_map" => Erasure::Keys { gone: &self.records, superseded: &[] },
+            "interactions" => Erasure::Values { column: "record_key", values: &self.records },
+            "dead_letters" | "dead_letter_replays" => Erasure::Letters(&self.letters),
+            "identity_changes" => return Ok(None),
+            name => return Err(Error::internal(format!("nobody can be erased from {name}"))),
+        }))
+    }
+
+    /// Takes the rows out of a table that this writer has, and deletes all but its present version.
+    pub(in crate::pipeline) async fn erase_from(
+        &self,
+        table: &mut Table,
+        commit: &CommitInfo,
+    ) -> Result<TableTrace> {
+        let mut trace = TableTrace::default();
+        if let Some(erasure) = self.in_table(table.spec())? {
+            let erased = table.erase(erasure, commit).await?;
+            (trace.rows, trace.files) = (erased.rows, erased.replaced);
+        }
+        let vacuum = Vacuum {
+            now_ms: now_micros() / 1000,
+            retention: Duration::ZERO,
+            writers: Writers::Nobody,
+            act: VacuumAct::Delete,
+        };
+        let vacuumed = table.vacuum(&vacuum).await?;
+        (trace.deleted_files, trace.deleted_log_files) = (vacuumed.files, vacuumed.log_files);
+        trace.version = table.version();
+        Ok(trace)
+    }
+}

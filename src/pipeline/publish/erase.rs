@@ -1,0 +1,67 @@
+//! How does somebody who was erased leave the tables?
+
+use std::collections::BTreeMap;
+
+use object_store::ObjectStoreExt;
+
+use super::super::erasure::{Receipt, TableTrace, Traces};
+use super::Publisher;
+use crate::error::{Context, Kind, Result};
+use crate::failpoint::{Step, around};
+use crate::sink::{self, CommitInfo, Latest, Table};
+use crate::state::Store;
+use crate::telemetry::Activity;
+
+impl Publisher {
+    /// Takes what was erased out of every file of the tables, and deletes whatever is not of their present versions; says
+    /// what that was, by table. What was committed is published before.
+    ///
+    /// **Errors:** `Unavailable` where the store is away: the same call may be made again; `Fenced`.
+    pub(in crate::pipeline) fn erase(
+        &mut self,
+        traces: &Traces,
+        state: &Store,
+    ) -> Result<BTreeMap<String, TableTrace>> {
+        let commit = CommitInfo {
+            app: self.app.clone(),
+            commit: state.sequence(),
+            epoch: state.epoch(),
+            time_ms: state.view().max_event_time() / 1000,
+        };
+        let Self { runtime, telemetry, .. } = &*self;
+        let (runtime, telemetry) = (runtime.handle().clone(), telemetry.clone());
+        let mut removed = BTreeMap::new();
+        for table in self.tables_mut() {
+            telemetry.beat(Activity::Publishing);
+            let trace = runtime.block_on(traces.erase_from(table, &commit))?;
+            removed.insert(table.spec().name.to_owned(), trace);
+        }
+        let latest = Latest { commit: commit.commit, tables: self.versions() };
+        self.runtime.block_on(sink::write_latest(&self.store, &self.root, &latest))?;
+        Ok(removed)
+    }
+
+    /// Puts a receipt beside the tables.
+    ///
+    /// **Errors:** `Unavailable` where the store is away.
+    pub(in crate::pipeline) fn put_receipt(&self, receipt: &Receipt) -> Result<()> {
+        let bytes =
+            serde_json::to_vec_pretty(receipt).context(Kind::Internal, "encode a receipt")?;
+        let name = format!("{}.json", receipt.receipt);
+        let path = self.root.clone().join("_onefold").join("receipts").join(name);
+        let put =
+            around(Step::Receipt, || self.runtime.block_on(self.store.put(&path, bytes.into())));
+        put.map(drop).context(Kind::Unavailable, "put a receipt")
+    }
+
+    fn tables_mut(&mut self) -> [&mut Table; 6] {
+        [
+            &mut self.profiles,
+            &mut self.identity_map,
+            &mut self.identity_changes,
+            &mut self.interactions,
+            &mut self.dead_letters,
+            &mut self.dead_letter_replays,
+        ]
+    }
+}
