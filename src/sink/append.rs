@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt};
 use super::file::{ROW_GROUP_ROWS, Writer};
 use super::log::Add;
 use super::spec::Layout;
-use super::table::{Attempt, CommitInfo, Table, Written};
+use super::table::{Attempt, CommitInfo, Operation, Table, Written};
 use crate::error::{Context, Error, Kind, Result};
 
 /// Rows in a file at most.
@@ -59,7 +59,7 @@ impl Table {
         if adds.is_empty() {
             return Ok(Written::default());
         }
-        self.finish(attempt, "WRITE", adds, &[]).await
+        self.finish(attempt, Operation::Append, adds, &[]).await
     }
 
     async fn write_group(

@@ -355,6 +355,17 @@ pub(super) fn key_bounds(add: &Add, column: &str) -> Option<(String, String)> {
     bound("minValues").zip(bound("maxValues"))
 }
 
+/// Those of some keys, which ascend, that lie within bounds; all where there are none.
+pub(super) fn keys_between<'k, 's>(
+    keys: &'s [&'k str],
+    bounds: Option<&(String, String)>,
+) -> &'s [&'k str] {
+    let Some((least, greatest)) = bounds else { return keys };
+    let from = keys.partition_point(|key| *key < least.as_str());
+    let to = keys.partition_point(|key| *key <= greatest.as_str());
+    &keys[from..to.max(from)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

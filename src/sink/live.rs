@@ -119,7 +119,22 @@ impl Live {
 
     /// The rows that hold some of `keys`, which ascend, and are not masked.
     pub(super) async fn positions(&self, column: &str, keys: &[&str]) -> Result<RoaringBitmap> {
-        Ok(self.opened.positions(column, keys).await? - &self.mask)
+        Ok(self.places(column, keys).await? - &self.mask)
+    }
+
+    /// The rows that hold some of `keys`, which ascend, masked or not.
+    pub(super) async fn places(&self, column: &str, keys: &[&str]) -> Result<RoaringBitmap> {
+        self.opened.positions(column, keys).await
+    }
+
+    /// The same file with other rows masked.
+    pub(super) fn masked_by(&self, mask: RoaringBitmap) -> Self {
+        Self { mask, ..self.clone() }
+    }
+
+    /// The rows of each row group.
+    pub(super) fn groups(&self) -> Vec<Range<u64>> {
+        self.opened.groups()
     }
 
     /// About how many rows that are not masked lie before each of some leads of keys, which ascend,

@@ -24,14 +24,17 @@
 //!
 //! Dead letters may go to a topic, too: [`letters`].
 //!
-//! Deliberately absent: compaction of appended files, and vacuum (files that were replaced stay, with
-//! tombstones in the log, until another tool's vacuum, which leaves files of masks). A table has one
-//! writer; other tools may read it, not optimise it.
+//! Files that were replaced stay, so that earlier versions can be read, until the vacuum takes them
+//! ([`Table::vacuum`]); rows that are to be nowhere leave every file at once ([`Table::erase`]).
+//!
+//! Deliberately absent: compaction of appended files. A table has one writer; other tools may read it,
+//! not optimise it.
 //!
 //! [`Kind::Fenced`]: crate::error::Kind::Fenced
 
 mod append;
 mod definition;
+mod erase;
 mod evidence;
 mod file;
 mod json;
@@ -54,7 +57,9 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod upsert;
+mod vacuum;
 
+pub use erase::{Erased, Erasure, LetterPlace};
 pub use evidence::match_evidence;
 pub use json::json_rows;
 pub use latest::{Latest, read_latest, replace_latest, write_latest};
@@ -62,3 +67,4 @@ pub use layout::Limits;
 pub use spec::{Column, Layout, TableSpec, Type};
 pub use store::{check_store, open_store};
 pub use table::{CommitInfo, Table, Written};
+pub use vacuum::{UNDER_WAY, Vacuum, VacuumAct, Vacuumed, Writers, last_vacuum, note_vacuum};

@@ -86,6 +86,19 @@ impl Opened {
         u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
     }
 
+    /// The rows of each row group.
+    pub(super) fn groups(&self) -> Vec<Range<u64>> {
+        let mut first = 0;
+        let groups = self.metadata.metadata().row_groups().iter();
+        groups
+            .map(|group| {
+                let start = first;
+                first += u64::try_from(group.num_rows()).unwrap_or(0);
+                start..first
+            })
+            .collect()
+    }
+
     fn builder(&self) -> ParquetRecordBatchStreamBuilder<Reader> {
         let (reader, metadata) = (self.reader.clone(), self.metadata.clone());
         ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata)

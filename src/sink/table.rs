@@ -8,13 +8,16 @@ use serde_json::json;
 
 use super::definition::{self, Standing};
 use super::layout::Limits;
-use super::log::{Add, CHECKPOINT_INTERVAL, Line, Log, Snapshot, Txn};
+use super::log::{self, Add, CHECKPOINT_INTERVAL, Line, Log, Remove, Snapshot, Txn};
 use super::spec::TableSpec;
 use crate::error::{Error, Kind, Result};
 use crate::telemetry::CheckpointNotWritten;
 
 /// What the application is called whose transaction number is the epoch of an application's writers.
 const EPOCH_SUFFIX: &str = "/epoch";
+/// And that whose number is the version that last put the table back: files of earlier versions are
+/// part of it again.
+pub(super) const RESTORED_SUFFIX: &str = "/restored";
 
 /// Which commit of the state is published.
 ///
@@ -58,6 +61,40 @@ pub struct Table {
     /// The last entry that it knows of is its own.
     is_own: bool,
     pub(super) limits: Limits,
+}
+
+/// What an entry does to the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// Takes it for a writer.
+    Fence,
+    /// Adds rows, and puts files of earlier ones together.
+    Append,
+    /// Puts rows in the place of others.
+    Upsert,
+    /// Takes rows out for good.
+    Erase,
+    /// Puts it back to an earlier version.
+    Restore,
+}
+
+impl Operation {
+    /// The name in the log.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fence => "FENCE",
+            Self::Append => "WRITE",
+            Self::Upsert => "MERGE",
+            Self::Erase => "ERASE",
+            Self::Restore => "RESTORE",
+        }
+    }
+
+    /// Whether the rows of the files that it takes out are not all in those that it adds: who
+    /// follows the table's changes must look at both.
+    fn changes_what_it_removes(self) -> bool {
+        self != Self::Append
+    }
 }
 
 /// One try of publishing a commit: what its files and its entry are named after.
@@ -173,6 +210,16 @@ impl Table {
         self.txn(&epoch_of(app))
     }
 
+    /// Whether its last entry is this writer's own: no older writer can put another.
+    pub(super) fn is_taken(&self) -> bool {
+        self.is_own
+    }
+
+    /// Whether it is not known what became of some try.
+    pub(super) fn is_unsettled(&self) -> bool {
+        !self.attempts.is_empty()
+    }
+
     /// Another pipeline that publishes to this table, where there is one.
     pub fn other_writer(&self, app: &str) -> Option<&str> {
         let writers = self.snapshot.txns.keys().filter_map(|id| id.strip_suffix(EPOCH_SUFFIX));
@@ -219,7 +266,7 @@ impl Table {
             return if self.is_own { Ok(()) } else { Err(Error::fenced(taken())) };
         }
         let attempt = self.attempt(&commit, nonce);
-        self.finish(attempt, "FENCE", Vec::new(), &[]).await.map(|_| ())
+        self.finish(attempt, Operation::Fence, Vec::new(), &[]).await.map(|_| ())
     }
 
     /// Starts a try of publishing a commit; `None` where the table has the commit already.
@@ -233,7 +280,7 @@ impl Table {
     }
 
     /// Finds out what became of earlier tries whose answer was lost.
-    async fn settle(&mut self) -> Result<()> {
+    pub(super) async fn settle(&mut self) -> Result<()> {
         if self.attempts.is_empty() {
             return Ok(());
         }
@@ -251,7 +298,7 @@ impl Table {
         self.txn(&commit.app) >= Some(commit.commit) && epoch >= Some(commit.epoch)
     }
 
-    fn check_epoch(&self, commit: &CommitInfo) -> Result<()> {
+    pub(super) fn check_epoch(&self, commit: &CommitInfo) -> Result<()> {
         match self.epoch(&commit.app) {
             Some(epoch) if epoch > commit.epoch => Err(Error::fenced(format!(
                 "table {} was taken by a job that started later (epoch {epoch}, this one has {})",
@@ -275,7 +322,7 @@ impl Table {
     pub(super) async fn finish(
         &mut self,
         attempt: Attempt,
-        operation: &str,
+        operation: Operation,
         adds: Vec<Add>,
         removes: &[String],
     ) -> Result<Written> {
@@ -287,15 +334,20 @@ impl Table {
             bytes: new().map(|add| u64::try_from(add.size).unwrap_or(0)).sum(),
         };
         let lines = self.entry(&attempt, operation, adds, removes);
-        self.attempts.push(attempt.id);
+        self.attempts.push(attempt.id.clone());
         let put = self.log.commit(version, lines, &self.attempts).await;
         let lines = put.map_err(|error| error.context(format!("publish {}", self.spec.name)))?;
+        // What is erased is not told from what the table has: only the entry itself says that it is.
+        let is_done = match operation {
+            Operation::Erase => log::id(&lines) == Some(attempt.id()),
+            _ => true,
+        };
         self.attempts.clear();
         self.is_own = true;
         self.snapshot.advance(version, lines);
         self.snapshot.expire(attempt.commit.time_ms);
         self.checkpoint_if_due().await;
-        if !self.has(&attempt.commit) {
+        if !is_done || !self.has(&attempt.commit) {
             // A try of an earlier commit that had failed for all one knew: its put came late, and
             // took this version.
             return Err(Error::unavailable("an earlier commit arrived late; publish again"));
@@ -306,7 +358,7 @@ impl Table {
     fn entry(
         &self,
         attempt: &Attempt,
-        operation: &str,
+        operation: Operation,
         adds: Vec<Add>,
         removes: &[String],
     ) -> Vec<Line> {
@@ -314,23 +366,28 @@ impl Table {
         let mut lines = vec![Line {
             commit_info: Some(json!({
                 "timestamp": time_ms,
-                "operation": operation,
+                "operation": operation.name(),
                 "operationParameters": {},
-                "isBlindAppend": operation == "WRITE",
+                "isBlindAppend": operation == Operation::Append && removes.is_empty(),
                 "engineInfo": concat!("onefold/", env!("CARGO_PKG_VERSION")),
                 "txnId": attempt.id,
             })),
             ..Line::default()
         }];
-        for (app_id, version) in [(app.clone(), *commit), (epoch_of(app), *epoch)] {
+        let mut txns = vec![(app.clone(), *commit), (epoch_of(app), *epoch)];
+        if operation == Operation::Restore {
+            txns.push((format!("{app}{RESTORED_SUFFIX}"), self.snapshot.version + 1));
+        }
+        for (app_id, version) in txns {
             let version = i64::try_from(version).unwrap_or(i64::MAX);
             if self.snapshot.txns.get(&app_id) != Some(&version) {
                 lines.push(Line { txn: Some(Txn { app_id, version }), ..Line::default() });
             }
         }
         let removed = removes.iter().filter_map(|path| self.snapshot.files.get(path));
-        let removed = removed.map(|add| Some(add.removed(*time_ms)));
-        lines.extend(removed.map(|remove| Line { remove, ..Line::default() }));
+        let data_change = operation.changes_what_it_removes();
+        let removed = removed.map(|add| Remove { data_change, ..add.removed(*time_ms) });
+        lines.extend(removed.map(|it| Line { remove: Some(it), ..Line::default() }));
         lines.extend(adds.into_iter().map(|add| Line { add: Some(add), ..Line::default() }));
         lines
     }

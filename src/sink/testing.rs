@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream, Stream, TryStreamExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -98,10 +98,14 @@ pub(crate) enum Fault {
     Repeat,
 }
 
-/// A store in memory whose puts of log entries fail when told to.
+/// A store in memory whose puts of log entries fail when told to, and that has a clock of its own.
 #[derive(Debug, Default)]
 pub(crate) struct FaultyStore {
     store: InMemory,
+    /// Its time, in milliseconds since 1970.
+    pub(crate) now_ms: Mutex<i64>,
+    /// When what it holds was put.
+    times: Arc<Mutex<BTreeMap<Path, i64>>>,
     /// The faults of the next puts, last first.
     pub(crate) faults: Mutex<Vec<Fault>>,
     delayed: Mutex<Option<(Path, PutPayload, PutOptions)>>,
@@ -111,6 +115,19 @@ impl fmt::Display for FaultyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FaultyStore")
     }
+}
+
+impl FaultyStore {
+    fn put_now(&self, path: &Path) {
+        self.times.lock().unwrap().insert(path.clone(), *self.now_ms.lock().unwrap());
+    }
+}
+
+/// What is known of an object, with the time of the store's own clock.
+fn dated(times: &Mutex<BTreeMap<Path, i64>>, meta: ObjectMeta) -> ObjectMeta {
+    let time = times.lock().unwrap().get(&meta.location).copied().unwrap_or(0);
+    let last_modified = chrono::DateTime::from_timestamp_millis(time).unwrap();
+    ObjectMeta { last_modified, ..meta }
 }
 
 fn lost() -> object_store::Error {
@@ -135,7 +152,11 @@ impl ObjectStore for FaultyStore {
                 let delayed = self.delayed.lock().unwrap().take();
                 if let Some((path, payload, options)) = delayed {
                     self.store.put_opts(&path, payload, options).await.unwrap();
+                    self.put_now(&path);
                 }
+            }
+            if fault.is_none_or(|fault| matches!(fault, Fault::Lose | Fault::Repeat)) {
+                self.put_now(path);
             }
             let put = || self.store.put_opts(path, payload.clone(), options.clone());
             match fault {
@@ -163,6 +184,7 @@ impl ObjectStore for FaultyStore {
         'a: 'c,
         'b: 'c,
     {
+        self.put_now(path);
         self.store.put_multipart_opts(path, options)
     }
 
@@ -175,7 +197,11 @@ impl ObjectStore for FaultyStore {
         'a: 'c,
         'b: 'c,
     {
-        self.store.get_opts(path, options)
+        Box::pin(async move {
+            let found = self.store.get_opts(path, options).await?;
+            let meta = dated(&self.times, found.meta.clone());
+            Ok(GetResult { meta, ..found })
+        })
     }
 
     fn delete_stream(
@@ -186,7 +212,8 @@ impl ObjectStore for FaultyStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        self.store.list(prefix)
+        let times = Arc::clone(&self.times);
+        self.store.list(prefix).map_ok(move |meta| dated(&times, meta)).boxed()
     }
 
     fn list_with_delimiter<'a, 'b, 'c>(

@@ -14,12 +14,12 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use roaring::RoaringBitmap;
 
 use super::file::{Tag, Writer};
-use super::layout::{Files, Plan, Span, Step, bucket, key_bounds};
+use super::layout::{Files, Plan, Span, Step, bucket, key_bounds, keys_between};
 use super::live::{AT_ONCE, Live};
 use super::log::Add;
 use super::mask::Vectors;
 use super::merge::{Merge, Rows};
-use super::table::{Attempt, CommitInfo, Table, Written};
+use super::table::{Attempt, CommitInfo, Operation, Table, Written};
 use crate::error::{Error, Kind, Result};
 
 impl Table {
@@ -61,7 +61,7 @@ impl Table {
         if adds.is_empty() && removes.is_empty() {
             return Ok(Written::default());
         }
-        let mut written = self.finish(attempt, "MERGE", adds, &removes).await?;
+        let mut written = self.finish(attempt, Operation::Upsert, adds, &removes).await?;
         written.bytes += mask_bytes;
         Ok(written)
     }
@@ -205,7 +205,7 @@ impl<'a> Masks<'_, 'a> {
             let all = numbers(0..add.rows())?;
             return Ok(Some((add, RoaringBitmap::from_iter(all))));
         }
-        let keys = keys_of(keys, key_bounds(add, self.key));
+        let keys = keys_between(keys, key_bounds(add, self.key).as_ref());
         let gone = run.map(|i| &self.folded[i]).filter(|gone| !gone.is_empty());
         if keys.is_empty() && gone.is_none() {
             return Ok(None);
@@ -228,14 +228,6 @@ fn numbers(rows: std::ops::Range<u64>) -> Result<std::ops::Range<u32>> {
         u32::try_from(row).map_err(|_| Error::data("a data file has more rows than can be masked"))
     };
     Ok(number(rows.start)?..number(rows.end)?)
-}
-
-/// Those of some keys, which ascend, that lie within bounds.
-fn keys_of<'k, 's>(keys: &'s [&'k str], bounds: Option<(String, String)>) -> &'s [&'k str] {
-    let Some((least, greatest)) = bounds else { return keys };
-    let from = keys.partition_point(|key| *key < least.as_str());
-    let to = keys.partition_point(|key| *key <= greatest.as_str());
-    &keys[from..to.max(from)]
 }
 
 /// The new files: the commit's run, and one bucket after the other.

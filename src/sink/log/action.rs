@@ -194,7 +194,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Line>> {
 }
 
 /// The id that the writer of an entry gave it.
-pub(super) fn id(lines: &[Line]) -> Option<&str> {
+pub(in crate::sink) fn id(lines: &[Line]) -> Option<&str> {
     lines.iter().find_map(|line| line.commit_info.as_ref()?.get("txnId")?.as_str())
 }
 

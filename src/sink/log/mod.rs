@@ -11,7 +11,7 @@ mod action;
 mod checkpoint;
 mod snapshot;
 
-pub(super) use action::{Add, DeletionVector, Format, Line, MetaData, Protocol, Txn};
+pub(super) use action::{Add, DeletionVector, Format, Line, MetaData, Protocol, Remove, Txn, id};
 pub(super) use snapshot::{RETENTION_DAYS, Snapshot};
 
 use std::sync::Arc;
@@ -26,6 +26,9 @@ use crate::failpoint::{Step, around_async};
 
 /// How many entries there are from one checkpoint to the next.
 pub(super) const CHECKPOINT_INTERVAL: u64 = 20;
+
+/// The folder of the log, below the table's.
+pub(super) const LOG_FOLDER: &str = "_delta_log";
 
 /// The log of one table.
 #[derive(Clone, Debug)]
@@ -45,7 +48,7 @@ struct Listing {
 
 impl Log {
     pub(super) fn new(store: Arc<dyn ObjectStore>, table: &Path) -> Self {
-        Self { store, folder: table.clone().join("_delta_log") }
+        Self { store, folder: table.clone().join(LOG_FOLDER) }
     }
 
     fn entry(&self, version: u64) -> Path {
