@@ -24,6 +24,7 @@ mod schema;
 mod state;
 mod status;
 mod train;
+mod vacuum;
 mod why;
 mod why_not;
 
@@ -82,6 +83,7 @@ enum Command {
     Judge(judge::Arguments),
     State(state::Arguments),
     Status(status::Arguments),
+    Vacuum(vacuum::Arguments),
     DeadLetter(dead_letter::Arguments),
 }
 
@@ -107,6 +109,7 @@ impl Command {
             Self::Judge(arguments) => judge::run(arguments),
             Self::State(arguments) => state::run(arguments),
             Self::Status(arguments) => status::run(arguments),
+            Self::Vacuum(arguments) => vacuum::run(arguments),
             Self::DeadLetter(arguments) => dead_letter::run(arguments),
         }
     }

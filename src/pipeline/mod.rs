@@ -31,6 +31,7 @@ mod batch;
 mod breaker;
 mod carry;
 mod check;
+mod chore;
 mod dead_letter;
 mod disk;
 mod evidence;
@@ -59,6 +60,7 @@ mod tables;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 mod window;
 
 pub use check::{Finding, Findings, check};
@@ -79,3 +81,4 @@ pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use snapshot::{Restored, Snapshot, restore_snapshot, snapshots, take_snapshot, verify_state};
 pub use status::{StateStatus, Status, TableStatus, by_source, status};
 pub use tables::{LookupKey, PublishedTables};
+pub use vacuum::{VacuumAct, Vacuumed, vacuum};

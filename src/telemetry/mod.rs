@@ -35,7 +35,7 @@ pub use event::{
     PipelineStarted, PipelineStopped, PublishDelayed, PublishHeldBack, RecordsRejected,
     RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken, SourceFinished,
     SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause,
-    TablesPublished, ThreadPanicked,
+    TablesPublished, TablesVacuumed, ThreadPanicked, VacuumFailed,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;
