@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench tables [ROWS]`: a table of ROWS profiles (a million unless told), 20 commits that change 0.5 %
 //! of it each, against the same where every touched bucket is rewritten; then commits of 1,000 rows to tables of
-//! a tenth of ROWS and of ROWS. Prints one figure a line.
+//! a tenth of ROWS and of ROWS; then ROWS `interactions`, 5,000 with each commit. Prints one figure a line.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,14 +11,16 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use onefold::clock::Stopwatch;
 use onefold::error::Result;
-use onefold::profile::{MoneyRow, Profile, Seen, SourceId, Value, ValueAddress};
-use onefold::record::{Address, EventKey, IdentityId, RecordKey};
+use onefold::profile::{Interaction, MoneyRow, Profile, Seen, SourceId, Value, ValueAddress};
+use onefold::record::{Address, Details, EventKey, IdentityId, RecordKey};
 use onefold::sink::{CommitInfo, Limits, Table, open_store, rows, tables};
 
 const COMMITS: u64 = 20;
 const ROWS_AT_ONCE: usize = 8_192;
 /// The commits whose cost is to be the same whatever the size of the table.
 const SMALL_COMMIT: u64 = 1_000;
+/// Events of a commit that only adds.
+const APPENDED: u64 = 5_000;
 
 fn main() -> Result<()> {
     let count = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000);
@@ -48,7 +50,49 @@ async fn run(count: u64) -> Result<()> {
         let name = format!("small_commits_of_{count}");
         subject.commits(COMMITS, SMALL_COMMIT).await?.report(&name);
     }
+    append(count).await
+}
+
+/// Events as a job adds them that publishes every few seconds: how many files there are then, and how often a row
+/// was written.
+async fn append(count: u64) -> Result<()> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (store, root) = open_store(&folder.path().display().to_string(), &Default::default())?;
+    let mut table = Table::open(store, &root, &tables::INTERACTIONS).await?;
+    let (mut written, mut slowest, cpu) = (0, 0.0_f64, cpu_seconds());
+    let commits = count.div_ceil(APPENDED);
+    for number in 1..=commits {
+        let time_ms = i64::try_from(number).unwrap_or(0) * 5_000;
+        let commit = CommitInfo { app: "bench".into(), commit: number, epoch: 1, time_ms };
+        let events: Vec<_> =
+            (0..APPENDED).map(|i| interaction(number * APPENDED + i, time_ms)).collect();
+        let rows = stream::iter([rows::interactions(&events)]);
+        let watch = Stopwatch::start();
+        let done = table.append(rows, &commit).await?;
+        slowest = slowest.max(watch.elapsed().as_secs_f64());
+        written += done.rows + done.compacted;
+    }
+    report("appended_commits", commits as f64);
+    report("appended_files", table.files().0 as f64);
+    report("appended_bytes_per_row", table.files().1 as f64 / table.rows() as f64);
+    report("appended_times_written", written as f64 / table.rows() as f64);
+    report("appended_cpu_ms_per_commit", (cpu_seconds() - cpu) * 1e3 / commits as f64);
+    report("appended_ms_slowest_commit", slowest * 1e3);
     Ok(())
+}
+
+fn interaction(number: u64, time_ms: i64) -> Interaction {
+    Interaction {
+        event_id: format!("event-{number:012}"),
+        event_key: EventKey::hash([&number.to_be_bytes()[..]]),
+        source: "web".into(),
+        channel: "web".into(),
+        kind: "page_view".into(),
+        // Some come a minute late.
+        occurred_at: time_ms * 1000 - (number % 97) as i64 * 600_000,
+        record: RecordKey::hash([&(number % 50_000).to_be_bytes()[..]]),
+        details: Details::default(),
+    }
 }
 
 /// The means of some commits.

@@ -27,6 +27,7 @@ mod state;
 mod status;
 mod subject;
 mod train;
+mod vacuum;
 mod why;
 mod why_not;
 
@@ -85,6 +86,7 @@ enum Command {
     Judge(judge::Arguments),
     State(state::Arguments),
     Status(status::Arguments),
+    Vacuum(vacuum::Arguments),
     DeadLetter(dead_letter::Arguments),
     Erase(erase::Arguments),
     ExportSubject(export_subject::Arguments),
@@ -112,6 +114,7 @@ impl Command {
             Self::Judge(arguments) => judge::run(arguments),
             Self::State(arguments) => state::run(arguments),
             Self::Status(arguments) => status::run(arguments),
+            Self::Vacuum(arguments) => vacuum::run(arguments),
             Self::DeadLetter(arguments) => dead_letter::run(arguments),
             Self::Erase(arguments) => erase::run(arguments),
             Self::ExportSubject(arguments) => export_subject::run(arguments),

@@ -108,6 +108,8 @@ pub struct PublishPlan {
     pub url: String,
     /// How often changes are published.
     pub interval: Duration,
+    /// How long a version is kept that is no longer the present one.
+    pub retention: Duration,
     /// Options of the object store, over those of the environment.
     pub options: Options,
     /// The earlier output whose identity ids a new state takes over.

@@ -328,6 +328,10 @@ pub struct PublishSettings {
     /// How often changes are published. Default `30s`.
     #[schemars(transform = schema::duration)]
     pub interval: Option<String>,
+    /// How long a version of the tables can still be read, and restored, once another has taken its place; at least
+    /// `1d`. Then the running job deletes its files. Default `7d`.
+    #[schemars(transform = schema::duration)]
+    pub retention: Option<String>,
     /// Options of the object store, as for a source.
     #[serde(default)]
     pub options: BTreeMap<String, Scalar>,

@@ -26,6 +26,7 @@ use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
 use super::snapshot::Snapshots;
+use super::vacuum::Vacuums;
 use super::window::{self, Window};
 use advance::advance;
 pub use judge::{Given, Judged, Standing};
@@ -59,6 +60,7 @@ pub struct Job {
     window: Option<Window>,
     /// Snapshots of the state that are taken meanwhile.
     snapshots: Option<Snapshots>,
+    vacuums: Vacuums,
     /// Ids are still to be carried over from an earlier output; until then nothing is published.
     carrying: bool,
     /// How long publishing at the end waits for a store that is away.
@@ -116,6 +118,7 @@ impl Job {
             readers: Readers::new(&plan),
             window,
             snapshots: plan.state.snapshot.as_ref().map(|it| Snapshots::new(it, &plan.name)),
+            vacuums: Vacuums::new(&plan.publish, &plan.name, telemetry),
             breaker: Breaker::new(&plan.run),
             disk: Disk::new(&plan.state.path, plan.state.disk_reserve),
             courier: None,
@@ -177,6 +180,9 @@ impl Job {
             }
             self.finish_letters(stop)?;
             if !is_held_back {
+                if cause == StopCause::Finished {
+                    self.vacuums.finish();
+                }
                 // Where it cannot be settled, questions take longer; nothing else hangs on it.
                 self.store.settle()?;
             }
@@ -187,6 +193,7 @@ impl Job {
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
         }
+        self.vacuums.wait();
         let cause = finished?;
         self.report.time.total = clock.elapsed();
         progress(&self.progress());
@@ -235,6 +242,7 @@ impl Job {
             if let Some(snapshots) = &mut self.snapshots {
                 snapshots.take_if_due(self.store.sequence(), || self.store.view());
             }
+            self.vacuums.look_if_due();
             if ended {
                 return Ok(StopCause::Finished);
             }

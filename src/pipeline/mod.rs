@@ -31,6 +31,7 @@ mod batch;
 mod breaker;
 mod carry;
 mod check;
+mod chore;
 mod dead_letter;
 mod disk;
 mod erasure;
@@ -61,6 +62,7 @@ mod tables;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod vacuum;
 mod window;
 
 pub use check::{Finding, Findings, check};
@@ -85,3 +87,4 @@ pub use snapshot::{Restored, Snapshot, restore_snapshot, snapshots, take_snapsho
 pub use status::{StateStatus, Status, TableStatus, by_source, status};
 pub use subject::{SubjectRows, subject_data};
 pub use tables::{LookupKey, PublishedTables};
+pub use vacuum::{VacuumAct, Vacuumed, vacuum};

@@ -7,6 +7,8 @@
 //! one: a table that has the commit already does nothing, rows that are replaced by key are written
 //! again, and rows that are added are only those of the commits that the table has not.
 
+mod vacuum;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -291,7 +293,7 @@ pub(super) fn put_back(plan: &PublishPlan, app: &str, commit: u64) -> Result<Vec
     })
 }
 
-fn other_pipeline(spec: &TableSpec, other: &str) -> Error {
+pub(super) fn other_pipeline(spec: &TableSpec, other: &str) -> Error {
     Error::invalid(format!(
         "table {} is published by the pipeline `{other}`: give publish.url a place of its own, or set `name` back",
         spec.name

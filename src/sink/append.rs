@@ -1,6 +1,7 @@
 //! How are rows added to a table that only grows?
 //!
-//! Rows are gathered up to a row group, sorted, and written; a file ends after a million rows.
+//! Rows are gathered up to a row group, sorted, and written; a file ends after a million rows. Small
+//! files of earlier commits are put together meanwhile ([`compact`](super::compact)).
 
 use arrow::array::RecordBatch;
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
@@ -13,7 +14,7 @@ use super::table::{Attempt, CommitInfo, Operation, Table, Written};
 use crate::error::{Context, Error, Kind, Result};
 
 /// Rows in a file at most.
-const FILE_ROWS: u64 = 8 * ROW_GROUP_ROWS as u64;
+pub(super) const FILE_ROWS: u64 = 8 * ROW_GROUP_ROWS as u64;
 /// Bytes in memory that are sorted at once at most, for tables whose rows are large.
 const GATHERED_BYTES: usize = 64 << 20;
 
@@ -59,7 +60,9 @@ impl Table {
         if adds.is_empty() {
             return Ok(Written::default());
         }
-        self.finish(attempt, Operation::Append, adds, &[]).await
+        let compacted = self.compact(sort, &mut attempt).await?;
+        adds.extend(compacted.adds);
+        self.finish(attempt, Operation::Append, adds, &compacted.removes).await
     }
 
     async fn write_group(

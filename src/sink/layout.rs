@@ -31,7 +31,7 @@ const UNITS: u32 = 1 << BITS_MAX;
 /// How many times [`Limits::bucket_rows`] a bucket may have before it is cut.
 const BUCKET_SLACK: u64 = 2;
 
-/// How a table is laid out whose rows are replaced. What it holds does not depend on it.
+/// How a table is laid out. What it holds does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Rows in a bucket that was just cut, at most, when keys spread evenly.
@@ -48,6 +48,10 @@ pub struct Limits {
     pub run_rows: u64,
     /// Runs of as many rows are merged no more.
     pub merged_rows: u64,
+    /// Files of as many rows, in a table that only grows, are put together no more.
+    pub file_rows: u64,
+    /// Nor those of as many bytes.
+    pub file_bytes: i64,
 }
 
 impl Default for Limits {
@@ -59,6 +63,8 @@ impl Default for Limits {
             tier: 8,
             run_rows: 512,
             merged_rows: 32_768,
+            file_rows: 122_880,
+            file_bytes: 64 << 20,
         }
     }
 }
@@ -321,15 +327,17 @@ fn steps<'a>(
     steps
 }
 
+/// Files whose rows are of one class are of like size.
+pub(super) fn class(rows: u64, limits: &Limits) -> u32 {
+    let steps = rows / limits.run_rows.max(1);
+    steps.checked_ilog(limits.tier.max(2)).map_or(0, |class| class + 1)
+}
+
 /// Which runs become one with about `new` rows.
 fn merged(runs: &[&Add], new: u64, limits: &Limits) -> Vec<bool> {
     let is_worn = |run: &&Add| run.masked() * 2 >= run.rows();
     let mut merged: Vec<bool> = runs.iter().map(is_worn).collect();
-    let class = |rows: u64| -> Option<u32> {
-        let steps = rows / limits.run_rows.max(1);
-        (rows < limits.merged_rows)
-            .then(|| steps.checked_ilog(limits.tier.max(2)).map_or(0, |c| c + 1))
-    };
+    let class = |rows: u64| (rows < limits.merged_rows).then(|| class(rows, limits));
     let sum = |merged: &[bool]| -> u64 {
         let live = runs.iter().zip(merged).filter(|(_, merged)| **merged);
         new + live.map(|(run, _)| run.live()).sum::<u64>()
@@ -377,6 +385,8 @@ mod tests {
         tier: 4,
         run_rows: 16,
         merged_rows: 1_024,
+        file_rows: 1_024,
+        file_bytes: 1 << 20,
     };
 
     fn add(rows: u64, masked: i64, tag: (&str, &str)) -> Add {

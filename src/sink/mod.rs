@@ -27,12 +27,12 @@
 //! Files that were replaced stay, so that earlier versions can be read, until the vacuum takes them
 //! ([`Table::vacuum`]); rows that are to be nowhere leave every file at once ([`Table::erase`]).
 //!
-//! Deliberately absent: compaction of appended files. A table has one writer; other tools may read it,
-//! not optimise it.
+//! A table has one writer; other tools may read it, not optimise it.
 //!
 //! [`Kind::Fenced`]: crate::error::Kind::Fenced
 
 mod append;
+mod compact;
 mod definition;
 mod erase;
 mod evidence;
@@ -56,6 +56,7 @@ pub mod tables;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod uploads;
 mod upsert;
 mod vacuum;
 
@@ -67,4 +68,5 @@ pub use layout::Limits;
 pub use spec::{Column, Layout, TableSpec, Type};
 pub use store::{check_store, open_store};
 pub use table::{CommitInfo, Table, Written};
+pub use uploads::delete_unfinished;
 pub use vacuum::{UNDER_WAY, Vacuum, VacuumAct, Vacuumed, Writers, last_vacuum, note_vacuum};

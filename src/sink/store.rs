@@ -27,17 +27,28 @@ pub fn open_store(
     url: &str,
     options: &BTreeMap<String, String>,
 ) -> Result<(Arc<dyn ObjectStore>, Path)> {
-    let Some((scheme, rest)) = url.split_once("://") else { return open_folder(url) };
+    if let Some(folder) = local_folder(url) {
+        return open_folder(folder);
+    }
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let root = rest.split_once('/').map_or("", |(_, folder)| folder);
     let root = || Path::from_url_path(root).context(Kind::Invalid, "read the folder of the URL");
     match scheme {
-        "file" => open_folder(rest.strip_prefix("localhost").unwrap_or(rest)),
         "s3" | "s3a" => Ok((open_s3(url, options)?, root()?)),
         "gs" => Ok((open_google(url, options)?, root()?)),
         "az" | "azure" | "abfs" | "abfss" => Ok((open_azure(url, options)?, root()?)),
         other => Err(Error::invalid(format!(
             "unknown scheme {other:?}: give a folder, file://, s3://, gs:// or az://"
         ))),
+    }
+}
+
+/// The local folder that `url` names; `None` where it names another place.
+pub(super) fn local_folder(url: &str) -> Option<&str> {
+    match url.split_once("://") {
+        None => Some(url),
+        Some(("file", rest)) => Some(rest.strip_prefix("localhost").unwrap_or(rest)),
+        Some(_) => None,
     }
 }
 

@@ -38,8 +38,11 @@ pub struct CommitInfo {
 /// What publishing a commit wrote; all 0 where there was nothing to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Rows in new files, those that were carried over from replaced files among them.
+    /// Rows in new files, in a table whose rows are replaced also those that were carried over from
+    /// replaced files.
     pub rows: u64,
+    /// Rows of earlier commits that were only put together, in a table that only grows.
+    pub compacted: u64,
     /// New data files.
     pub files: u64,
     /// Their bytes, and those of the file of masks.
@@ -328,8 +331,11 @@ impl Table {
     ) -> Result<Written> {
         let version = self.snapshot.version + 1;
         let new = || adds.iter().filter(|add| !self.snapshot.files.contains_key(&add.path));
+        let rows =
+            |is_change: bool| new().filter(|add| add.data_change == is_change).map(Add::rows).sum();
         let written = Written {
-            rows: new().map(Add::rows).sum(),
+            rows: rows(true),
+            compacted: rows(false),
             files: new().count() as u64,
             bytes: new().map(|add| u64::try_from(add.size).unwrap_or(0)).sum(),
         };

@@ -448,6 +448,8 @@ const TINY: Limits = Limits {
     tier: 3,
     run_rows: 2,
     merged_rows: 30,
+    file_rows: 100,
+    file_bytes: 1 << 20,
 };
 
 /// One commit of a history that goes through all of the layout: keys set, keys removed, whether the

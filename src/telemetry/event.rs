@@ -9,6 +9,7 @@ mod matching;
 mod process;
 mod snapshot;
 mod source;
+mod vacuum;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use snapshot::{SnapshotFailed, SnapshotTaken};
 pub use source::{
     BatchUnreadable, OffsetsLost, OffsetsNotAcknowledged, OffsetsRefused, SourceLagged,
 };
+pub use vacuum::{TablesVacuumed, VacuumFailed};
 
 use super::facts::Moment;
 use super::handle::Telemetry;

@@ -35,7 +35,7 @@ pub use event::{
     OffsetsRefused, PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed,
     PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed,
     SnapshotTaken, SourceFinished, SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable,
-    StateOpened, StopCause, TablesPublished, ThreadPanicked,
+    StateOpened, StopCause, TablesPublished, TablesVacuumed, ThreadPanicked, VacuumFailed,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;

@@ -69,6 +69,7 @@ const COMMANDS: &[(&str, bool)] = &[
     ("judge", false),
     ("state", false),
     ("status", false),
+    ("vacuum", false),
     // `show` and `export` do; the list does not.
     ("dead-letter", true),
     // Its receipt names nobody.
@@ -238,6 +239,9 @@ fn events_broken_in_every_way_are_told_of_nowhere() {
         &["rematch", PIPELINE],
         &["status", PIPELINE],
         &["status", PIPELINE, "--json"],
+        &["vacuum", PIPELINE, "--retention", "0s", "--dry-run"],
+        &["vacuum", PIPELINE, "--retention", "0s", "--json"],
+        &["vacuum", PIPELINE],
         &["state", PIPELINE, "verify"],
         &["state", PIPELINE, "snapshot"],
         &["dead-letter", PIPELINE, "list"],

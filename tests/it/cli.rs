@@ -32,6 +32,7 @@ fn help_is_worth_reading() {
         "rematch",
         "review",
         "judge",
+        "vacuum",
     ];
     let judge =
         ["together", "withdraw", "list", "import"].map(|act| format!("judge PIPELINE {act}"));

@@ -1,10 +1,11 @@
-//! A table whose rows are replaced, read by other tools in every state that it goes through: masks in the log and in
-//! files, removals, merged runs, folded ranges, checkpoints, earlier versions, a restore, and what other tools' vacuum
-//! and optimisation leave.
+//! Tables read by other tools in every state that they go through: masks in the log and in files, removals, merged
+//! runs, folded ranges, checkpoints, earlier versions, a restore, rows that were erased, files that were vacuumed or
+//! put together, and what other tools' vacuum and optimisation leave.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::buffer::OffsetBuffer;
@@ -12,12 +13,14 @@ use arrow::datatypes::DataType;
 use futures::TryStreamExt;
 use futures::stream;
 use onefold::sink::{
-    Column, CommitInfo, Layout, Limits, Table, TableSpec, Type, json_rows, open_store,
+    Column, CommitInfo, Erased, Erasure, Layout, Limits, Table, TableSpec, Type, Vacuum, VacuumAct,
+    Vacuumed, Writers, json_rows, open_store,
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::support::python::Python;
+use crate::support::s3::S3;
 use crate::support::text;
 
 static SPEC: TableSpec = TableSpec {
@@ -32,6 +35,12 @@ static SPEC: TableSpec = TableSpec {
     statistics: &["key"],
 };
 
+static APPENDED: TableSpec = TableSpec {
+    layout: Layout::Append { sort: &["number", "key"] },
+    statistics: &["key", "number"],
+    ..SPEC
+};
+
 const ITEMS: &[Column] = &[Column::new("amount", Type::Long, "The number.")];
 
 /// Small enough that a few thousand rows come through all of the layout.
@@ -42,6 +51,8 @@ const LIMITS: Limits = Limits {
     tier: 3,
     run_rows: 16,
     merged_rows: 512,
+    file_rows: 512,
+    file_bytes: 1 << 20,
 };
 
 type Numbers = BTreeMap<String, i64>;
@@ -67,22 +78,32 @@ fn batch(rows: &Numbers) -> RecordBatch {
     RecordBatch::try_new(schema, columns).expect("columns of the table")
 }
 
-/// The table in a folder, and what it holds at each version.
+/// The table in a folder or a bucket, and what it holds at each version.
 struct Subject {
     runtime: Runtime,
     folder: String,
+    options: BTreeMap<String, String>,
     table: Table,
     commit: CommitInfo,
     versions: BTreeMap<u64, Numbers>,
 }
 
 impl Subject {
-    fn start(folder: &Path) -> Self {
+    fn start(folder: &Path, spec: &'static TableSpec) -> Self {
+        Self::start_at(text(folder), BTreeMap::new(), spec)
+    }
+
+    fn start_at(url: &str, options: BTreeMap<String, String>, spec: &'static TableSpec) -> Self {
         let runtime = Runtime::new().expect("a runtime");
-        let folder = text(folder).to_owned();
-        let table = open(&runtime, &folder);
+        let folder = url.to_owned();
+        let table = open(&runtime, &folder, &options, spec);
         let commit = CommitInfo { app: "test".into(), commit: 0, epoch: 1, time_ms: 0 };
-        Self { runtime, folder, table, commit, versions: BTreeMap::from([(0, Numbers::new())]) }
+        let versions = BTreeMap::from([(0, Numbers::new())]);
+        Self { runtime, folder, options, table, commit, versions }
+    }
+
+    fn reopened(&self) -> Table {
+        open(&self.runtime, &self.folder, &self.options, self.table.spec())
     }
 
     fn place(&self) -> String {
@@ -107,6 +128,41 @@ impl Subject {
         expected.retain(|key, _| !gone.contains(key));
         expected.extend(set);
         self.versions.insert(self.table.version(), expected);
+    }
+
+    /// Adds numbers, to a table that only grows.
+    fn append(&mut self, keys: impl Iterator<Item = u64>) {
+        self.commit.commit += 1;
+        self.commit.time_ms += 1_000;
+        let number = i64::try_from(self.commit.commit).expect("few commits");
+        let set: Numbers = keys.map(|i| (key(i), number * 7 + i as i64 % 3)).collect();
+        let rows = stream::iter([Ok(batch(&set))]);
+        self.runtime.block_on(self.table.append(rows, &self.commit)).expect("a commit");
+        let mut expected = self.present().clone();
+        expected.extend(set);
+        self.versions.insert(self.table.version(), expected);
+    }
+
+    /// Takes the rows of some keys out for good.
+    fn erase(&mut self, keys: impl Iterator<Item = u64>) -> Erased {
+        let keys: Vec<String> = keys.map(key).collect();
+        let erasure = match self.table.spec().key() {
+            Some(_) => Erasure::Keys { gone: &keys, superseded: &[] },
+            None => Erasure::Values { column: "key", values: &keys },
+        };
+        let erased = self.runtime.block_on(self.table.erase(erasure, &self.commit));
+        let mut expected = self.present().clone();
+        expected.retain(|key, _| !keys.contains(key));
+        self.versions.insert(self.table.version(), expected);
+        erased.expect("an erasure")
+    }
+
+    /// Keeps the present version alone.
+    fn vacuum(&mut self) -> Vacuumed {
+        let (retention, now_ms) = (Duration::ZERO, 0);
+        let (writers, act) = (Writers::Nobody, VacuumAct::Delete);
+        let vacuum = Vacuum { now_ms, retention, writers, act };
+        self.runtime.block_on(self.table.vacuum(&vacuum)).expect("a vacuum")
     }
 
     /// What every reader must find at a version.
@@ -136,7 +192,25 @@ impl Subject {
                 assert_eq!(*found, self.expected(*version), "{reader} at version {version}");
             }
         }
-        let table = open(&self.runtime, &self.folder);
+        self.assert_own();
+    }
+
+    /// Checks that readers say so of versions that are gone.
+    fn assert_gone(&self, python: &Python, versions: &[u64]) {
+        let names: Vec<String> = versions.iter().map(u64::to_string).collect();
+        let place = self.place();
+        let mut arguments = vec!["gone", place.as_str()];
+        arguments.extend(names.iter().map(String::as_str));
+        let found = python.run("tests/readers/matrix.py", &arguments);
+        let found: Value = serde_json::from_str(&found).expect("the script prints JSON");
+        for reader in ["duckdb", "polars", "delta-rs"] {
+            assert_eq!(found[reader], json!(names), "{reader}");
+        }
+    }
+
+    /// Checks what our own reader finds at the present version.
+    fn assert_own(&self) {
+        let table = self.reopened();
         let batches = self.runtime.block_on(table.scan(None).try_collect::<Vec<_>>());
         let rows = batches
             .expect("read it")
@@ -152,9 +226,14 @@ impl Subject {
     }
 }
 
-fn open(runtime: &Runtime, folder: &str) -> Table {
-    let (store, root) = open_store(folder, &BTreeMap::new()).expect("open the place");
-    runtime.block_on(Table::open(store, &root, &SPEC)).expect("open the table").with_limits(LIMITS)
+fn open(
+    runtime: &Runtime,
+    folder: &str,
+    options: &BTreeMap<String, String>,
+    spec: &'static TableSpec,
+) -> Table {
+    let (store, root) = open_store(folder, options).expect("open the place");
+    runtime.block_on(Table::open(store, &root, spec)).expect("open the table").with_limits(LIMITS)
 }
 
 /// What the log and the folder hold of each kind.
@@ -168,7 +247,7 @@ fn count(folder: &str, entries_with: &str) -> usize {
 fn other_readers_agree_in_every_state() {
     let Some(python) = Python::find() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut subject = Subject::start(folder.path());
+    let mut subject = Subject::start(folder.path(), &SPEC);
     subject.commit(0..3_000, 0..0);
     for step in 1..=24 {
         subject.commit(
@@ -201,7 +280,7 @@ fn other_readers_agree_in_every_state() {
     let gone: Value = serde_json::from_str(&gone).expect("the script prints JSON");
     assert!(gone.as_array().is_some_and(|gone| gone.len() > 5), "{gone}");
     // That tool puts entries into the log; a job would have to start again.
-    subject.table = open(&subject.runtime, &subject.folder);
+    subject.table = subject.reopened();
     let state = subject.present().clone();
     subject.versions.insert(subject.table.version(), state);
     subject.commit(50..170, 300..310);
@@ -215,7 +294,7 @@ fn other_readers_agree_in_every_state() {
     let removed = python.run("tests/readers/matrix.py", &["optimize", &place]);
     assert_ne!(removed.trim(), "0");
     let state = subject.present().clone();
-    let mut table = open(&subject.runtime, &subject.folder);
+    let mut table = subject.reopened();
     subject.versions.insert(table.version(), state);
     subject.assert_read(&python, &[table.version()]);
     let next = CommitInfo { commit: subject.commit.commit + 1, ..subject.commit.clone() };
@@ -223,7 +302,80 @@ fn other_readers_agree_in_every_state() {
     let refused = subject.runtime.block_on(table.upsert(row, 1, &[], &next)).unwrap_err();
     assert!(refused.to_string().contains("not of this program's making"), "{refused}");
     python.run("tests/readers/matrix.py", &["restore", &place, &before.to_string()]);
-    subject.table = open(&subject.runtime, &subject.folder);
+    subject.table = subject.reopened();
     subject.commit(0..40, 41..43);
     subject.assert_read(&python, &[subject.table.version()]);
+}
+
+#[test]
+fn other_readers_agree_after_rows_left_and_files_went() {
+    let Some(python) = Python::find() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut subject = Subject::start(folder.path(), &SPEC);
+    subject.commit(0..3_000, 0..0);
+    for step in 1..=21 {
+        subject.commit(step * 97..step * 97 + 40, step * 31..step * 31 + 7);
+    }
+    let before = subject.table.version();
+    let erased = subject.erase([1, 2, 97, 1_500].into_iter());
+    assert!(erased.rows >= 3 && !erased.replaced.is_empty(), "{erased:?}");
+    let after = subject.table.version();
+    // Until the files go, earlier versions can be read as they were.
+    subject.assert_read(&python, &[7, 20, before, after]);
+    let vacuumed = subject.vacuum();
+    assert!(vacuumed.files > 10 && vacuumed.log_files > 20, "{vacuumed:?}");
+    subject.assert_read(&python, &[after]);
+    subject.assert_gone(&python, &[7, before]);
+    for path in &erased.replaced {
+        assert!(!Path::new(&subject.place()).join(path).exists());
+    }
+    for step in 0..5 {
+        subject.commit(step * 50..step * 50 + 20, 0..0);
+    }
+    let present = subject.table.version();
+    subject.assert_read(&python, &[after, present - 1, present]);
+}
+
+#[test]
+fn other_readers_agree_while_files_are_put_together() {
+    let Some(python) = Python::find() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut subject = Subject::start(folder.path(), &APPENDED);
+    for step in 0..120 {
+        subject.append(step * 30..step * 30 + 20);
+    }
+    let (files, _) = subject.table.files();
+    assert!(files < 20, "{files} files");
+    subject.assert_read(&python, &[0, 2, 3, 9, 20, 27, 63, 119, 120]);
+    let erased = subject.erase([35, 36, 3_000].into_iter());
+    assert_eq!((erased.rows, erased.replaced.len()), (3, 2));
+    let after = subject.table.version();
+    subject.assert_read(&python, &[120, after]);
+    subject.vacuum();
+    subject.assert_read(&python, &[after]);
+    subject.assert_gone(&python, &[120]);
+    subject.append(9_000..9_040);
+    subject.assert_read(&python, &[after, after + 1]);
+}
+
+#[test]
+fn tables_in_a_bucket_are_vacuumed() {
+    let Some(python) = Python::find() else { return };
+    let s3 = S3::start(&python);
+    for spec in [&SPEC, &APPENDED] {
+        let name = if spec.key().is_some() { "replaced" } else { "appended" };
+        let mut subject = Subject::start_at(&s3.url(name), s3.environment(), spec);
+        for step in 0..25 {
+            match spec.key() {
+                Some(_) => subject.commit(step * 20..step * 20 + 60, step..step + 1),
+                None => subject.append(step * 30..step * 30 + 20),
+            }
+        }
+        subject.erase([35, 36].into_iter());
+        let vacuumed = subject.vacuum();
+        assert!(vacuumed.files > 10 && vacuumed.log_files >= 25, "{vacuumed:?}");
+        subject.assert_own();
+        let again = subject.vacuum();
+        assert_eq!((again.files, again.log_files), (0, 0));
+    }
 }

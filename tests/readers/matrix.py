@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What other readers find in one upserted table, version by version, and what other writers do to it.
+"""What other readers find in one table, version by version, and what other writers do to it.
 
 usage: matrix.py read FOLDER VERSION...     what each reader finds at each version, as JSON
+       matrix.py gone FOLDER VERSION...     which of the versions each reader cannot read, as JSON: {R: [VERSION]}
        matrix.py vacuum FOLDER              delta-rs removes what no version of now needs, files of any name
        matrix.py optimize FOLDER            delta-rs puts the files of the table together
        matrix.py restore FOLDER VERSION     delta-rs puts the table back to a version
@@ -70,6 +71,14 @@ def by_delta_rs(folder, version):
     return found(rows, total, nested, keys, some)
 
 
+def is_gone(read, folder, version):
+    try:
+        read(folder, int(version))
+    except Exception:  # each reader has errors of its own
+        return True
+    return False
+
+
 READERS = {"duckdb": by_duckdb, "polars": by_polars, "delta-rs": by_delta_rs}
 
 
@@ -79,6 +88,11 @@ def main():
     if act == "read":
         answer = {
             name: {version: read(folder, int(version)) for version in versions}
+            for name, read in READERS.items()
+        }
+    elif act == "gone":
+        answer = {
+            name: [version for version in versions if is_gone(read, folder, version)]
             for name, read in READERS.items()
         }
     elif act == "vacuum":

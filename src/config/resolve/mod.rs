@@ -25,6 +25,8 @@ const MEMORY_MIN: u64 = 16 << 20;
 
 /// Events are forgotten by the day on which they happened.
 const EVENT_WINDOW_MIN: Duration = Duration::from_hours(24);
+/// What a commit under way writes is younger than that.
+const RETENTION_MIN: Duration = Duration::from_hours(24);
 
 /// Larger batches win nothing and cost memory.
 const BATCH_MAX: usize = 1_000_000;
@@ -137,7 +139,13 @@ fn publish(settings: &PublishSettings, at: &At) -> PublishPlan {
         let at = at.under("carry_ids_from");
         at.note(at.wrong(same, remedy));
     }
+    let place = at.under("retention");
+    let retention = pace(settings.retention.as_deref(), "7d", &place);
+    if let Some(text) = settings.retention.as_deref().filter(|_| retention < RETENTION_MIN) {
+        place.note(place.wrong(text, "give at least 1d: a commit under way must not be deleted"));
+    }
     PublishPlan {
+        retention,
         url: url.to_owned(),
         carry_ids_from: carried.map(ToOwned::to_owned),
         interval: pace(settings.interval.as_deref(), "30s", &at.under("interval")),

@@ -22,6 +22,8 @@ const TINY: Limits = Limits {
     tier: 3,
     run_rows: 2,
     merged_rows: 30,
+    file_rows: 100,
+    file_bytes: 1 << 20,
 };
 
 async fn open(store: &Arc<dyn ObjectStore>, spec: &'static TableSpec) -> Table {
@@ -134,7 +136,7 @@ proptest! {
 #[tokio::test]
 async fn rows_of_a_table_that_only_grows_are_erased_by_value() {
     let store = memory();
-    let mut table = open(&store, &APPENDED).await;
+    let mut table = open(&store, &APPENDED).await.with_limits(Limits::default());
     for number in 1..=4 {
         let rows: Vec<_> = (0..50).map(|i| (key(i * number), i as i64 * 7 % 50)).collect();
         table.append(stream::iter([Ok(batch(&rows))]), &commit(number)).await.unwrap();

@@ -22,6 +22,8 @@ const TINY: Limits = Limits {
     tier: 3,
     run_rows: 2,
     merged_rows: 30,
+    file_rows: 100,
+    file_bytes: 1 << 20,
 };
 
 type Rows = BTreeMap<String, i64>;

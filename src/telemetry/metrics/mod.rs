@@ -13,6 +13,7 @@ mod gauges;
 mod letters;
 mod process;
 mod shelf;
+mod vacuum;
 mod work;
 
 pub use process::disk_space;
@@ -24,6 +25,7 @@ use self::gauges::Gauges;
 use self::letters::Letters;
 pub use self::shelf::Spec;
 use self::shelf::{LONG, SHORT, Shelf};
+use self::vacuum::VacuumCounters;
 pub use self::work::Matching;
 use self::work::Work;
 use super::facts::Facts;
@@ -70,6 +72,7 @@ pub struct Metrics {
     pub(super) rows_published: IntCounterVec,
     pub(super) judgements: IntCounter,
     pub(super) letters: Letters,
+    pub(super) vacuum: VacuumCounters,
     work: Work,
     http_requests: IntCounterVec,
 }
@@ -134,17 +137,19 @@ impl Default for Metrics {
             judgements: on
                 .counter("onefold_judgements_taken_total", "Judgements taken into the state."),
             letters: Letters::new(&mut on),
+            vacuum: VacuumCounters::new(&mut on),
             work: Work::new(&mut on),
-            http_requests: on.counters(
-                "onefold_http_requests_total",
-                "Requests to this endpoint.",
-                &["path", "status"],
-            ),
+            http_requests: http_requests(&mut on),
             gauges: Gauges::new(&mut on),
             registry: on.registry,
             specs: on.specs,
         }
     }
+}
+
+fn http_requests(on: &mut Shelf) -> IntCounterVec {
+    let name = "onefold_http_requests_total";
+    on.counters(name, "Requests to this endpoint.", &["path", "status"])
 }
 
 impl Metrics {

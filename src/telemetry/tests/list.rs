@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::contract::assert_is_current;
 
 /// The files of the events.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     include_str!("../event.rs"),
     include_str!("../event/disk.rs"),
     include_str!("../event/letters.rs"),
@@ -13,6 +13,7 @@ const SOURCES: [&str; 7] = [
     include_str!("../event/process.rs"),
     include_str!("../event/snapshot.rs"),
     include_str!("../event/source.rs"),
+    include_str!("../event/vacuum.rs"),
 ];
 
 /// One event, as its source describes it.
