@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use onefold::clock::Stopwatch;
 use onefold::error::Result;
-use onefold::profile::{MoneyRow, Profile, Seen, SourceId, Value, ValueAddress};
+use onefold::profile::{Contact, MoneyRow, Profile, Reach, Seen, SourceId, Value, ValueAddress};
 use onefold::record::{Address, EventKey, IdentityId, RecordKey};
 use onefold::sink::{CommitInfo, Limits, Table, open_store, rows, tables};
 
@@ -181,6 +181,8 @@ fn profile(number: u64, version: u64) -> Profile {
             value: format!("L{number:08}"),
         }],
         consent: Vec::new(),
+        contact: Contact { email: Reach::NoConsent, ..Contact::default() },
+        agrees_to_profiling: false,
         activity: vec![channel("web", "page_view", number % 40), channel("store", "purchase", 2)],
         events: number % 40 + 2,
         records: 3,

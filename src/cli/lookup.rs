@@ -95,13 +95,17 @@ fn card(profile: &Value) -> String {
     line(
         "consent",
         each(profile, "consent", |c| {
-            format!(
-                "{} {}",
-                c["purpose"].as_str().unwrap_or_default(),
-                c["state"].as_str().unwrap_or_default()
-            )
+            let part = |name: &str| c[name].as_str().unwrap_or_default();
+            let by = if part("channel").is_empty() { "" } else { " by " };
+            let since = part("since").split('T').next().unwrap_or_default();
+            format!("{}{by}{} {} {since}", part("purpose"), part("channel"), part("state"))
         }),
     );
+    let ways = ["email", "sms", "phone", "post"].map(|way| {
+        let reach = profile[format!("contact_{way}")].as_str().unwrap_or("unknown");
+        format!("{way} {}", reach.replace('_', " "))
+    });
+    line("marketing", ways.join("; "));
     line(
         "events",
         each(profile, "activity", |a| {

@@ -117,6 +117,10 @@ pub struct SourceSettings {
     /// the first that holds counts.
     #[serde(default)]
     pub consent: OneOrMany<ConsentSettings>,
+    /// `[source.NAME.suppression]`: events after which an address must not be used any more, such as bounces; a
+    /// table or a list of them, of which the first that holds counts.
+    #[serde(default)]
+    pub suppression: OneOrMany<SuppressionSettings>,
     /// `[source.NAME.detail]`: what else the event tells.
     #[serde(default)]
     pub detail: DetailSettings,
@@ -195,6 +199,36 @@ pub struct ConsentSettings {
     pub purpose: OneOrMany<Reference>,
     /// `granted` or `withdrawn`: a pointer, or `{ value = "withdrawn" }`.
     pub state: OneOrMany<Reference>,
+    /// The way of contact that it is for, e.g. `email`, `sms`, `phone` or `post`: a pointer, or a constant as `{ value
+    /// = "email" }`. Where nothing is said, it is for all.
+    #[serde(default)]
+    pub channel: OneOrMany<Reference>,
+    /// The legal basis, e.g. `{ value = "consent" }`, or a pointer.
+    #[serde(default)]
+    pub basis: OneOrMany<Reference>,
+    /// The version of the policy that was shown.
+    #[serde(default)]
+    pub policy_version: OneOrMany<Reference>,
+    /// How it was said, e.g. `paper_form`. Where nothing is said, the source's name.
+    #[serde(default)]
+    pub source: OneOrMany<Reference>,
+}
+
+/// Events after which the address that they name must not be used any more.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuppressionSettings {
+    /// Which events: for each pointer a value, or a list of values. Default: all.
+    #[serde(default)]
+    pub when: BTreeMap<String, OneOrMany<Scalar>>,
+    /// The way of contact, or a list of them: `email`, `sms`, `phone`, `post`.
+    pub channel: OneOrMany<String>,
+    /// Why: a pointer, or `{ value = "do_not_call" }`. Where nothing is said, the event's type.
+    #[serde(default)]
+    pub reason: OneOrMany<Reference>,
+    /// The events end it instead: the address may be used again.
+    #[serde(default)]
+    pub lifts: bool,
 }
 
 /// What else an event tells.
@@ -334,6 +368,16 @@ pub struct PublishSettings {
     /// end of its first run, each by the cluster that holds most of its records, before anything is published. For
     /// a backfill that is made anew; say it for good or take it out afterwards, it counts once.
     pub carry_ids_from: Option<String>,
+    /// The purpose of consent to marketing. `<purpose>_email`, `<purpose>_sms` and the like mean it by that channel.
+    /// Default `marketing`.
+    pub marketing_purpose: Option<String>,
+    /// The purpose of consent to profiling: without it, `profiles_marketing` holds nothing that was derived from what a
+    /// customer did. Default `profiling`.
+    pub profiling_purpose: Option<String>,
+    /// Whether `profiles`, too, holds what was derived (activity, money, categories, sentiment) only of those who agreed
+    /// to profiling. Default: no, since those who serve customers need it, on another legal basis.
+    #[serde(default)]
+    pub require_profiling_consent: bool,
 }
 
 /// `[dead_letters]`: where messages that cannot be used go besides their table.

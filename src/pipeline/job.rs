@@ -131,6 +131,7 @@ impl Job {
             tripped: None,
         };
         job.tell_opened();
+        job.renew_profiles()?;
         job.take_ledger()?;
         job.publish()?;
         job.report.time.open = clock.elapsed();

@@ -1,13 +1,13 @@
 //! What is known of a record besides its content, as a fold that knows neither order nor grouping.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{
-    Consent, ConsentState, Details, EventKey, Micros, MoneyKind, Presented, RecordKey,
-};
+use super::consent::{ConsentFact, ConsentKey, SuppressionFact};
+use crate::record::{ContactChannel, Details, EventKey, Micros, MoneyKind, Presented, RecordKey};
 
 /// What the events of one record node, or of one identity, said.
 ///
@@ -26,10 +26,13 @@ pub struct Facts {
     pub campaigns: BTreeMap<String, u64>,
     /// The sum of sentiments in thousandths, and how many.
     pub sentiment: (i64, u64),
-    /// The valid consent per purpose.
-    pub consent: BTreeMap<String, ConsentFact>,
+    /// What was said last per purpose and channel; of one record. Of several records each keeps its own: see
+    /// [`consent`](super::consent).
+    pub consent: BTreeMap<ConsentKey, ConsentFact>,
     /// Each way the identity was written, and when it was so last.
     pub presented: BTreeMap<Presented, Seen>,
+    /// Whether the record's address may be used, per way of contact.
+    pub suppression: BTreeMap<ContactChannel, SuppressionFact>,
 }
 
 /// The channel and type of an event.
@@ -55,14 +58,6 @@ pub struct MoneyKey {
 pub struct MoneySum {
     pub count: u64,
     pub minor: i64,
-}
-
-/// A consent and since when; the later wins, and at one time the stricter, so the greater wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are the field's own")]
-pub struct ConsentFact {
-    pub at: Micros,
-    pub state: ConsentState,
 }
 
 /// Where a way of writing comes from: its latest event. The greater wins.
@@ -99,8 +94,15 @@ impl Facts {
             };
             facts.money.insert(key, MoneySum { count: 1, minor: money.minor });
         }
-        if let Some(Consent { purpose, state }) = &details.consent {
-            facts.consent.insert(purpose.clone(), ConsentFact { at, state: *state });
+        if let Some(consent) = &details.consent {
+            facts.consent.insert(ConsentKey::of(consent), ConsentFact::of(consent, at));
+        }
+        if let Some(suppression) = &details.suppression {
+            let channels = suppression.channels.iter();
+            let fact = |channel: &ContactChannel| {
+                (*channel, SuppressionFact::of(suppression, at, *channel, &presented))
+            };
+            facts.suppression.extend(channels.map(fact));
         }
         facts.categories.extend(details.category.iter().map(|c| (c.clone(), 1)));
         facts.campaigns.extend(details.campaign.iter().map(|c| (c.clone(), 1)));
@@ -129,15 +131,14 @@ impl Facts {
             mine.count += sum.count;
             mine.minor = mine.minor.saturating_add(sum.minor);
         }
-        for (purpose, fact) in other.consent {
-            self.consent.entry(purpose).and_modify(|mine| *mine = fact.max(*mine)).or_insert(fact);
-        }
+        keep_greatest(&mut self.consent, other.consent);
+        keep_greatest(&mut self.suppression, other.suppression);
         for (presented, seen) in other.presented {
             match self.presented.entry(presented) {
-                std::collections::btree_map::Entry::Vacant(entry) => {
+                Entry::Vacant(entry) => {
                     entry.insert(seen);
                 }
-                std::collections::btree_map::Entry::Occupied(mut entry) => {
+                Entry::Occupied(mut entry) => {
                     let both = entry.get().clone().and(seen);
                     entry.insert(both);
                 }
@@ -154,6 +155,21 @@ impl Facts {
 fn add<K: Ord>(mine: &mut BTreeMap<K, u64>, other: BTreeMap<K, u64>) {
     for (key, count) in other {
         *mine.entry(key).or_default() += count;
+    }
+}
+
+fn keep_greatest<K: Ord, F: Ord>(mine: &mut BTreeMap<K, F>, other: BTreeMap<K, F>) {
+    for (key, fact) in other {
+        match mine.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(fact);
+            }
+            Entry::Occupied(mut entry) => {
+                if fact > *entry.get() {
+                    entry.insert(fact);
+                }
+            }
+        }
     }
 }
 
@@ -177,7 +193,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::Money;
+    use crate::record::{Consent, ConsentState, Money, Suppression, SuppressionState};
 
     fn facts() -> impl Strategy<Value = Facts> {
         (0i64..5, 0u8..3, 0u8..3, any::<bool>(), any::<[u8; 2]>()).prop_map(
@@ -190,10 +206,25 @@ mod tests {
                         decimals: 2,
                         minor: amount.into(),
                     }),
-                    consent: Some(Consent { purpose: "profiling".into(), state }),
+                    consent: Some(Consent {
+                        purpose: "profiling".into(),
+                        channel: (who > 0).then(|| "email".into()),
+                        state,
+                        basis: None,
+                        policy_version: Some(amount.to_string()),
+                        source: "web".into(),
+                    }),
                     category: Some(who.to_string()),
-                    campaign: None,
                     sentiment_milli: Some(i32::from(who)),
+                    suppression: Some(Suppression {
+                        channels: vec![ContactChannel::ALL[usize::from(who)]],
+                        state: match strict {
+                            true => SuppressionState::Suppressed,
+                            false => SuppressionState::Lifted,
+                        },
+                        reason: amount.to_string(),
+                    }),
+                    ..Details::default()
                 };
                 let presented = Presented { given: Some(who.to_string()), ..Presented::default() };
                 let event = EventKey::hash([&event[..]]);

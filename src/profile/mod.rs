@@ -5,13 +5,17 @@
 //! survivorship over their values, so that merge, split and erasure are exact: nothing is ever
 //! subtracted.
 
+pub mod consent;
 mod facts;
 mod row;
+mod settings;
 mod survivorship;
 
-pub use facts::{Activity, ConsentFact, Facts, MoneyKey, MoneySum, Seen};
+pub use consent::{ConsentFact, ConsentKey, Contact, Reach, SuppressionFact, suppressed};
+pub use facts::{Activity, Facts, MoneyKey, MoneySum, Seen};
 pub use row::{
-    Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, Profile, SourceId, Value,
-    ValueAddress,
+    Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, Profile, SourceId, Suppressed,
+    Value, ValueAddress,
 };
+pub use settings::Settings;
 pub use survivorship::{Member, profile};

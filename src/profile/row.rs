@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Seen;
-use crate::record::{Address, ConsentState, Details, EventKey, IdentityId, Micros, RecordKey};
+use super::{Contact, Seen, SuppressionFact};
+use crate::record::{
+    Address, ConsentState, ContactChannel, Details, EventKey, IdentityId, Micros, RecordKey,
+};
 
 /// One row of `profiles`: what is known of one customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +33,12 @@ pub struct Profile {
     /// Identifiers by kind and source (`cookie`, `device`, `card`, `loyalty`, `government_id`, and
     /// `record` for the row keys of keyed sources), ascending.
     pub ids: Vec<SourceId>,
-    /// The valid consent per purpose, ascending.
+    /// What the customer agreed to, per purpose and channel, ascending.
     pub consent: Vec<ConsentRow>,
+    /// By which ways they may be contacted for marketing.
+    pub contact: Contact,
+    /// Whether they agreed to profiling.
+    pub agrees_to_profiling: bool,
     /// Events per channel and type, ascending.
     pub activity: Vec<(Arc<str>, Arc<str>, u64)>,
     /// How many events there are.
@@ -49,6 +55,20 @@ pub struct Profile {
     pub categories: Vec<(String, u64)>,
     /// The mean sentiment in thousandths, where there is any.
     pub sentiment_milli: Option<i64>,
+}
+
+impl Profile {
+    /// The same without what was derived from the customer's doings.
+    #[must_use]
+    pub fn without_derived(self) -> Self {
+        Self {
+            activity: Vec::new(),
+            money: Vec::new(),
+            categories: Vec::new(),
+            sentiment_milli: None,
+            ..self
+        }
+    }
 }
 
 /// A value with its provenance.
@@ -77,13 +97,37 @@ pub struct SourceId {
     pub value: String,
 }
 
-/// The valid consent for one purpose.
+/// What a customer agreed to, for one purpose by one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the field's own")]
+#[expect(missing_docs, reason = "the names are those of `Consent`")]
 pub struct ConsentRow {
     pub purpose: String,
+    pub channel: Option<String>,
     pub state: ConsentState,
     pub at: Micros,
+    pub basis: Option<String>,
+    pub source: String,
+    pub policy_version: Option<String>,
+}
+
+/// One row of `suppression`: an address that must not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppressed {
+    /// The row's name.
+    pub key: RecordKey,
+    /// The record whose address it is.
+    pub record: RecordKey,
+    /// The way of contact.
+    pub channel: ContactChannel,
+    /// Why, since when, and which address.
+    pub fact: SuppressionFact,
+}
+
+impl Suppressed {
+    /// The name of a record's row for a channel.
+    pub fn key(record: RecordKey, channel: ContactChannel) -> RecordKey {
+        RecordKey::hash([&b"suppression"[..], &record.0, channel.name().as_bytes()])
+    }
 }
 
 /// Money in one currency, in integer minor units of `decimals` decimals.

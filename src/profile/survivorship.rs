@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ConsentRow, Facts, MoneyRow, Profile, Seen, SourceId, Value, ValueAddress};
+use super::{Facts, MoneyRow, Profile, Seen, Settings, SourceId, Value, ValueAddress, consent};
 use crate::record::{Address, Field, Identity, IdentityId, MoneyKind, Presented, RecordKey};
 
 /// A record of an identity, with what its events said.
@@ -26,14 +26,19 @@ pub struct Member {
 }
 
 /// Makes the profile of an identity from its members, in whatever order they come.
-pub fn profile(identity: IdentityId, version: u64, members: &[Member]) -> Profile {
+pub fn profile(
+    identity: IdentityId,
+    version: u64,
+    members: &[Member],
+    settings: &Settings,
+) -> Profile {
     let mut facts = Facts::default();
     members.iter().for_each(|member| facts.merge(member.facts.clone()));
     let (first_seen, last_seen) = facts.seen.unwrap_or_default();
     let text = |pick: fn(&Presented) -> Option<&String>| {
         gather(&facts, |presented| pick(presented).cloned())
     };
-    Profile {
+    let profile = Profile {
         identity,
         version,
         known: members.iter().any(|member| is_known(&member.identity)),
@@ -46,15 +51,9 @@ pub fn profile(identity: IdentityId, version: u64, members: &[Member]) -> Profil
             .map(|(address, seen): (Address, Seen)| ValueAddress { address, seen })
             .collect(),
         ids: ids(members),
-        consent: facts
-            .consent
-            .iter()
-            .map(|(purpose, fact)| ConsentRow {
-                purpose: purpose.clone(),
-                state: fact.state,
-                at: fact.at,
-            })
-            .collect(),
+        consent: consent::agreed(members),
+        contact: consent::contact(members, settings),
+        agrees_to_profiling: consent::agrees(members, &settings.profiling_purpose),
         activity: facts
             .activity
             .iter()
@@ -69,7 +68,11 @@ pub fn profile(identity: IdentityId, version: u64, members: &[Member]) -> Profil
         sentiment_milli: i64::try_from(facts.sentiment.1)
             .ok()
             .and_then(|count| facts.sentiment.0.checked_div(count)),
+    };
+    if settings.require_profiling_consent && !profile.agrees_to_profiling {
+        return profile.without_derived();
     }
+    profile
 }
 
 /// Whether a record says more than which browser or device it was.

@@ -4,6 +4,8 @@
 //! the order given. Callers hand in some thousand rows at a time: a batch's text and bytes must
 //! stay below 2 GiB a column.
 
+mod consent;
+
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,11 +15,12 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 
+pub use self::consent::{consent_history, profiles_marketing, suppression};
 use super::spec::TableSpec;
 use super::tables;
 use crate::error::{Context, Error, Kind, Result};
 use crate::profile::{Change, Interaction, Mapping, Profile, Seen, SourceId, Value, ValueAddress};
-use crate::record::{Address, Consent, ConsentState, DeadLetter, Micros, Money, MoneyKind, Replay};
+use crate::record::{Address, Consent, DeadLetter, Micros, Money, MoneyKind, Replay};
 
 /// Bytes of payloads in one batch at most.
 const PAYLOAD_BYTES_MAX: usize = 1 << 30;
@@ -25,6 +28,7 @@ const PAYLOAD_BYTES_MAX: usize = 1 << 30;
 /// The columns of `profiles`.
 pub fn profiles(rows: &[Profile]) -> Result<RecordBatch> {
     let spec = &tables::PROFILES;
+    let [email, sms, phone, post] = consent::contact(rows);
     let value = |of: fn(&Profile) -> &Option<Value>| {
         optional_texts(rows.iter().map(move |p| of(p).as_ref().map(|v| v.value.as_str())))
     };
@@ -41,7 +45,7 @@ pub fn profiles(rows: &[Profile]) -> Result<RecordBatch> {
             values(spec, "phones", rows.iter().map(|p| &p.phones[..]))?,
             addresses(spec, rows)?,
             ids(spec, rows)?,
-            consent(spec, rows)?,
+            consent::consent(spec, rows)?,
             activity(spec, rows)?,
             purchases(spec, rows)?,
             categories(spec, rows)?,
@@ -51,6 +55,10 @@ pub fn profiles(rows: &[Profile]) -> Result<RecordBatch> {
             times(rows.iter().map(|p| p.last_seen)),
             Arc::new(Int64Array::from_iter(rows.iter().map(|p| p.sentiment_milli))),
             provenance(spec, rows)?,
+            email,
+            sms,
+            phone,
+            post,
         ],
     )
 }
@@ -103,12 +111,13 @@ pub fn interactions(rows: &[Interaction]) -> Result<RecordBatch> {
             Arc::new(Int32Array::from_iter(money().map(|money| Some(i32::from(money?.decimals))))),
             Arc::new(Int64Array::from_iter(money().map(|money| Some(money?.minor)))),
             optional_texts(consent().map(|consent| Some(&*consent?.purpose))),
-            optional_texts(consent().map(|consent: Option<&Consent>| Some(state(consent?.state)))),
+            optional_texts(consent().map(|consent: Option<&Consent>| Some(consent?.state.name()))),
             optional_texts(rows.iter().map(|i| i.details.category.as_deref())),
             optional_texts(rows.iter().map(|i| i.details.campaign.as_deref())),
             Arc::new(Int64Array::from_iter(
                 rows.iter().map(|i| i.details.sentiment_milli.map(i64::from)),
             )),
+            optional_texts(consent().map(|consent| consent?.channel.as_deref())),
         ],
     )
 }
@@ -206,16 +215,6 @@ fn ids(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
         texts(all().map(|id| &*id.value)),
     ];
     list(spec, "ids", rows.iter().map(|p| p.ids.len()), columns)
-}
-
-fn consent(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let all = || rows.iter().flat_map(|p| &p.consent);
-    let columns = vec![
-        texts(all().map(|consent| &*consent.purpose)),
-        texts(all().map(|consent| state(consent.state))),
-        times(all().map(|consent| consent.at)),
-    ];
-    list(spec, "consent", rows.iter().map(|p| p.consent.len()), columns)
 }
 
 fn activity(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
@@ -321,6 +320,10 @@ fn times(values: impl Iterator<Item = Micros>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
 }
 
+fn optional_times(values: impl Iterator<Item = Option<Micros>>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_iter(values).with_timezone("UTC"))
+}
+
 pub(super) fn hex<'a>(keys: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(keys.map(hex_text)))
 }
@@ -342,13 +345,6 @@ fn money_name(money: &Money) -> &'static str {
     match money.kind {
         MoneyKind::Purchase => "purchase",
         MoneyKind::Return => "return",
-    }
-}
-
-fn state(state: ConsentState) -> &'static str {
-    match state {
-        ConsentState::Granted => "granted",
-        ConsentState::Withdrawn => "withdrawn",
     }
 }
 

@@ -11,10 +11,10 @@ use super::commit::Commit;
 use super::folder::{Folder, Witness};
 use super::journal;
 use super::keyspace::{
-    CARRIED_KEY, HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key,
-    failed, outbox_key, shared_key,
+    CARRIED_KEY, HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, PROFILED_KEY, Space, Writes, cluster_key,
+    fact_key, failed, outbox_key, shared_key,
 };
-use super::row::{Counters, Head, Model, NodeId, decode, encode};
+use super::row::{Counters, Head, Model, NodeId, decode, encode, encode_versioned};
 use super::settled::{settle, unsettle};
 use super::verify::{Report, verify};
 use super::view::{View, is_known, node_of_event};
@@ -272,6 +272,19 @@ impl Store {
         row.map(|row| decode("meta", &row)).transpose()
     }
 
+    /// What all profiles were made by, as of the last commit; `None` where an earlier version of the program made them.
+    pub fn profiled_by(&self) -> Result<Option<String>> {
+        let row = self.spaces[Space::Meta].get(PROFILED_KEY).map_err(failed("read meta"))?;
+        row.map(|row| decode("meta", &row)).transpose()
+    }
+
+    /// Notes what all profiles will be made by, before there are any.
+    pub fn set_profiled_by(&mut self, by: &str) -> Result<()> {
+        let mut writes = Writes::default();
+        writes.put(Space::Meta, PROFILED_KEY, encode(&by)?);
+        self.write(writes, self.head)
+    }
+
     /// The node of an event that is known.
     pub fn node_of_event(&self, event: &EventKey) -> Result<Option<NodeId>> {
         node_of_event(&self.spaces, event)
@@ -392,7 +405,7 @@ impl Store {
             // A node may have been removed since it was read: then there is nothing to fold.
             let Some((last, facts)) = view.fold(node)? else { continue };
             self.delete_facts(node, writes)?;
-            writes.put(Space::Facts, fact_key(node, last), encode(&facts)?);
+            writes.put(Space::Facts, fact_key(node, last), encode_versioned(&facts)?);
         }
         Ok(())
     }

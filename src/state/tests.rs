@@ -15,8 +15,9 @@ use bytes::Bytes;
 use super::*;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
 use crate::record::{
-    Consent, ConsentState, DeadLetter, Details, EventKey, Field, Identity, IdentityId, Judgement,
-    Money, MoneyKind, Origin, Pair, Presented, Reason, RecordKey, Verdict,
+    Consent, ConsentState, ContactChannel, DeadLetter, Details, EventKey, Field, Identity,
+    IdentityId, Judgement, Money, MoneyKind, Origin, Pair, Presented, Reason, RecordKey,
+    Suppression, SuppressionState, Verdict,
 };
 
 fn open(path: &Path) -> Store {
@@ -57,7 +58,19 @@ fn facts(node: NodeId, event: u64) -> Facts {
             decimals: 2,
             minor: 100 + event as i64,
         }),
-        consent: Some(Consent { purpose: "mail".to_owned(), state: ConsentState::Granted }),
+        consent: Some(Consent {
+            purpose: "mail".to_owned(),
+            channel: Some("post".to_owned()),
+            state: ConsentState::Granted,
+            basis: None,
+            policy_version: Some("3".to_owned()),
+            source: "web".to_owned(),
+        }),
+        suppression: Some(Suppression {
+            channels: vec![ContactChannel::Email],
+            state: SuppressionState::Suppressed,
+            reason: "bounce".to_owned(),
+        }),
         category: Some(format!("category{}", event % 3)),
         ..Details::default()
     };

@@ -8,13 +8,15 @@ use serde::de::IntoDeserializer;
 use super::matching::OwnFields;
 use super::{one_of, size};
 use crate::config::problem::{At, Result, unknown_key};
-use crate::config::settings::{ConsentSettings, LimitSettings, MoneySettings, SourceSettings};
+use crate::config::settings::{
+    ConsentSettings, LimitSettings, MoneySettings, SourceSettings, SuppressionSettings,
+};
 use crate::config::value::{OneOrMany, Reference, Scalar};
 use crate::normalise::DateOrder;
-use crate::record::{MoneyKind, RawField};
+use crate::record::{ContactChannel, MoneyKind, RawField, SuppressionState};
 use crate::source::{
-    Choice, ConsentRule, Limits, Mapping, MoneyRule, MonthFirst, Pointer, Text, TimeFormat,
-    TimeRule, When,
+    Choice, ConsentRule, Limits, Mapping, MoneyRule, MonthFirst, Pointer, SuppressionRule, Text,
+    TimeFormat, TimeRule, When,
 };
 
 /// The parser itself gives up at 128.
@@ -69,6 +71,7 @@ pub(super) fn mapping(
         identity: compile.identity(&settings.identity, own, &at.under("identity")),
         money,
         consent: compile.consent(&settings.consent, &at.under("consent")),
+        suppression: compile.suppression(&settings.suppression, &at.under("suppression")),
         category: compile.pointers(&settings.detail.category, &detail.under("category")),
         campaign: compile.pointers(&settings.detail.campaign, &detail.under("campaign")),
         sentiment: compile.pointers(&settings.detail.sentiment, &detail.under("sentiment")),
@@ -158,6 +161,11 @@ impl Compile {
             }
             _ => Text::At(self.optional(Some(given), at)),
         }
+    }
+
+    /// The same, where nothing may be said.
+    fn said(self, given: &OneOrMany<Reference>, at: &At) -> Text {
+        if given.0.is_empty() { Text::At(Vec::new()) } else { self.text(given, at) }
     }
 
     /// The same, where a bare word is a constant.
@@ -291,6 +299,36 @@ impl Compile {
                 when: self.when(&rule.when, &at.under("when")),
                 purpose: self.text(&rule.purpose, &at.under("purpose")),
                 state,
+                channel: self.said(&rule.channel, &at.under("channel")),
+                basis: self.said(&rule.basis, &at.under("basis")),
+                policy_version: self.said(&rule.policy_version, &at.under("policy_version")),
+                source: self.said(&rule.source, &at.under("source")),
+            }
+        });
+        rules.collect()
+    }
+
+    fn suppression(self, given: &OneOrMany<SuppressionSettings>, at: &At) -> Vec<SuppressionRule> {
+        let words = ContactChannel::ALL.map(|channel| (channel.name(), channel));
+        let rules = given.0.iter().enumerate().map(|(i, rule)| {
+            let at = at.item(i);
+            let place = at.under("channel");
+            if rule.channel.0.is_empty() {
+                place.note(place.problem("the list is empty; say which way of contact is meant"));
+            }
+            let channels = rule.channel.0.iter().enumerate();
+            let channels = channels.map(|(i, word)| one_of(word, &words, &place.item(i)));
+            let mut channels: Vec<ContactChannel> = place.take_all(channels);
+            channels.sort_unstable();
+            channels.dedup();
+            SuppressionRule {
+                when: self.when(&rule.when, &at.under("when")),
+                channels,
+                reason: self.said(&rule.reason, &at.under("reason")),
+                state: match rule.lifts {
+                    true => SuppressionState::Lifted,
+                    false => SuppressionState::Suppressed,
+                },
             }
         });
         rules.collect()

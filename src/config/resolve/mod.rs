@@ -18,6 +18,7 @@ use super::settings::{
 };
 use super::units;
 use super::value::Scalar;
+use crate::profile;
 use crate::source::Options;
 
 /// Memory below which a state cannot work.
@@ -142,6 +143,32 @@ fn publish(settings: &PublishSettings, at: &At) -> PublishPlan {
         carry_ids_from: carried.map(ToOwned::to_owned),
         interval: pace(settings.interval.as_deref(), "30s", &at.under("interval")),
         options: options(&settings.options),
+        profiles: profiles(settings, at),
+    }
+}
+
+fn profiles(settings: &PublishSettings, at: &At) -> profile::Settings {
+    let default = profile::Settings::default();
+    let purpose = |given: &Option<String>, default: String, key: &str| {
+        let given = given.as_deref().map(str::trim);
+        if given == Some("") {
+            let at = at.under(key);
+            at.note(at.wrong("", "give the purpose as events name it"));
+        }
+        given.map_or(default, ToOwned::to_owned)
+    };
+    profile::Settings {
+        marketing_purpose: purpose(
+            &settings.marketing_purpose,
+            default.marketing_purpose,
+            "marketing_purpose",
+        ),
+        profiling_purpose: purpose(
+            &settings.profiling_purpose,
+            default.profiling_purpose,
+            "profiling_purpose",
+        ),
+        require_profiling_consent: settings.require_profiling_consent,
     }
 }
 

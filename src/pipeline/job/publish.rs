@@ -8,6 +8,7 @@ use super::super::intake::Intake;
 use super::Job;
 use crate::clock::Stopwatch;
 use crate::error::{Kind, Result};
+use crate::state::Commit;
 use crate::telemetry::{PublishDelayed, TablesPublished};
 
 /// A publish may take at most this part of the time: the next one waits this many times as long as
@@ -22,6 +23,29 @@ impl Job {
         }
         self.registry = carry::carry(&self.plan, &mut self.store, &self.registry)?;
         self.carrying = false;
+        Ok(())
+    }
+
+    /// Sees to it that all profiles are written anew where the pipeline, or this version of the program, would make
+    /// others of the same members.
+    pub(super) fn renew_profiles(&mut self) -> Result<()> {
+        let by = self.plan.publish.profiles.fingerprint();
+        if self.store.profiled_by()?.as_ref() == Some(&by) {
+            return Ok(());
+        }
+        if self.store.sequence() == 0 {
+            return self.store.set_profiled_by(&by);
+        }
+        let view = self.store.view();
+        let commit = Commit {
+            counters: view.counters(),
+            max_event_time: view.max_event_time(),
+            touched: self.registry.live(),
+            profiled_by: Some(by),
+            ..Commit::default()
+        };
+        drop(view);
+        self.store.commit(&commit)?;
         Ok(())
     }
 

@@ -12,13 +12,17 @@ fn member(n: u8, at: i64, presented: Presented, fields: &[(Field, &str)]) -> Mem
     Member { record, source: "web".into(), record_id: None, identity, facts }
 }
 
+fn made(members: &[Member]) -> Profile {
+    profile(IdentityId([0; 10]), 1, members, &Settings::default())
+}
+
 fn named(n: u8, at: i64, given: &str) -> Member {
     let presented = Presented { given: Some(given.into()), ..Presented::default() };
     member(n, at, presented, &[(Field::Given, given)])
 }
 
 fn given(members: &[Member]) -> (String, u64) {
-    let value = profile(IdentityId([0; 10]), 1, members).given.expect("somebody has a name");
+    let value = made(members).given.expect("somebody has a name");
     (value.value, value.seen.count)
 }
 
@@ -44,15 +48,15 @@ fn an_initial_stands_only_alone() {
 #[test]
 fn members_may_come_in_any_order() {
     let mut members = vec![named(1, 1, "Ann"), named(2, 1, "Anna"), named(3, 2, "Anne")];
-    let straight = profile(IdentityId([0; 10]), 1, &members);
+    let straight = made(&members);
     members.reverse();
-    assert_eq!(straight, profile(IdentityId([0; 10]), 1, &members));
+    assert_eq!(straight, made(&members));
 }
 
 #[test]
 fn a_cookie_alone_is_nobody_known() {
     let anonymous = member(1, 1, Presented::default(), &[(Field::Cookie, "c")]);
-    assert!(!profile(IdentityId([0; 10]), 1, std::slice::from_ref(&anonymous)).known);
+    assert!(!made(std::slice::from_ref(&anonymous)).known);
     let known = member(2, 1, Presented::default(), &[(Field::Email, "a@b.c")]);
-    assert!(profile(IdentityId([0; 10]), 1, &[anonymous, known]).known);
+    assert!(made(&[anonymous, known]).known);
 }

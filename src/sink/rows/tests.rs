@@ -4,8 +4,13 @@ use futures::{TryStreamExt, stream};
 use object_store::path::Path;
 
 use super::*;
-use crate::profile::{ChangeKind, ConsentRow, MoneyRow};
-use crate::record::{Details, Envelope, EventKey, Header, IdentityId, Origin, Reason, RecordKey};
+use crate::profile::{
+    ChangeKind, ConsentRow, Contact, MoneyRow, Reach, Suppressed, SuppressionFact,
+};
+use crate::record::{
+    ConsentState, ContactChannel, Details, Envelope, EventKey, Header, IdentityId, Origin, Reason,
+    RecordKey, SuppressionState,
+};
 use crate::sink::testing::{commit, memory};
 use crate::sink::{Table, TableSpec};
 
@@ -40,6 +45,8 @@ fn profile(i: u64) -> Profile {
         addresses: Vec::new(),
         ids: Vec::new(),
         consent: Vec::new(),
+        contact: Contact::default(),
+        agrees_to_profiling: false,
         activity: Vec::new(),
         events: 1,
         records: 1,
@@ -58,8 +65,21 @@ fn profile(i: u64) -> Profile {
         ..Address::default()
     };
     let id = SourceId { kind: "cookie".into(), source: "web".into(), value: format!("c{i}") };
-    let consent =
-        ConsentRow { purpose: "marketing_email".into(), state: ConsentState::Withdrawn, at: 7 };
+    let consent = ConsentRow {
+        purpose: "marketing_email".into(),
+        channel: None,
+        state: ConsentState::Withdrawn,
+        at: 7,
+        basis: Some("consent".into()),
+        source: "paper".into(),
+        policy_version: None,
+    };
+    let contact = Contact {
+        email: Reach::Withdrawn,
+        post: Reach::Yes,
+        address: Some(address.clone()),
+        ..Contact::default()
+    };
     let money = |currency: &str, minor| MoneyRow {
         currency: currency.into(),
         decimals: 2,
@@ -77,6 +97,8 @@ fn profile(i: u64) -> Profile {
         addresses: vec![ValueAddress { address, seen: seen(i) }],
         ids: vec![id],
         consent: vec![consent],
+        contact,
+        agrees_to_profiling: i.is_multiple_of(4),
         activity: vec![("web".into(), "purchase".into(), 3), ("web".into(), "return".into(), 1)],
         money: vec![money("EUR", 12_345), money("GBP", 1)],
         categories: vec![("shoes".into(), 2)],
@@ -88,7 +110,14 @@ fn profile(i: u64) -> Profile {
 fn interaction(i: u64) -> Interaction {
     let money =
         Money { kind: MoneyKind::Return, currency: "EUR".into(), decimals: 2, minor: 4_200 };
-    let consent = Consent { purpose: "sms".into(), state: ConsentState::Granted };
+    let consent = Consent {
+        purpose: "sms".into(),
+        channel: Some("sms".into()),
+        state: ConsentState::Granted,
+        basis: None,
+        policy_version: Some("3".into()),
+        source: "web".into(),
+    };
     let details = match i % 2 {
         0 => Details { money: Some(money), sentiment_milli: Some(-5), ..Details::default() },
         _ => Details {
@@ -140,6 +169,17 @@ fn dead_letter(i: u64) -> DeadLetter {
     }
 }
 
+fn suppressed(i: u64) -> Suppressed {
+    let fact = SuppressionFact {
+        at: i as i64,
+        state: SuppressionState::Suppressed,
+        reason: "bounce".into(),
+        address: i.is_multiple_of(2).then(|| "a@x.org".into()),
+    };
+    let (record, channel) = (record(i), ContactChannel::Email);
+    Suppressed { key: Suppressed::key(record, channel), record, channel, fact }
+}
+
 fn many<T>(make: fn(u64) -> T) -> Vec<T> {
     (0..9).map(make).collect()
 }
@@ -152,8 +192,13 @@ fn all() -> Vec<(&'static TableSpec, RecordBatch)> {
     mappings.sort_by_key(|mapping| mapping.record);
     let mut changes = many(change);
     changes.sort_by_key(|change| change.identity);
+    let mut suppressions = many(suppressed);
+    suppressions.sort_by_key(|row| row.key);
     vec![
         (&tables::PROFILES, profiles(&people).unwrap()),
+        (&tables::PROFILES_MARKETING, profiles_marketing(&people).unwrap()),
+        (&tables::SUPPRESSION, suppression(&suppressions).unwrap()),
+        (&tables::CONSENT_HISTORY, consent_history(&many(interaction)).unwrap()),
         (&tables::IDENTITY_MAP, identity_map(&mappings).unwrap()),
         (&tables::IDENTITY_CHANGES, identity_changes(&changes).unwrap()),
         (&tables::INTERACTIONS, interactions(&many(interaction)).unwrap()),
@@ -201,6 +246,22 @@ fn columns_say_what_the_rows_say() {
     assert_eq!(batch["provenance"].as_list::<i32>().value_length(0), 2);
     assert!(batch["surname"].is_null(1) && batch["sentiment_milli"].is_null(1));
     assert_eq!(batch["identity_id"].as_string::<i32>().value(1), identity(1).to_string());
+
+    let batch = profiles_marketing(&[profile(0), profile(1), profile(2)]).unwrap();
+    assert_eq!(batch.num_rows(), 2, "who may not be contacted is left out");
+    let post = batch["contact_post"].as_string::<i32>().iter().flatten().collect::<Vec<_>>();
+    assert_eq!(post, ["yes", "yes"]);
+    assert_eq!(
+        batch["profiled"].as_boolean().iter().collect::<Vec<_>>(),
+        [Some(true), Some(false)]
+    );
+    let lengths = |column: &str| [0, 1].map(|row| batch[column].as_list::<i32>().value_length(row));
+    assert_eq!((lengths("purchases"), lengths("activity")), ([2, 0], [2, 0]));
+    assert!(batch["sentiment_milli"].is_valid(0) && batch["sentiment_milli"].is_null(1));
+    assert!(batch["last_seen"].is_valid(0) && batch["last_seen"].is_null(1));
+
+    let batch = consent_history(&[interaction(0), interaction(1)]).unwrap();
+    assert_eq!(batch["event_id"].as_string::<i32>().iter().collect::<Vec<_>>(), [Some("e1")]);
 
     let batch = interactions(&[interaction(0), interaction(1)]).unwrap();
     assert_eq!(batch["event_date"].as_primitive::<Date32Type>().values(), &[-1, 0]);
