@@ -112,19 +112,24 @@ fn an_unsubscription_by_email() {
 
 #[test]
 fn a_call() {
-    let payload = r#"{"event_id":"e","call_id":"K","caller_number":"","sentiment":-0.4305,"type":"call","ts":"2023-12-31T18:48:48-06:00"}"#;
+    let payload = r#"{"event_id":"e","call_id":"K","caller_number":"","sentiment":-0.4305,"reason":"billing","resolved":false,"type":"call","ts":"2023-12-31T18:48:48-06:00"}"#;
     let event = read(&shipped("phone"), payload);
+    assert_eq!(
+        (event.details.reason.as_deref(), event.details.resolved),
+        (Some("billing"), Some(false))
+    );
     assert_eq!(event.details.sentiment_milli, Some(-430));
     assert!(event.identity.is_empty(), "an empty number says nothing");
 }
 
 #[test]
 fn a_return_in_a_store() {
-    let payload = r#"{"event_id":"e","type":"return","ts":"01/02/2024 15:03","utc_offset":-8.0,"date_format":"MDY","store_id":"US670","card_token":"d","basket_amount":52.5,"currency":"USD"}"#;
+    let payload = r#"{"event_id":"e","type":"return","ts":"01/02/2024 15:03","utc_offset":-8.0,"date_format":"MDY","store_id":"US670","card_token":"d","basket_amount":52.5,"currency":"USD","items":3}"#;
     let event = read(&shipped("store"), payload);
     assert!(event.month_first);
     assert_eq!(event.occurred_at, 1_704_236_580_000_000);
     assert_eq!(event.identity[&RawField::PhoneRegion], "US");
+    assert_eq!((event.details.items, event.details.timezone.as_deref()), (Some(3), Some("-8")));
     let money = Money { kind: MoneyKind::Return, currency: "USD".into(), decimals: 2, minor: 5250 };
     assert_eq!(event.details.money, Some(money));
 }
@@ -327,6 +332,20 @@ fn a_consent_says_by_which_channel_and_why() {
     assert_eq!((whole.basis.as_deref(), &*whole.source), (Some("contract"), "paper"));
     let bare = said("");
     assert_eq!((bare.channel, bare.policy_version, &*bare.source), (None, None, "s"));
+}
+
+#[test]
+fn details_that_cannot_be_read_are_left_out() {
+    let text = include_str!("../../pipelines/people.toml");
+    let rule = "items = \"/n\"\nresolved = \"/ok\"\nlanguage = \"/l\"\nproduct = \"/p\"";
+    let people = mapping_of(&format!("{text}\n[source.people.detail]\n{rule}"), "people");
+    let details =
+        |fields: &str| read(&people, &format!(r#"{{"record_id":"r1",{fields}"x":1}}"#)).details;
+    let whole = details(r#""n":"3","ok":"TRUE","l":"de","p":17,"#);
+    assert_eq!((whole.items, whole.resolved), (Some(3), Some(true)));
+    assert_eq!((whole.language.as_deref(), whole.product.as_deref()), (Some("de"), Some("17")));
+    let none = details(r#""n":-1,"ok":"perhaps","l":"N/A","p":{},"#);
+    assert_eq!((none.items, none.resolved, none.language, none.product), (None, None, None, None));
 }
 
 #[test]

@@ -222,6 +222,7 @@ pub struct SuppressionSettings {
     #[serde(default)]
     pub when: BTreeMap<String, OneOrMany<Scalar>>,
     /// The way of contact, or a list of them: `email`, `sms`, `phone`, `post`.
+    #[schemars(transform = schema::contact_channels)]
     pub channel: OneOrMany<String>,
     /// Why: a pointer, or `{ value = "do_not_call" }`. Where nothing is said, the event's type.
     #[serde(default)]
@@ -244,6 +245,27 @@ pub struct DetailSettings {
     /// A mood from -1 to 1.
     #[serde(default)]
     pub sentiment: OneOrMany<Reference>,
+    /// A product that was looked at or bought.
+    #[serde(default)]
+    pub product: OneOrMany<Reference>,
+    /// How many things were bought or given back, a whole number.
+    #[serde(default)]
+    pub items: OneOrMany<Reference>,
+    /// What the customer got in touch for.
+    #[serde(default)]
+    pub reason: OneOrMany<Reference>,
+    /// Whether that was resolved: `true` or `false`.
+    #[serde(default)]
+    pub resolved: OneOrMany<Reference>,
+    /// The customer's language.
+    #[serde(default)]
+    pub language: OneOrMany<Reference>,
+    /// The country where they were.
+    #[serde(default)]
+    pub country: OneOrMany<Reference>,
+    /// Their timezone, or its offset.
+    #[serde(default)]
+    pub timezone: OneOrMany<Reference>,
 }
 
 /// What is too large to be read.
@@ -375,9 +397,41 @@ pub struct PublishSettings {
     /// customer did. Default `profiling`.
     pub profiling_purpose: Option<String>,
     /// Whether `profiles`, too, holds what was derived (activity, money, categories, sentiment) only of those who agreed
-    /// to profiling. Default: no, since those who serve customers need it, on another legal basis.
+    /// to profiling. Default `false`. Those who serve customers need it, on another legal basis.
     #[serde(default)]
     pub require_profiling_consent: bool,
+    /// `[publish.survivorship]`: which of many values stands in a profile.
+    #[serde(default)]
+    pub survivorship: SurvivorshipSettings,
+}
+
+/// `[publish.survivorship]`: which of many values stands in a profile, or comes first. A rule is `most_frequent`,
+/// `most_recent`, `most_trusted_source` or `longest`; of equals the later stands. Case makes no other value, and an
+/// initial stands only where there is nothing longer.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SurvivorshipSettings {
+    /// The given name. Default `most_frequent`.
+    #[schemars(transform = schema::survivorship)]
+    pub given_name: Option<String>,
+    /// The surname. Default `most_frequent`.
+    #[schemars(transform = schema::survivorship)]
+    pub surname: Option<String>,
+    /// The birth date. Default `most_frequent`.
+    #[schemars(transform = schema::survivorship)]
+    pub birth_date: Option<String>,
+    /// Which e-mail address comes first. Default `most_recent`.
+    #[schemars(transform = schema::survivorship)]
+    pub email: Option<String>,
+    /// Which phone number comes first. Default `most_recent`.
+    #[schemars(transform = schema::survivorship)]
+    pub phone: Option<String>,
+    /// Which address comes first. Default `most_recent`.
+    #[schemars(transform = schema::survivorship)]
+    pub address: Option<String>,
+    /// Sources, the most trusted first, for `most_trusted_source`; others come last.
+    #[serde(default)]
+    pub trusted_sources: Vec<String>,
 }
 
 /// `[dead_letters]`: where messages that cannot be used go besides their table.

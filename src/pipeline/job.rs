@@ -305,6 +305,9 @@ impl Job {
 
         let clock = Stopwatch::start();
         draft.commit.positions = positions;
+        if self.store.sequence() == 0 {
+            draft.commit.profiled_by = Some(self.plan.publish.profiles.fingerprint());
+        }
         draft.commit.forwards_letters = self.courier.is_some();
         if let Some(window) = &mut self.window {
             window.note(&mut draft.commit);

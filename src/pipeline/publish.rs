@@ -25,7 +25,7 @@ use crate::clock;
 use crate::config::PublishPlan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::profile::{Change, Interaction, Settings};
-use crate::record::{DeadLetter, Details, IdentityId, Replay};
+use crate::record::{DeadLetter, IdentityId, Replay};
 use crate::resolve::Resolver;
 use crate::sink::{self, CommitInfo, Latest, Table, TableSpec, rows, tables};
 use crate::state::Store;
@@ -375,19 +375,23 @@ fn change_bytes(change: &Change) -> usize {
 }
 
 fn interaction_bytes(row: &Interaction) -> usize {
-    let Details { money: _, consent, category, campaign, sentiment_milli: _, suppression } =
-        &row.details;
-    let consent = consent.as_ref();
+    let details = &row.details;
+    let consent = details.consent.as_ref();
     let texts = [
         Some(&row.event_id),
-        category.as_ref(),
-        campaign.as_ref(),
+        details.category.as_ref(),
+        details.campaign.as_ref(),
+        details.product.as_ref(),
+        details.reason.as_ref(),
+        details.language.as_ref(),
+        details.country.as_ref(),
+        details.timezone.as_ref(),
         consent.map(|consent| &consent.purpose),
         consent.and_then(|consent| consent.channel.as_ref()),
         consent.and_then(|consent| consent.basis.as_ref()),
         consent.and_then(|consent| consent.policy_version.as_ref()),
         consent.map(|consent| &consent.source),
-        suppression.as_ref().map(|suppression| &suppression.reason),
+        details.suppression.as_ref().map(|suppression| &suppression.reason),
     ];
     let texts: usize = texts.into_iter().flatten().map(String::len).sum();
     size_of::<Interaction>() + texts + row.kind.len() + row.channel.len()

@@ -6,13 +6,12 @@
 //! a mistake of it, nor by somebody who shares the device; it is undone where it was made, or by an event that
 //! carries the same identifiers.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConsentRow, Facts, Member, Seen, Settings, Suppressed};
-use crate::normalise::lexicon;
+use super::tally::Sum;
+use super::{ConsentRow, Facts, Member, Quality, Settings, Suppressed, Value, ValueAddress};
 use crate::record::{
     Address, Consent, ConsentState, ContactChannel, Field, Identity, Micros, Presented, RecordKey,
     Suppression, SuppressionState,
@@ -49,6 +48,22 @@ pub struct SuppressionFact {
     pub reason: String,
     /// The e-mail address or phone number, as the event gave it.
     pub address: Option<String>,
+}
+
+impl Sum for ConsentFact {
+    fn add(&mut self, other: Self) {
+        if other > *self {
+            *self = other;
+        }
+    }
+}
+
+impl Sum for SuppressionFact {
+    fn add(&mut self, other: Self) {
+        if other > *self {
+            *self = other;
+        }
+    }
 }
 
 impl ConsentKey {
@@ -193,8 +208,8 @@ fn latest<'f>(
     meant.map(|(_, fact)| fact).max()
 }
 
-/// By which ways a customer may be contacted for marketing.
-pub(super) fn contact(members: &[Member], settings: &Settings) -> Contact {
+/// By which ways a customer may be contacted for marketing, where `best` has their addresses, the best first.
+pub(super) fn contact(members: &[Member], best: &Addresses<'_>, settings: &Settings) -> Contact {
     let open = |channel: ContactChannel| {
         let purpose = settings.marketing_purpose.as_str();
         let of_channel = format!("{purpose}_{}", channel.name());
@@ -205,11 +220,23 @@ pub(super) fn contact(members: &[Member], settings: &Settings) -> Contact {
             None => Reach::NoConsent,
         }
     };
-    let email = usable(members, ContactChannel::Email, &open, |p| p.email.clone(), is_mailbox);
-    let number = |p: &Presented| p.phone.clone();
-    let sms = usable(members, ContactChannel::Sms, &open, number, |text| text.starts_with('+'));
-    let phone = usable(members, ContactChannel::Phone, &open, number, |text| text.starts_with('+'));
-    let post = usable(members, ContactChannel::Post, &open, |p| p.address.clone(), is_postal);
+    let valued = |values: &[Value]| -> Vec<(String, Option<Quality>)> {
+        values.iter().map(|it| (it.value.clone(), it.quality)).collect()
+    };
+    let by_email = |p: &Presented| p.email.clone();
+    let by_phone = |p: &Presented| p.phone.clone();
+    let by_post = |p: &Presented| p.address.clone();
+    let numbers = valued(best.phones);
+    let addresses: Vec<_> =
+        best.addresses.iter().map(|it| (it.address.clone(), it.quality)).collect();
+    let of_email = unusable(members, ContactChannel::Email, by_email);
+    let of_sms = unusable(members, ContactChannel::Sms, by_phone);
+    let of_phone = unusable(members, ContactChannel::Phone, by_phone);
+    let of_post = unusable(members, ContactChannel::Post, by_post);
+    let email = usable(&valued(best.emails), &of_email, || open(ContactChannel::Email));
+    let sms = usable(&numbers, &of_sms, || open(ContactChannel::Sms));
+    let phone = usable(&numbers, &of_phone, || open(ContactChannel::Phone));
+    let post = usable(&addresses, &of_post, || open(ContactChannel::Post));
     Contact {
         email: email.0,
         sms: sms.0,
@@ -221,45 +248,52 @@ pub(super) fn contact(members: &[Member], settings: &Settings) -> Contact {
     }
 }
 
-/// Whether one way is open, and the latest address that may be used for it.
-fn usable<T: Ord>(
+/// The addresses of a customer, the best first.
+pub(super) struct Addresses<'v> {
+    pub(super) emails: &'v [Value],
+    pub(super) phones: &'v [Value],
+    pub(super) addresses: &'v [ValueAddress],
+}
+
+/// Whether one way is open, and the best address that may be used for it.
+fn usable<T: Ord + Clone>(
+    best: &[(T, Option<Quality>)],
+    suppressed: &BTreeSet<T>,
+    open: impl FnOnce() -> Reach,
+) -> (Reach, Option<T>) {
+    let valid = || best.iter().filter(|(_, quality)| quality.is_none()).map(|(value, _)| value);
+    let Some(address) = valid().find(|value| !suppressed.contains(value)) else {
+        let reach = match (best.is_empty(), valid().next()) {
+            (true, _) => Reach::NoAddress,
+            (false, None) => Reach::Invalid,
+            (false, Some(_)) => Reach::Suppressed,
+        };
+        return (reach, None);
+    };
+    match open() {
+        Reach::Yes => (Reach::Yes, Some(address.clone())),
+        closed => (closed, None),
+    }
+}
+
+/// The addresses of a kind, as they were written, that are suppressed: those of records that are, and all spellings of
+/// the same.
+fn unusable<T: Ord>(
     members: &[Member],
     channel: ContactChannel,
-    open: &impl Fn(ContactChannel) -> Reach,
     pick: impl Fn(&Presented) -> Option<T>,
-    is_valid: impl Fn(&T) -> bool,
-) -> (Reach, Option<T>) {
-    let suppressed: BTreeSet<String> = members
+) -> BTreeSet<T> {
+    let places: BTreeSet<String> = members
         .iter()
         .filter(|member| is_suppressed(&member.facts, channel))
         .filter_map(|member| place(&member.identity, channel))
         .collect();
-    let mut worst = Reach::NoAddress;
-    let mut best: Option<((Micros, Reverse<T>), T)> = None;
-    for member in members {
-        let is_out = is_suppressed(&member.facts, channel)
-            || place(&member.identity, channel).is_some_and(|place| suppressed.contains(&place));
-        for (presented, Seen { at, .. }) in &member.facts.presented {
-            let (Some(address), Some(again)) = (pick(presented), pick(presented)) else { continue };
-            if !is_valid(&address) {
-                worst = worst.max(Reach::Invalid);
-            } else if is_out {
-                worst = worst.max(Reach::Suppressed);
-            } else {
-                let rank = (*at, Reverse(again));
-                if best.as_ref().is_none_or(|(known, _)| rank > *known) {
-                    best = Some((rank, address));
-                }
-            }
-        }
-    }
-    match best {
-        None => (worst, None),
-        Some((_, address)) => match open(channel) {
-            Reach::Yes => (Reach::Yes, Some(address)),
-            closed => (closed, None),
-        },
-    }
+    let is_out = |member: &&Member| {
+        is_suppressed(&member.facts, channel)
+            || place(&member.identity, channel).is_some_and(|place| places.contains(&place))
+    };
+    let out = members.iter().filter(is_out).flat_map(|member| member.facts.presented.keys());
+    out.filter_map(|(presented, _)| pick(presented)).collect()
 }
 
 /// The rows of `suppression` of an identity's records, and the names of rows that must not be there.
@@ -300,18 +334,6 @@ fn place(identity: &Identity, channel: ContactChannel) -> Option<String> {
             parts.iter().any(|part| !part.is_empty()).then(|| parts.join("\n"))
         }
     }
-}
-
-/// Whether an address is a mailbox that lasts.
-#[expect(clippy::ptr_arg, reason = "it is asked of what a record holds")]
-fn is_mailbox(address: &String) -> bool {
-    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-    !domain.is_empty() && !lexicon::is_disposable(domain)
-}
-
-/// Whether a letter would arrive.
-fn is_postal(address: &Address) -> bool {
-    address.line.is_some() && (address.postcode.is_some() || address.city.is_some())
 }
 
 #[cfg(test)]

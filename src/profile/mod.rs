@@ -7,15 +7,21 @@
 
 pub mod consent;
 mod facts;
+mod household;
 mod row;
 mod settings;
 mod survivorship;
+pub mod tally;
+mod values;
 
 pub use consent::{ConsentFact, ConsentKey, Contact, Reach, SuppressionFact, suppressed};
-pub use facts::{Activity, Facts, MoneyKey, MoneySum, Seen};
+pub use facts::Facts;
 pub use row::{
-    Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, Profile, SourceId, Suppressed,
-    Value, ValueAddress,
+    ActivityRow, Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, OtherValue,
+    Profile, Quality, ReasonRow, SourceId, Suppressed, Touches, Traits, Value, ValueAddress,
 };
-pub use settings::Settings;
+pub use settings::{Rule, Settings, Survivorship};
 pub use survivorship::{Member, profile};
+pub use tally::{
+    Activity, MoneyKey, MoneySum, ReasonSum, Seen, Tally, Touch, Trait, first_day, month,
+};

@@ -132,6 +132,20 @@ pub struct Details {
     pub campaign: Option<String>,
     /// Mood of a conversation in thousandths, −1000 to 1000.
     pub sentiment_milli: Option<i32>,
+    /// A product that was looked at or bought.
+    pub product: Option<String>,
+    /// How many things were bought or given back.
+    pub items: Option<u64>,
+    /// What the customer got in touch for.
+    pub reason: Option<String>,
+    /// Whether that was resolved.
+    pub resolved: Option<bool>,
+    /// The customer's language.
+    pub language: Option<String>,
+    /// The country where they were.
+    pub country: Option<String>,
+    /// Their timezone, or its offset.
+    pub timezone: Option<String>,
     /// An address that must not be used any more, or may be again.
     pub suppression: Option<Suppression>,
 }

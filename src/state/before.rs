@@ -1,6 +1,8 @@
 //! How did earlier versions of the program write rows that look otherwise now?
 //!
-//! Facts and interactions of version 1 knew of consent no more than purpose and state, and nothing of suppression.
+//! Facts and interactions of version 1 knew less: of consent no more than purpose and state; nothing of suppression,
+//! months, products, reasons, first times. What they did not know stays unknown; a time that something was last is taken
+//! for the latest event of all.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::row::Versioned;
-use crate::profile::{self, Activity, ConsentFact, ConsentKey, MoneyKey, MoneySum};
+use crate::profile::{self, Activity, ConsentFact, ConsentKey, MoneyKey, Tally};
 use crate::record::{self, ConsentState, EventKey, Micros, Money, Presented, RecordKey};
 
 impl Versioned for profile::Facts {
@@ -27,7 +29,7 @@ impl Versioned for profile::Interaction {
 pub(super) struct Facts {
     seen: Option<(Micros, Micros)>,
     activity: BTreeMap<Activity, u64>,
-    money: BTreeMap<MoneyKey, MoneySum>,
+    money: BTreeMap<MoneyKey, (u64, i64)>,
     categories: BTreeMap<String, u64>,
     campaigns: BTreeMap<String, u64>,
     sentiment: (i64, u64),
@@ -76,22 +78,27 @@ impl From<Facts> for profile::Facts {
             let key = ConsentKey { purpose, channel: None };
             (key, ConsentFact { at, state, basis, policy_version, source })
         });
-        let seen = |Seen { at, event, source, record, count }| profile::Seen {
-            at,
-            event,
-            source,
-            record,
-            count,
-        };
+        let (first, last) = before.seen.unwrap_or_default();
+        let presented = before.presented.into_iter().map(|(presented, seen)| {
+            let Seen { at, event, source, record, count } = seen;
+            let key = (presented, Arc::clone(&source));
+            // Said once, it was first said then; else some time since the first event.
+            let first = if count == 1 { at } else { first };
+            (key, profile::Seen { at, event, source, record, count, first })
+        });
+        let money = before.money.into_iter().map(|(key, (count, minor))| {
+            (key, profile::MoneySum { count, minor, last, ..profile::MoneySum::default() })
+        });
+        let activity = before.activity.into_iter();
         Self {
             seen: before.seen,
-            activity: before.activity,
-            money: before.money,
+            activity: activity.map(|(of, count)| (of, Tally { count, last })).collect(),
+            money: money.collect(),
             categories: before.categories,
             campaigns: before.campaigns,
             sentiment: before.sentiment,
             consent: consent.collect(),
-            presented: before.presented.into_iter().map(|(it, of)| (it, seen(of))).collect(),
+            presented: presented.collect(),
             ..Self::default()
         }
     }

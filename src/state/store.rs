@@ -11,8 +11,8 @@ use super::commit::Commit;
 use super::folder::{Folder, Witness};
 use super::journal;
 use super::keyspace::{
-    CARRIED_KEY, HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, PROFILED_KEY, Space, Writes, cluster_key,
-    fact_key, failed, outbox_key, shared_key,
+    CARRIED_KEY, HEAD_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key,
+    failed, outbox_key, shared_key,
 };
 use super::row::{Counters, Head, Model, NodeId, decode, encode, encode_versioned};
 use super::settled::{settle, unsettle};
@@ -270,19 +270,6 @@ impl Store {
     pub fn carried_from(&self) -> Result<Option<String>> {
         let row = self.spaces[Space::Meta].get(CARRIED_KEY).map_err(failed("read meta"))?;
         row.map(|row| decode("meta", &row)).transpose()
-    }
-
-    /// What all profiles were made by, as of the last commit; `None` where an earlier version of the program made them.
-    pub fn profiled_by(&self) -> Result<Option<String>> {
-        let row = self.spaces[Space::Meta].get(PROFILED_KEY).map_err(failed("read meta"))?;
-        row.map(|row| decode("meta", &row)).transpose()
-    }
-
-    /// Notes what all profiles will be made by, before there are any.
-    pub fn set_profiled_by(&mut self, by: &str) -> Result<()> {
-        let mut writes = Writes::default();
-        writes.put(Space::Meta, PROFILED_KEY, encode(&by)?);
-        self.write(writes, self.head)
     }
 
     /// The node of an event that is known.

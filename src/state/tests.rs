@@ -16,8 +16,8 @@ use super::*;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
 use crate::record::{
     Consent, ConsentState, ContactChannel, DeadLetter, Details, EventKey, Field, Identity,
-    IdentityId, Judgement, Money, MoneyKind, Origin, Pair, Presented, Reason, RecordKey,
-    Suppression, SuppressionState, Verdict,
+    IdentityId, Judgement, Money, MoneyKind, Normalised, Origin, Pair, Presented, Reason,
+    RecordKey, Suppression, SuppressionState, Verdict,
 };
 
 fn open(path: &Path) -> Store {
@@ -75,15 +75,10 @@ fn facts(node: NodeId, event: u64) -> Facts {
         ..Details::default()
     };
     let presented = Presented { given: Some(format!("Given{node}")), ..Presented::default() };
-    let seen = Seen {
-        at: event as i64,
-        event: event_key(event),
-        source: "web".into(),
-        record: record_key(node),
-        count: 1,
-    };
+    let normalised = Normalised { presented, ..Normalised::default() };
+    let seen = Seen::once(event as i64, event_key(event), "web".into(), record_key(node));
     let activity = Activity { channel: "web".into(), kind: "purchase".into() };
-    Facts::of_event(activity, event as i64, &details, presented, seen)
+    Facts::of_event(activity, &details, normalised, seen)
 }
 
 fn interaction(node: NodeId, event: u64) -> Interaction {

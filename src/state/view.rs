@@ -8,8 +8,8 @@ use fjall::{Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
 use super::keyspace::{
-    JUDGEMENT_PREFIX, Keyspaces, Outbox, POSITION_PREFIX, Space, failed, judgement_key, key_bytes,
-    outbox_key,
+    JUDGEMENT_PREFIX, Keyspaces, Outbox, POSITION_PREFIX, PROFILED_KEY, Space, failed,
+    judgement_key, key_bytes, outbox_key,
 };
 use super::row::{
     BareDeadLetter, Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow,
@@ -127,6 +127,12 @@ impl View {
     /// Every partition's position.
     pub fn positions(&self) -> Result<Positions> {
         self.scan(Space::Meta, &[POSITION_PREFIX]).map(|row| read_position(&row?.1)).collect()
+    }
+
+    /// What all profiles were made by, as of the last commit that said so; `None` where an earlier version of the program
+    /// made them.
+    pub fn profiled_by(&self) -> Result<Option<String>> {
+        self.row(Space::Meta, PROFILED_KEY)
     }
 
     /// What the events of one node said; empty where there are none.

@@ -9,14 +9,15 @@ use super::matching::OwnFields;
 use super::{one_of, size};
 use crate::config::problem::{At, Result, unknown_key};
 use crate::config::settings::{
-    ConsentSettings, LimitSettings, MoneySettings, SourceSettings, SuppressionSettings,
+    ConsentSettings, DetailSettings, LimitSettings, MoneySettings, SourceSettings,
+    SuppressionSettings,
 };
 use crate::config::value::{OneOrMany, Reference, Scalar};
 use crate::normalise::DateOrder;
 use crate::record::{ContactChannel, MoneyKind, RawField, SuppressionState};
 use crate::source::{
-    Choice, ConsentRule, Limits, Mapping, MoneyRule, MonthFirst, Pointer, SuppressionRule, Text,
-    TimeFormat, TimeRule, When,
+    Choice, ConsentRule, DetailRule, Limits, Mapping, MoneyRule, MonthFirst, Pointer,
+    SuppressionRule, Text, TimeFormat, TimeRule, When,
 };
 
 /// The parser itself gives up at 128.
@@ -58,7 +59,6 @@ pub(super) fn mapping(
     let kind = settings.r#type.as_ref().map(|given| compile.text(given, &at.under("type")));
     let channel =
         settings.channel.as_ref().map(|given| compile.channel(given, &at.under("channel")));
-    let detail = at.under("detail");
     let mut money = compile.money(&settings.purchase, MoneyKind::Purchase, &at.under("purchase"));
     money.extend(compile.money(&settings.r#return, MoneyKind::Return, &at.under("return")));
     Mapping {
@@ -72,9 +72,7 @@ pub(super) fn mapping(
         money,
         consent: compile.consent(&settings.consent, &at.under("consent")),
         suppression: compile.suppression(&settings.suppression, &at.under("suppression")),
-        category: compile.pointers(&settings.detail.category, &detail.under("category")),
-        campaign: compile.pointers(&settings.detail.campaign, &detail.under("campaign")),
-        sentiment: compile.pointers(&settings.detail.sentiment, &detail.under("sentiment")),
+        detail: compile.detail(&settings.detail, &at.under("detail")),
         month_first: compile.month_first(settings, date_order, at),
         limits: limits(&settings.limits, &at.under("limits")),
     }
@@ -306,6 +304,22 @@ impl Compile {
             }
         });
         rules.collect()
+    }
+
+    fn detail(self, given: &DetailSettings, at: &At) -> DetailRule {
+        let of = |given: &OneOrMany<Reference>, key: &str| self.pointers(given, &at.under(key));
+        DetailRule {
+            category: of(&given.category, "category"),
+            campaign: of(&given.campaign, "campaign"),
+            sentiment: of(&given.sentiment, "sentiment"),
+            product: of(&given.product, "product"),
+            items: of(&given.items, "items"),
+            reason: of(&given.reason, "reason"),
+            resolved: of(&given.resolved, "resolved"),
+            language: of(&given.language, "language"),
+            country: of(&given.country, "country"),
+            timezone: of(&given.timezone, "timezone"),
+        }
     }
 
     fn suppression(self, given: &OneOrMany<SuppressionSettings>, at: &At) -> Vec<SuppressionRule> {

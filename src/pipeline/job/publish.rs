@@ -30,17 +30,18 @@ impl Job {
     /// others of the same members.
     pub(super) fn renew_profiles(&mut self) -> Result<()> {
         let by = self.plan.publish.profiles.fingerprint();
-        if self.store.profiled_by()?.as_ref() == Some(&by) {
+        let view = self.store.view();
+        let before = view.profiled_by()?;
+        // The first commit says it.
+        if view.sequence() == 0 || before.as_ref() == Some(&by) {
             return Ok(());
         }
-        if self.store.sequence() == 0 {
-            return self.store.set_profiled_by(&by);
-        }
-        let view = self.store.view();
         let commit = Commit {
             counters: view.counters(),
             max_event_time: view.max_event_time(),
             touched: self.registry.live(),
+            // The tables that an earlier version of the program wrote have other columns, so these begin anew.
+            mappings: if before.is_none() { self.registry.all() } else { Vec::new() },
             profiled_by: Some(by),
             ..Commit::default()
         };

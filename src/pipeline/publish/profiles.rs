@@ -4,13 +4,14 @@
 //! the commit already, after a crash in between, asks for no rows: then the walk is made for the others alone.
 
 use futures::stream;
+use tokio::runtime::Runtime;
 
 use super::members::Members;
 use super::{Publisher, ROWS_AT_ONCE};
 use crate::error::Result;
 use crate::profile::{Profile, Suppressed, profile, suppressed};
 use crate::record::{ContactChannel, IdentityId, RecordKey};
-use crate::sink::{CommitInfo, rows};
+use crate::sink::{CommitInfo, Table, rows};
 use crate::telemetry::Activity;
 
 /// What is left of a walk over identities for the tables beside `profiles`.
@@ -89,7 +90,7 @@ impl Publisher {
             rows::profiles_marketing(&members.profiles(identities, commit.commit)?)
         });
         let mut removed = Vec::new();
-        if self.profiles_marketing.rows() > 0 {
+        if has_rows(&self.runtime, &mut self.profiles_marketing, commit)? {
             let is_out = |identity: &&IdentityId| reachable.binary_search(identity).is_err();
             removed.extend(live.iter().filter(is_out).map(ToString::to_string));
             removed.extend_from_slice(gone);
@@ -109,7 +110,7 @@ impl Publisher {
         let Aside { mut suppressed, free, .. } = aside;
         suppressed.sort_unstable_by_key(|row| row.key);
         let mut removed = Vec::new();
-        if self.suppression.rows() > 0 {
+        if has_rows(&self.runtime, &mut self.suppression, commit)? {
             let of_record = |record: &RecordKey| {
                 ContactChannel::ALL.map(|channel| Suppressed::key(*record, channel))
             };
@@ -122,4 +123,11 @@ impl Publisher {
         self.runtime.block_on(table.upsert(stream::iter(chunks), count, &removed, commit))?;
         Ok(())
     }
+}
+
+/// Whether there is anything to be taken out of a table: at first there is not, and all identities would be looked for.
+/// An entry whose outcome was not known is looked for before.
+fn has_rows(runtime: &Runtime, table: &mut Table, commit: &CommitInfo) -> Result<bool> {
+    runtime.block_on(table.published(&commit.app))?;
+    Ok(table.rows() > 0)
 }

@@ -1,12 +1,16 @@
+use std::slice::from_ref;
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::*;
-use crate::profile::{Activity, profile};
-use crate::record::{Details, EventKey, IdentityId};
+use crate::profile::{Activity, Profile, Seen, profile};
+use crate::record::{Details, EventKey, IdentityId, Normalised};
 
 /// What one event says, besides who it is of.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Said {
+    event: u8,
     at: Micros,
     consent: Option<(&'static str, Option<&'static str>, ConsentState)>,
     suppression: Option<(ContactChannel, SuppressionState)>,
@@ -46,9 +50,9 @@ fn member(n: u8, email: &str, said: &[Said]) -> Member {
     };
     let (record, source): (_, Arc<str>) = (RecordKey([n; 16]), "web".into());
     let mut facts = Facts::default();
-    for (ordinal, Said { at, consent, suppression }) in said.iter().enumerate() {
-        let event = EventKey([n, ordinal as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        let seen = Seen { at: *at, event, source: Arc::clone(&source), record, count: 1 };
+    for Said { event, at, consent, suppression } in said {
+        let event = EventKey::hash([&[n, *event][..]]);
+        let seen = Seen::once(*at, event, Arc::clone(&source), record);
         let details = Details {
             consent: consent.map(|(purpose, channel, state)| Consent {
                 purpose: purpose.into(),
@@ -66,7 +70,8 @@ fn member(n: u8, email: &str, said: &[Said]) -> Member {
             ..Details::default()
         };
         let activity = Activity { channel: "web".into(), kind: "visit".into() };
-        facts.merge(Facts::of_event(activity, *at, &details, presented.clone(), seen));
+        let normalised = Normalised { presented: presented.clone(), ..Normalised::default() };
+        facts.merge(Facts::of_event(activity, &details, normalised, seen));
     }
     Member { record, source, record_id: None, identity, facts }
 }
@@ -76,10 +81,17 @@ fn states(members: &[Member]) -> Vec<(String, Option<String>, ConsentState, Micr
     rows.map(|row| (row.purpose, row.channel, row.state, row.at)).collect()
 }
 
+fn made(members: &[Member]) -> Profile {
+    profile(IdentityId([0; 10]), 1, members, &Settings::default())
+}
+
+fn reach(members: &[Member]) -> Contact {
+    made(members).contact
+}
+
 #[track_caller]
 fn check_email(said: &[Said], expected: Reach) {
-    let members = [member(1, "a@x.org", said)];
-    assert_eq!(contact(&members, &Settings::default()).email, expected);
+    assert_eq!(reach(&[member(1, "a@x.org", said)]).email, expected);
 }
 
 #[test]
@@ -144,19 +156,18 @@ fn an_address_that_bounced_is_not_used() {
     let lifted = suppression(9, ContactChannel::Email, SuppressionState::Lifted);
     check_email(&[yes.clone(), bounce.clone()], Reach::Suppressed);
     check_email(&[yes.clone(), bounce.clone(), lifted.clone()], Reach::Yes);
-    let settings = Settings::default();
 
     // Of another record of the same mailbox neither; another mailbox may be.
-    let members = [member(1, "a@x.org", &[yes.clone()]), member(2, "a@x.org", &[bounce.clone()])];
-    assert_eq!(contact(&members, &settings).email, Reach::Suppressed);
-    let members = [member(1, "b@x.org", &[yes.clone()]), member(2, "a@x.org", &[bounce.clone()])];
-    let found = contact(&members, &settings);
+    let members = [member(1, "a@x.org", from_ref(&yes)), member(2, "a@x.org", from_ref(&bounce))];
+    assert_eq!(reach(&members).email, Reach::Suppressed);
+    let members = [member(1, "b@x.org", from_ref(&yes)), member(2, "a@x.org", from_ref(&bounce))];
+    let found = reach(&members);
     assert_eq!((found.email, found.mailbox.as_deref()), (Reach::Yes, Some("b@x.org")));
     // Other ways stay open.
     assert_eq!((found.sms, found.post), (Reach::Yes, Reach::Yes));
     assert_eq!(found.number.as_deref(), Some("+447700900777"));
 
-    let (rows, free) = suppressed(&[member(1, "a@x.org", &[bounce.clone()])]);
+    let (rows, free) = suppressed(&[member(1, "a@x.org", from_ref(&bounce))]);
     assert_eq!((rows.len(), free.len()), (1, 0));
     assert_eq!((rows[0].fact.at, rows[0].fact.address.as_deref()), (5, Some("a@x.org")));
     let (rows, free) = suppressed(&[member(1, "a@x.org", &[bounce, lifted])]);
@@ -167,8 +178,8 @@ fn an_address_that_bounced_is_not_used() {
 fn throw_away_mailboxes_and_nothing_at_all() {
     let yes = [consent(1, "marketing", None, GRANTED)];
     let members = [member(1, "a@mailinator.com", &yes)];
-    assert_eq!(contact(&members, &Settings::default()).email, Reach::Invalid);
-    let found = contact(&[], &Settings::default());
+    assert_eq!(reach(&members).email, Reach::Invalid);
+    let found = reach(&[]);
     assert_eq!(found, Contact::default());
     assert!(!found.is_any());
 }
@@ -187,4 +198,52 @@ fn derived_values_want_consent_where_that_is_asked() {
     assert_eq!(made(&[Said::default()], true).activity.len(), 0, "silence is no consent");
     assert_eq!(made(&[Said::default()], false).activity.len(), 1);
     assert_eq!(made(&no, true).events, 2);
+}
+
+fn statement() -> impl Strategy<Value = Said> {
+    let channel = prop_oneof![Just(None), Just(Some("email")), Just(Some("sms"))];
+    let purpose = prop_oneof![Just("marketing"), Just("marketing_email"), Just("profiling")];
+    let suppressed = prop::option::of((0usize..4, any::<bool>()));
+    (0i64..4, purpose, channel, any::<bool>(), suppressed).prop_map(
+        |(at, purpose, channel, strict, suppressed)| Said {
+            event: 0,
+            at,
+            consent: Some((purpose, channel, if strict { WITHDRAWN } else { GRANTED })),
+            suppression: suppressed.map(|(channel, lifts)| {
+                let state =
+                    if lifts { SuppressionState::Lifted } else { SuppressionState::Suppressed };
+                (ContactChannel::ALL[channel], state)
+            }),
+        },
+    )
+}
+
+proptest! {
+    /// Neither the order of events nor that of records matters, and a withdrawal never opens a way.
+    #[test]
+    fn what_counts_hangs_on_the_set_alone(
+        said in prop::collection::vec((0u8..3, statement()), 0..10),
+        seed in any::<u64>(),
+    ) {
+        let members = |said: &[(u8, Said)], order: &[u8]| -> Vec<Member> {
+            let of = |n: &u8| {
+                let mine: Vec<Said> =
+                    said.iter().filter(|(who, _)| who == n).map(|(_, said)| said.clone()).collect();
+                member(*n, ["a@x.org", "b@x.org", "a@x.org"][usize::from(*n)], &mine)
+            };
+            order.iter().map(of).collect()
+        };
+        let mut said = said;
+        for (event, (_, said)) in said.iter_mut().enumerate() {
+            said.event = u8::try_from(event).unwrap();
+        }
+        let mut shuffled = said.clone();
+        shuffled.rotate_left(usize::try_from(seed % 11).unwrap() % said.len().max(1));
+        shuffled.reverse();
+        let straight = made(&members(&said, &[0, 1, 2]));
+        prop_assert_eq!(&straight, &made(&members(&shuffled, &[2, 0, 1])));
+        let mut later = said.clone();
+        later.push((1, consent(9, "marketing", None, WITHDRAWN)));
+        prop_assert!(!made(&members(&later, &[0, 1, 2])).contact.is_any());
+    }
 }

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
 
-use super::{
-    activity, batch, categories, hex, list, longs, optional_texts, optional_times, purchases,
-    texts, times,
-};
+use super::profile::{activity, categories, months, products, purchases, touches};
+use super::{batch, hex, list, longs, optional_texts, optional_times, texts, times};
 use crate::error::Result;
 use crate::profile::{Contact, Interaction, Profile, Reach, Suppressed};
 use crate::record::{Address, Consent};
@@ -51,7 +49,11 @@ pub fn profiles_marketing(rows: &[Profile]) -> Result<RecordBatch> {
         purchases(spec, rows)?,
         categories(spec, rows)?,
         Arc::new(Int64Array::from_iter(rows.iter().map(|p| p.sentiment_milli))),
+        optional_texts(rows.iter().map(|p| p.traits.language.as_deref())),
+        months(spec, rows)?,
+        products(spec, rows)?,
     ]);
+    columns.extend(touches(rows));
     batch(spec, columns)
 }
 

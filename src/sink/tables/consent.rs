@@ -1,6 +1,10 @@
 //! Which tables say what customers agreed to, and who may be contacted?
 
-use super::{ACTIVITY, CATEGORY, PURCHASES, column};
+use super::column;
+use super::profiles::{
+    ACTIVITY, CATEGORY, FIRST_CAMPAIGN, FIRST_CHANNEL, LANGUAGE, LAST_CAMPAIGN, LAST_CHANNEL,
+    MONTHS, PRODUCTS, PURCHASES,
+};
 use crate::sink::spec::Type::{Boolean, List, Long, Text, Timestamp};
 use crate::sink::spec::{Column, Layout, TableSpec};
 
@@ -47,6 +51,13 @@ pub static PROFILES_MARKETING: TableSpec = TableSpec {
         column("categories", List(CATEGORY), "Product categories, most frequent first."),
         column("sentiment_milli", Long, "The mean sentiment in thousandths, −1000 to 1000.")
             .or_null(),
+        LANGUAGE,
+        MONTHS,
+        PRODUCTS,
+        FIRST_CHANNEL,
+        LAST_CHANNEL,
+        FIRST_CAMPAIGN,
+        LAST_CAMPAIGN,
     ],
 };
 

@@ -6,6 +6,7 @@
 
 mod consent;
 mod decimal;
+mod detail;
 mod money;
 mod time;
 
@@ -14,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use consent::{ConsentRule, SuppressionRule};
+pub use detail::DetailRule;
 pub use money::MoneyRule;
 pub use time::{TimeFormat, TimeRule};
 
@@ -49,12 +51,8 @@ pub struct Mapping {
     pub consent: Vec<ConsentRule>,
     /// Addresses that must not be used any more; the first rule that holds counts.
     pub suppression: Vec<SuppressionRule>,
-    /// A product category.
-    pub category: Vec<Pointer>,
-    /// The campaign that caused the event.
-    pub campaign: Vec<Pointer>,
-    /// A mood from −1 to 1.
-    pub sentiment: Vec<Pointer>,
+    /// What else the event tells.
+    pub detail: DetailRule,
     /// Which events write a date's month before its day.
     pub month_first: MonthFirst,
     /// What is too large to be read.
@@ -196,12 +194,7 @@ impl Mapping {
     }
 
     fn details(&self, root: &Json<'_>, source: &str, kind: &str) -> Result<Details, Fault> {
-        let mut details = Details {
-            category: said(&self.category, root)?,
-            campaign: said(&self.campaign, root)?,
-            sentiment_milli: sentiment(&self.sentiment, root),
-            ..Details::default()
-        };
+        let mut details = self.detail.read(root)?;
         for rule in &self.money {
             if let Some(money) = rule.read(root)? {
                 details.money = Some(money);
@@ -318,10 +311,4 @@ fn said(paths: &[Pointer], root: &Json<'_>) -> Result<Option<String>, Fault> {
 fn is_nothing(text: &str) -> bool {
     let text = text.trim();
     text.is_empty() || text.eq_ignore_ascii_case("n/a")
-}
-
-fn sentiment(paths: &[Pointer], root: &Json<'_>) -> Option<i32> {
-    let (_, value) = first(paths, root)?;
-    let milli = decimal::scaled(value.scalar()?.trim(), 3)?;
-    i32::try_from(milli.clamp(-1000, 1000)).ok()
 }
