@@ -9,33 +9,28 @@
 
 mod members;
 mod profiles;
+mod rows_at_once;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use futures::stream;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::runtime::Runtime;
 
 use self::members::Members;
+use self::rows_at_once::{ROWS_AT_ONCE, append, change_bytes, chunked, interaction_bytes};
 use super::registry::Registry;
 use crate::clock;
 use crate::config::PublishPlan;
 use crate::error::{Context, Error, Kind, Result};
-use crate::profile::{Change, Interaction, Settings};
+use crate::profile::{Interaction, Settings};
 use crate::record::{DeadLetter, IdentityId, Replay};
 use crate::resolve::Resolver;
 use crate::sink::{self, CommitInfo, Latest, Table, TableSpec, rows, tables};
 use crate::state::Store;
 use crate::telemetry::{Activity, Telemetry};
-
-/// Rows that are in memory as columns at once.
-const ROWS_AT_ONCE: usize = 8_192;
-/// And their bytes, but for the last row: a row may be as large as a message, and what is waiting is
-/// as much as came while the tables' store was away. Encoding holds them a few times over.
-const BYTES_AT_ONCE: usize = 8 << 20;
 
 /// The tables of one pipeline.
 pub(super) struct Publisher {
@@ -329,72 +324,6 @@ pub(super) fn runtime() -> Result<Runtime> {
         .enable_all()
         .build()
         .context(Kind::Unavailable, "start the runtime")
-}
-
-/// Adds to a table the rows of the commits that it lacks; returns how many. `rows` gives those after a commit.
-fn append<I>(
-    runtime: &Runtime,
-    table: &mut Table,
-    commit: &CommitInfo,
-    rows: impl FnOnce(u64) -> I,
-) -> Result<u64>
-where
-    I: Iterator<Item = Result<RecordBatch>> + Send,
-{
-    runtime.block_on(async {
-        let after = table.published(&commit.app).await?;
-        Ok(table.append(stream::iter(rows(after)), commit).await?.rows)
-    })
-}
-
-/// Rows as they come → columns, some at once; `bytes` says how large a row is.
-fn chunked<T: Send>(
-    items: impl Iterator<Item = Result<T>> + Send,
-    bytes: fn(&T) -> usize,
-    columns: fn(&[T]) -> Result<RecordBatch>,
-) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-    let mut items = items.fuse();
-    std::iter::from_fn(move || {
-        let (mut some, mut size) = (Vec::new(), 0);
-        while some.len() < ROWS_AT_ONCE && size < BYTES_AT_ONCE {
-            match items.next() {
-                Some(Ok(item)) => {
-                    size += bytes(&item);
-                    some.push(item);
-                }
-                Some(Err(error)) => return Some(Err(error)),
-                None => break,
-            }
-        }
-        (!some.is_empty()).then(|| columns(&some))
-    })
-}
-
-fn change_bytes(change: &Change) -> usize {
-    size_of::<Change>() + change.cause.len()
-}
-
-fn interaction_bytes(row: &Interaction) -> usize {
-    let details = &row.details;
-    let consent = details.consent.as_ref();
-    let texts = [
-        Some(&row.event_id),
-        details.category.as_ref(),
-        details.campaign.as_ref(),
-        details.product.as_ref(),
-        details.reason.as_ref(),
-        details.language.as_ref(),
-        details.country.as_ref(),
-        details.timezone.as_ref(),
-        consent.map(|consent| &consent.purpose),
-        consent.and_then(|consent| consent.channel.as_ref()),
-        consent.and_then(|consent| consent.basis.as_ref()),
-        consent.and_then(|consent| consent.policy_version.as_ref()),
-        consent.map(|consent| &consent.source),
-        details.suppression.as_ref().map(|suppression| &suppression.reason),
-    ];
-    let texts: usize = texts.into_iter().flatten().map(String::len).sum();
-    size_of::<Interaction>() + texts + row.kind.len() + row.channel.len()
 }
 
 #[cfg(test)]

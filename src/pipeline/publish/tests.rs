@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::super::testing::{Sent, Shop, crm, published, web};
+use super::rows_at_once::BYTES_AT_ONCE;
 use super::*;
 use crate::profile::Settings;
 use crate::sink::testing::{Fault, FaultyStore};
@@ -136,9 +137,12 @@ fn a_publish_that_was_cut_short_is_made_up_for() {
     // The eighth table is the last: its entry is put, or the publish is not done.
     for at in 0..8 {
         for fault in [Fault::Refuse, Fault::Delay] {
-            for (commits_on, restarts) in
-                [(false, false), (false, true), (true, false), (true, true)]
-            {
+            // What is refused is simply not there; what comes late may meet any of these.
+            let ways = match fault {
+                Fault::Delay => &[(false, false), (false, true), (true, false), (true, true)][..],
+                _ => &[(false, true), (true, false)],
+            };
+            for (commits_on, restarts) in ways.iter().copied() {
                 let tables = without_versions(cut_short(fault, at, commits_on, restarts));
                 for (name, rows) in &expected {
                     assert_eq!(
