@@ -10,7 +10,8 @@ use onefold::clock::Stopwatch;
 use onefold::error::Result;
 use onefold::profile::{Activity, Facts, Interaction, Seen};
 use onefold::record::{
-    Details, EventKey, Field, Identity, IdentityId, Money, MoneyKind, Presented, RecordKey,
+    Details, EventKey, Field, Identity, IdentityId, Money, MoneyKind, Normalised, Presented,
+    RecordKey,
 };
 use onefold::state::{
     Commit, Counters, Edge, IdentityRow, NodeId, Options, RecordRow, Status, Store,
@@ -148,9 +149,10 @@ fn facts(node: NodeId, event: u64, key: EventKey) -> Facts {
     let given = Some("Elizabeth".to_owned());
     let presented = Presented { given, email: Some(email), ..Presented::default() };
     let at = event as i64;
-    let seen = Seen { at, event: key, source: "web".into(), record: record_key(node), count: 1 };
+    let seen = Seen::once(at, key, "web".into(), record_key(node));
+    let normalised = Normalised { presented, ..Normalised::default() };
     let activity = Activity { channel: "web".into(), kind: "purchase".into() };
-    Facts::of_event(activity, at, &details(event), presented, seen)
+    Facts::of_event(activity, &details(event), normalised, seen)
 }
 
 fn details(event: u64) -> Details {

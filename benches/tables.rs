@@ -6,12 +6,14 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use onefold::clock::Stopwatch;
 use onefold::error::Result;
-use onefold::profile::{Interaction, MoneyRow, Profile, Seen, SourceId, Value, ValueAddress};
+use onefold::profile::{
+    ActivityRow, Contact, Interaction, MoneyRow, Profile, Reach, Seen, SourceId, Touch, Touches,
+    Traits, Value, ValueAddress,
+};
 use onefold::record::{Address, Details, EventKey, IdentityId, RecordKey};
 use onefold::sink::{CommitInfo, Limits, Table, open_store, rows, tables};
 
@@ -193,14 +195,11 @@ fn identity(number: u64) -> IdentityId {
 
 fn profile(number: u64, version: u64) -> Profile {
     let at = 1_750_000_000_000_000 + (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 30) as i64;
-    let seen = Seen {
-        at,
-        event: EventKey::hash([&number.to_be_bytes()[..]]),
-        source: "web".into(),
-        record: RecordKey::hash([&number.to_be_bytes()[..]]),
-        count: 3,
-    };
-    let value = |value: String| Value { value, seen: seen.clone() };
+    let event = EventKey::hash([&number.to_be_bytes()[..]]);
+    let record = RecordKey::hash([&number.to_be_bytes()[..]]);
+    let first = at - 86_400_000_000 * (number % 400) as i64;
+    let seen = Seen { count: 3, first, ..Seen::once(at, event, "web".into(), record) };
+    let value = |value: String| Value { value, seen: seen.clone(), quality: None };
     let address = Address {
         line: Some(format!("{} Station Road", number % 200)),
         city: Some("Manchester".into()),
@@ -208,7 +207,13 @@ fn profile(number: u64, version: u64) -> Profile {
         postcode: Some(format!("M{} {}PL", number % 90, number % 9)),
         country: Some("GB".into()),
     };
-    let channel = |channel: &str, kind: &str, n| (Arc::from(channel), Arc::from(kind), n);
+    let channel = |channel: &str, kind: &str, events| ActivityRow {
+        channel: channel.into(),
+        kind: kind.into(),
+        events,
+        last: at - (number % 90) as i64,
+    };
+    let touch = |at, channel: &str| Some(Touch { at, channel: channel.into(), campaign: None });
     Profile {
         identity: identity(number),
         version,
@@ -216,16 +221,30 @@ fn profile(number: u64, version: u64) -> Profile {
         given: Some(value(["Elizabeth", "Mary", "John", "Ahmed"][(number % 4) as usize].into())),
         surname: Some(value(format!("Montgomery{}", number % 5_000))),
         birth_date: Some(value(format!("19{:02}-0{}-11", number % 90 + 10, number % 9 + 1))),
+        other_values: Vec::new(),
         emails: vec![value(format!("person{number}@example.com"))],
         phones: vec![value(format!("+4477{:08}", number % 100_000_000))],
-        addresses: vec![ValueAddress { address, seen: seen.clone() }],
+        addresses: vec![ValueAddress { address, seen: seen.clone(), quality: None }],
+        household: Some(RecordKey::hash([&(number / 2).to_be_bytes()[..]]).to_string()),
         ids: vec![SourceId {
             kind: "loyalty".into(),
             source: "shop".into(),
             value: format!("L{number:08}"),
+            first: at - 86_400_000_000,
+            last: at,
         }],
+        issues: Vec::new(),
+        completeness_percent: 100,
         consent: Vec::new(),
+        contact: Contact { email: Reach::NoConsent, ..Contact::default() },
+        agrees_to_profiling: false,
+        traits: Traits { country: Some("GB".into()), ..Traits::default() },
         activity: vec![channel("web", "page_view", number % 40), channel("store", "purchase", 2)],
+        months: vec![
+            (600 + (number % 24) as i32, "web".into(), number % 40),
+            (625, "store".into(), 2),
+        ],
+        touches: Touches { first: touch(first, "web"), last: touch(at, "store") },
         events: number % 40 + 2,
         records: 3,
         first_seen: at - 86_400_000_000,
@@ -237,8 +256,13 @@ fn profile(number: u64, version: u64) -> Profile {
             purchase_minor: (number % 9_000) as i64,
             returns: 0,
             return_minor: 0,
+            items: number % 9,
+            largest_minor: (number % 7_000) as i64,
+            last_purchase: Some(at),
         }],
         categories: vec![("shoes".into(), 2)],
+        products: vec![(format!("SKU{:05}", number % 5_000), 1)],
+        reasons: Vec::new(),
         sentiment_milli: None,
     }
 }

@@ -81,13 +81,17 @@ fn card(profile: &Value) -> String {
     line(
         "consent",
         each(profile, "consent", |c| {
-            format!(
-                "{} {}",
-                c["purpose"].as_str().unwrap_or_default(),
-                c["state"].as_str().unwrap_or_default()
-            )
+            let part = |name: &str| c[name].as_str().unwrap_or_default();
+            let by = if part("channel").is_empty() { "" } else { " by " };
+            let since = part("since").split('T').next().unwrap_or_default();
+            format!("{}{by}{} {} {since}", part("purpose"), part("channel"), part("state"))
         }),
     );
+    let ways = ["email", "sms", "phone", "post"].map(|way| {
+        let reach = profile[format!("contact_{way}")].as_str().unwrap_or("unknown");
+        format!("{way} {}", reach.replace('_', " "))
+    });
+    line("marketing", ways.join("; "));
     line(
         "events",
         each(profile, "activity", |a| {
@@ -95,8 +99,25 @@ fn card(profile: &Value) -> String {
             format!("{} {} {}", a["events"], part("channel"), part("type"))
         }),
     );
+    line(
+        "calls",
+        each(profile, "reasons", |r| {
+            let open = match r["unresolved"].as_i64() {
+                Some(open @ 1..) => format!(", {open} unresolved"),
+                _ => String::new(),
+            };
+            format!("{} {}{open}", r["contacts"], r["reason"].as_str().unwrap_or_default())
+        }),
+    );
+    line("products", each(profile, "products", |p| text_of(p, "product")));
+    line("categories", each(profile, "categories", |c| text_of(c, "category")));
+    line("household", text("household_id").to_owned());
     line("seen", format!("{} to {}", text("first_seen"), text("last_seen")));
     lines.join("\n")
+}
+
+fn text_of(entry: &Value, name: &str) -> String {
+    entry[name].as_str().unwrap_or_default().to_owned()
 }
 
 fn values(profile: &Value, list: &str) -> String {

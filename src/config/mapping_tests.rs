@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::record::{Consent, ConsentState, Event, Money, MoneyKind, Origin, RawField, Reason};
+use crate::record::{
+    ConsentState, ContactChannel, Event, Money, MoneyKind, Origin, RawField, Reason,
+    SuppressionState,
+};
 use crate::source::{Fault, Mapping, Message};
 
 fn message(payload: &str) -> Message {
@@ -93,27 +96,40 @@ fn an_address_in_one_text() {
 fn an_unsubscription_by_email() {
     let payload = r#"{"event_id":"e","address":"a@b.c","campaign_id":"C1","type":"unsubscribe","purpose":"marketing_email","state":"withdrawn","ts":1704068292}"#;
     let event = read(&shipped("email"), payload);
-    let consent = Consent { purpose: "marketing_email".into(), state: ConsentState::Withdrawn };
-    assert_eq!(event.details.consent, Some(consent));
+    let consent = event.details.consent.expect("it is a consent");
+    assert_eq!(consent.purpose, "marketing_email");
+    assert_eq!((consent.state, &*consent.source), (ConsentState::Withdrawn, "unsubscribe"));
+    assert_eq!((consent.channel, consent.basis, consent.policy_version), (None, None, None));
+    let suppression = event.details.suppression.expect("the address is suppressed");
+    assert_eq!(suppression.channels, [ContactChannel::Email]);
+    assert_eq!(
+        (suppression.state, &*suppression.reason),
+        (SuppressionState::Suppressed, "unsubscribe")
+    );
     assert_eq!(event.details.campaign.as_deref(), Some("C1"));
     assert_eq!(event.occurred_at, 1_704_068_292_000_000);
 }
 
 #[test]
 fn a_call() {
-    let payload = r#"{"event_id":"e","call_id":"K","caller_number":"","sentiment":-0.4305,"type":"call","ts":"2023-12-31T18:48:48-06:00"}"#;
+    let payload = r#"{"event_id":"e","call_id":"K","caller_number":"","sentiment":-0.4305,"reason":"billing","resolved":false,"type":"call","ts":"2023-12-31T18:48:48-06:00"}"#;
     let event = read(&shipped("phone"), payload);
+    assert_eq!(
+        (event.details.reason.as_deref(), event.details.resolved),
+        (Some("billing"), Some(false))
+    );
     assert_eq!(event.details.sentiment_milli, Some(-430));
     assert!(event.identity.is_empty(), "an empty number says nothing");
 }
 
 #[test]
 fn a_return_in_a_store() {
-    let payload = r#"{"event_id":"e","type":"return","ts":"01/02/2024 15:03","utc_offset":-8.0,"date_format":"MDY","store_id":"US670","card_token":"d","basket_amount":52.5,"currency":"USD"}"#;
+    let payload = r#"{"event_id":"e","type":"return","ts":"01/02/2024 15:03","utc_offset":-8.0,"date_format":"MDY","store_id":"US670","card_token":"d","basket_amount":52.5,"currency":"USD","items":3}"#;
     let event = read(&shipped("store"), payload);
     assert!(event.month_first);
     assert_eq!(event.occurred_at, 1_704_236_580_000_000);
     assert_eq!(event.identity[&RawField::PhoneRegion], "US");
+    assert_eq!((event.details.items, event.details.timezone.as_deref()), (Some(3), Some("-8")));
     let money = Money { kind: MoneyKind::Return, currency: "USD".into(), decimals: 2, minor: 5250 };
     assert_eq!(event.details.money, Some(money));
 }
@@ -290,6 +306,71 @@ fn a_consent_that_cannot_be_read_is_not_lost() {
     let detail = "/state: expected `granted` or `withdrawn`";
     check_dead(&web, &consent(r#""state":"maybe","#), Reason::WrongType, detail);
     check_dead(&web, &consent(""), Reason::MissingField, "/state: expected a value");
+}
+
+#[test]
+fn a_consent_says_by_which_channel_and_why() {
+    let rule = r#"
+        purpose = "/p"
+        state = { value = "granted" }
+        channel = "/by"
+        basis = { value = "contract" }
+        policy_version = "/v"
+        source = "/how"
+    "#;
+    let text = include_str!("../../pipelines/people.toml");
+    let people = mapping_of(&format!("{text}\n[source.people.consent]\n{rule}"), "people");
+    let said = |fields: &str| {
+        let payload = format!(r#"{{"record_id":"r1","p":"mail",{fields}"x":1}}"#);
+        read(&people, &payload).details.consent.expect("it is a consent")
+    };
+    let whole = said(r#""by":"SMS","v":3,"how":"paper","#);
+    assert_eq!(
+        (whole.channel.as_deref(), whole.policy_version.as_deref()),
+        (Some("sms"), Some("3"))
+    );
+    assert_eq!((whole.basis.as_deref(), &*whole.source), (Some("contract"), "paper"));
+    let bare = said("");
+    assert_eq!((bare.channel, bare.policy_version, &*bare.source), (None, None, "s"));
+}
+
+#[test]
+fn details_that_cannot_be_read_are_left_out() {
+    let text = include_str!("../../pipelines/people.toml");
+    let rule = "items = \"/n\"\nresolved = \"/ok\"\nlanguage = \"/l\"\nproduct = \"/p\"";
+    let people = mapping_of(&format!("{text}\n[source.people.detail]\n{rule}"), "people");
+    let details =
+        |fields: &str| read(&people, &format!(r#"{{"record_id":"r1",{fields}"x":1}}"#)).details;
+    let whole = details(r#""n":"3","ok":"TRUE","l":"de","p":17,"#);
+    assert_eq!((whole.items, whole.resolved), (Some(3), Some(true)));
+    assert_eq!((whole.language.as_deref(), whole.product.as_deref()), (Some("de"), Some("17")));
+    let none = details(r#""n":-1,"ok":"perhaps","l":"N/A","p":{},"#);
+    assert_eq!((none.items, none.resolved, none.language, none.product), (None, None, None, None));
+}
+
+#[test]
+fn a_suppression_may_end() {
+    let rules = r#"
+        [[source.people.suppression]]
+        when = { "/type" = "resubscribe" }
+        channel = ["sms", "email"]
+        lifts = true
+        [[source.people.suppression]]
+        channel = "phone"
+        reason = "/why"
+    "#;
+    let text = include_str!("../../pipelines/people.toml");
+    let people = mapping_of(&format!("{text}\n{rules}"), "people");
+    let said = |fields: &str| {
+        let payload = format!(r#"{{"record_id":"r1",{fields}"x":1}}"#);
+        read(&people, &payload).details.suppression.expect("it is a suppression")
+    };
+    let lifted = said(r#""type":"resubscribe","#);
+    assert_eq!(lifted.channels, [ContactChannel::Email, ContactChannel::Sms]);
+    assert_eq!(lifted.state, SuppressionState::Lifted);
+    let begun = said(r#""why":"asked","#);
+    assert_eq!((begun.channels.len(), &*begun.reason), (1, "asked"));
+    assert_eq!(&*said("").reason, "row", "the event's type");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub use settings::{
     ConsentSettings, DeadLettersMaxSettings, DeadLettersSettings, DetailSettings, HttpSettings,
     KafkaSettings, LetterTopicSettings, LimitSettings, MatchSettings, MoneySettings,
     PublishSettings, RuleSettings, RunSettings, Settings, SnapshotSettings, SourceSettings,
-    StateSettings, TimeSettings, TlsSettings,
+    StateSettings, SuppressionSettings, SurvivorshipSettings, TimeSettings, TlsSettings,
 };
 pub use units::duration;
 pub use value::{OneOrMany, Reference, Scalar};

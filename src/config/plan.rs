@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secrets::Secrets;
+use crate::profile;
 use crate::score::Changes;
 use crate::source::{Options, SourcePlan};
 
@@ -114,6 +115,8 @@ pub struct PublishPlan {
     pub options: Options,
     /// The earlier output whose identity ids a new state takes over.
     pub carry_ids_from: Option<String>,
+    /// What profiles are made by.
+    pub profiles: profile::Settings,
 }
 
 /// The topic of the dead letters.

@@ -9,7 +9,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::settings::Settings;
-use crate::record::RawField;
+use crate::profile::Rule;
+use crate::record::{ContactChannel, RawField};
 use crate::source::Format;
 
 /// What a text that names a variable looks like.
@@ -159,6 +160,17 @@ pub(super) fn on_gap(schema: &mut Schema) {
 
 pub(super) fn on_error(schema: &mut Schema) {
     words(schema, &["dead-letter", "stop"]);
+}
+
+/// One of some words, or a list of them, or variables.
+pub(super) fn contact_channels(schema: &mut Schema) {
+    let words = ContactChannel::ALL.map(ContactChannel::name);
+    let one = json!({ "type": "string", "anyOf": [{ "enum": words }, { "pattern": VARIABLE }] });
+    schema.insert("anyOf".into(), json!([one, { "type": "array", "items": one }]));
+}
+
+pub(super) fn survivorship(schema: &mut Schema) {
+    words(schema, &Rule::ALL.map(|(name, _)| name));
 }
 
 pub(super) fn country(schema: &mut Schema) {

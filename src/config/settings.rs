@@ -117,6 +117,10 @@ pub struct SourceSettings {
     /// the first that holds counts.
     #[serde(default)]
     pub consent: OneOrMany<ConsentSettings>,
+    /// `[source.NAME.suppression]`: events after which an address must not be used any more, such as bounces; a
+    /// table or a list of them, of which the first that holds counts.
+    #[serde(default)]
+    pub suppression: OneOrMany<SuppressionSettings>,
     /// `[source.NAME.detail]`: what else the event tells.
     #[serde(default)]
     pub detail: DetailSettings,
@@ -195,6 +199,37 @@ pub struct ConsentSettings {
     pub purpose: OneOrMany<Reference>,
     /// `granted` or `withdrawn`: a pointer, or `{ value = "withdrawn" }`.
     pub state: OneOrMany<Reference>,
+    /// The way of contact that it is for, e.g. `email`, `sms`, `phone` or `post`: a pointer, or a constant as `{ value
+    /// = "email" }`. Where nothing is said, it is for all.
+    #[serde(default)]
+    pub channel: OneOrMany<Reference>,
+    /// The legal basis, e.g. `{ value = "consent" }`, or a pointer.
+    #[serde(default)]
+    pub basis: OneOrMany<Reference>,
+    /// The version of the policy that was shown.
+    #[serde(default)]
+    pub policy_version: OneOrMany<Reference>,
+    /// How it was said, e.g. `paper_form`. Where nothing is said, the source's name.
+    #[serde(default)]
+    pub source: OneOrMany<Reference>,
+}
+
+/// Events after which the address that they name must not be used any more.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuppressionSettings {
+    /// Which events: for each pointer a value, or a list of values. Default: all.
+    #[serde(default)]
+    pub when: BTreeMap<String, OneOrMany<Scalar>>,
+    /// The way of contact, or a list of them: `email`, `sms`, `phone`, `post`.
+    #[schemars(transform = schema::contact_channels)]
+    pub channel: OneOrMany<String>,
+    /// Why: a pointer, or `{ value = "do_not_call" }`. Where nothing is said, the event's type.
+    #[serde(default)]
+    pub reason: OneOrMany<Reference>,
+    /// The events end it instead: the address may be used again.
+    #[serde(default)]
+    pub lifts: bool,
 }
 
 /// What else an event tells.
@@ -210,6 +245,27 @@ pub struct DetailSettings {
     /// A mood from -1 to 1.
     #[serde(default)]
     pub sentiment: OneOrMany<Reference>,
+    /// A product that was looked at or bought.
+    #[serde(default)]
+    pub product: OneOrMany<Reference>,
+    /// How many things were bought or given back, a whole number.
+    #[serde(default)]
+    pub items: OneOrMany<Reference>,
+    /// What the customer got in touch for.
+    #[serde(default)]
+    pub reason: OneOrMany<Reference>,
+    /// Whether that was resolved: `true` or `false`.
+    #[serde(default)]
+    pub resolved: OneOrMany<Reference>,
+    /// The customer's language.
+    #[serde(default)]
+    pub language: OneOrMany<Reference>,
+    /// The country where they were.
+    #[serde(default)]
+    pub country: OneOrMany<Reference>,
+    /// Their timezone, or its offset.
+    #[serde(default)]
+    pub timezone: OneOrMany<Reference>,
 }
 
 /// What is too large to be read.
@@ -339,6 +395,48 @@ pub struct PublishSettings {
     /// end of its first run, each by the cluster that holds most of its records, before anything is published. For
     /// a backfill that is made anew; say it for good or take it out afterwards, it counts once.
     pub carry_ids_from: Option<String>,
+    /// The purpose of consent to marketing. `<purpose>_email`, `<purpose>_sms` and the like mean it by that channel.
+    /// Default `marketing`.
+    pub marketing_purpose: Option<String>,
+    /// The purpose of consent to profiling: without it, `profiles_marketing` holds nothing that was derived from what a
+    /// customer did. Default `profiling`.
+    pub profiling_purpose: Option<String>,
+    /// Whether `profiles`, too, holds what was derived (activity, money, categories, sentiment) only of those who agreed
+    /// to profiling. Default `false`. Those who serve customers need it, on another legal basis.
+    #[serde(default)]
+    pub require_profiling_consent: bool,
+    /// `[publish.survivorship]`: which of many values stands in a profile.
+    #[serde(default)]
+    pub survivorship: SurvivorshipSettings,
+}
+
+/// `[publish.survivorship]`: which of many values stands in a profile, or comes first. A rule is `most_frequent`,
+/// `most_recent`, `most_trusted_source` or `longest`; of equals the later stands. Case makes no other value, and an
+/// initial stands only where there is nothing longer.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SurvivorshipSettings {
+    /// The given name. Default `most_frequent`.
+    #[schemars(transform = schema::survivorship)]
+    pub given_name: Option<String>,
+    /// The surname. Default `most_frequent`.
+    #[schemars(transform = schema::survivorship)]
+    pub surname: Option<String>,
+    /// The birth date. Default `most_frequent`.
+    #[schemars(transform = schema::survivorship)]
+    pub birth_date: Option<String>,
+    /// Which e-mail address comes first. Default `most_recent`.
+    #[schemars(transform = schema::survivorship)]
+    pub email: Option<String>,
+    /// Which phone number comes first. Default `most_recent`.
+    #[schemars(transform = schema::survivorship)]
+    pub phone: Option<String>,
+    /// Which address comes first. Default `most_recent`.
+    #[schemars(transform = schema::survivorship)]
+    pub address: Option<String>,
+    /// Sources, the most trusted first, for `most_trusted_source`; others come last.
+    #[serde(default)]
+    pub trusted_sources: Vec<String>,
 }
 
 /// `[dead_letters]`: where messages that cannot be used go besides their table.

@@ -452,6 +452,23 @@ fn units_and_numbers_are_checked() {
             "[match]\noperating_point = \"brod\"",
             "match.operating_point = \"brod\": use one of precise, balanced, broad; did you mean `broad`?",
         ),
+        (
+            "[publish]\nmarketing_purpose = \" \"",
+            "publish.marketing_purpose = \"\": give the purpose as events name it",
+        ),
+        (
+            "[publish.survivorship]\nemail = \"newest\"",
+            "publish.survivorship.email = \"newest\": use one of most_frequent, most_recent, most_trusted_source, \
+             longest",
+        ),
+        (
+            "[publish.survivorship]\nemail = \"longest\"\ntrusted_sources = [\"crm\"]",
+            "publish.survivorship.trusted_sources[0] = \"crm\": there is no such source",
+        ),
+        (
+            "[publish.survivorship]\nemail = \"most_trusted_source\"",
+            "publish.survivorship.trusted_sources: is missing; most_trusted_source asks which sources are trusted",
+        ),
     ];
     for (section, expected) in sections {
         let error = parse(&format!("{MINIMAL}{section}"), "p.toml", &env).expect_err(section);

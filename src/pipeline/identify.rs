@@ -164,9 +164,9 @@ impl Draft {
     }
 
     fn take(&mut self, prepared: Prepared, registry: &mut Registry) {
-        let Prepared { event, key, record, normalised } = prepared;
+        let Prepared { event, key, record, mut normalised } = prepared;
         self.commit.max_event_time = self.commit.max_event_time.max(event.occurred_at);
-        let identity = normalised.identity;
+        let identity = std::mem::take(&mut normalised.identity);
         let node = if event.record_id.is_some() {
             self.node_of_row(record, &event, key, identity, registry)
         } else {
@@ -174,11 +174,10 @@ impl Draft {
         };
         let source = Arc::clone(&event.origin.source);
         if let Some(node) = node {
-            let seen = Seen { at: event.occurred_at, event: key, source, record, count: 1 };
+            let seen = Seen::once(event.occurred_at, key, source, record);
             let activity =
                 Activity { channel: Arc::clone(&event.channel), kind: Arc::clone(&event.kind) };
-            let (at, details) = (event.occurred_at, &event.details);
-            let facts = Facts::of_event(activity, at, details, normalised.presented, seen);
+            let facts = Facts::of_event(activity, &event.details, normalised, seen);
             self.facts.entry(node).or_default().merge(facts);
             self.touched.extend(registry.known(node).identity);
         }

@@ -137,6 +137,7 @@ impl Job {
         job.tell_opened();
         let pending = job.store.view().pending_erasures()?;
         job.forget_judged(&pending)?;
+        job.renew_profiles()?;
         job.take_ledger()?;
         job.publish()?;
         job.finish_erasures()?;
@@ -316,6 +317,9 @@ impl Job {
 
         let clock = Stopwatch::start();
         draft.commit.positions = positions;
+        if self.store.sequence() == 0 {
+            draft.commit.profiled_by = Some(self.plan.publish.profiles.fingerprint());
+        }
         draft.commit.forwards_letters = self.courier.is_some();
         if let Some(window) = &mut self.window {
             window.note(&mut draft.commit);

@@ -7,34 +7,32 @@
 //! one: a table that has the commit already does nothing, rows that are replaced by key are written
 //! again, and rows that are added are only those of the commits that the table has not.
 
+mod erase;
+mod members;
+mod profiles;
+mod rows_at_once;
 mod vacuum;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use futures::stream;
 use object_store::ObjectStore;
 use object_store::path::Path;
-use rayon::prelude::*;
 use tokio::runtime::Runtime;
 
+use self::members::Members;
+use self::rows_at_once::{ROWS_AT_ONCE, append, change_bytes, chunked, interaction_bytes};
 use super::registry::Registry;
 use crate::clock;
 use crate::config::PublishPlan;
 use crate::error::{Context, Error, Kind, Result};
-use crate::profile::{Change, Interaction, Mapping, Member, Profile, profile};
-use crate::record::{DeadLetter, Details, IdentityId, RecordKey, Replay};
+use crate::profile::{Interaction, Settings};
+use crate::record::{DeadLetter, IdentityId, Replay};
 use crate::resolve::Resolver;
 use crate::sink::{self, CommitInfo, Latest, Table, TableSpec, rows, tables};
-use crate::state::{NodeId, Store, View};
+use crate::state::Store;
 use crate::telemetry::{Activity, Telemetry};
-
-/// Rows that are in memory as columns at once.
-const ROWS_AT_ONCE: usize = 8_192;
-/// And their bytes, but for the last row: a row may be as large as a message, and what is waiting is
-/// as much as came while the tables' store was away. Encoding holds them a few times over.
-const BYTES_AT_ONCE: usize = 8 << 20;
 
 /// The tables of one pipeline.
 pub(super) struct Publisher {
@@ -42,7 +40,11 @@ pub(super) struct Publisher {
     store: Arc<dyn ObjectStore>,
     root: Path,
     app: String,
+    settings: Settings,
     profiles: Table,
+    profiles_marketing: Table,
+    suppression: Table,
+    consent_history: Table,
     identity_map: Table,
     identity_changes: Table,
     interactions: Table,
@@ -68,7 +70,8 @@ impl Publisher {
     /// copy; `Invalid` where another pipeline publishes there.
     pub(super) fn open(plan: &PublishPlan, app: &str, state: &mut Store) -> Result<Self> {
         let opened = sink::open_store(&plan.url, &plan.options.0);
-        let taken = opened.and_then(|(store, root)| Self::take(store, root, app, state));
+        let settings = &plan.profiles;
+        let taken = opened.and_then(|(store, root)| Self::take(store, root, app, settings, state));
         taken.map_err(|error| error.context(format!("publish.url = {}", plan.url)))
     }
 
@@ -82,13 +85,17 @@ impl Publisher {
         store: Arc<dyn ObjectStore>,
         root: Path,
         app: &str,
+        settings: &Settings,
         state: &mut Store,
     ) -> Result<Self> {
         let runtime = runtime()?;
         let open = async |spec| Self::open_table(&store, &root, spec, app, state.sequence()).await;
-        let opened: Result<[Table; 6]> = runtime.block_on(async {
+        let opened: Result<[Table; 9]> = runtime.block_on(async {
             Ok([
                 open(&tables::PROFILES).await?,
+                open(&tables::PROFILES_MARKETING).await?,
+                open(&tables::SUPPRESSION).await?,
+                open(&tables::CONSENT_HISTORY).await?,
                 open(&tables::IDENTITY_MAP).await?,
                 open(&tables::IDENTITY_CHANGES).await?,
                 open(&tables::INTERACTIONS).await?,
@@ -106,13 +113,18 @@ impl Publisher {
         for table in &mut opened {
             runtime.block_on(Self::fence(&store, &root, table, app, state, nonce))?;
         }
-        let [profiles, identity_map, identity_changes, interactions, letters, replays] = opened;
+        let [profiles, profiles_marketing, suppression, consent_history, rest @ ..] = opened;
+        let [identity_map, identity_changes, interactions, letters, replays] = rest;
         Ok(Self {
             runtime,
             store,
             root,
             app: app.to_owned(),
+            settings: settings.clone(),
             profiles,
+            profiles_marketing,
+            suppression,
+            consent_history,
             identity_map,
             identity_changes,
             interactions,
@@ -179,7 +191,8 @@ impl Publisher {
             epoch: view.epoch(),
             time_ms: view.max_event_time() / 1000,
         };
-        let members = Members { view: &view, registry, resolver };
+        let settings = self.settings.clone();
+        let members = Members { view: &view, registry, resolver, settings: &settings };
         let published = self.write(&members, &commit)?;
         drop(view);
         state.clear_outbox(commit.commit)?;
@@ -193,7 +206,6 @@ impl Publisher {
             .into_iter()
             .partition(|identity| !members.registry.members(identity).is_empty());
         let (mappings, unmapped) = members.mappings()?;
-        let runtime = &self.runtime;
         let mut published = Published {
             profiles: live.len() as u64,
             mappings: mappings.len() as u64,
@@ -201,14 +213,10 @@ impl Publisher {
         };
 
         let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
-        let telemetry = &self.telemetry;
-        let chunks = live.chunks(ROWS_AT_ONCE).map(|identities| {
-            telemetry.beat(Activity::Publishing);
-            rows::profiles(&members.profiles(identities, commit.commit)?)
-        });
-        let profiles = self.profiles.upsert(stream::iter(chunks), live.len() as u64, &gone, commit);
-        runtime.block_on(profiles)?;
+        self.write_profiles(members, (&live, &gone), &unmapped, commit)?;
+        let runtime = &self.runtime;
 
+        let unmapped: Vec<String> = unmapped.iter().map(ToString::to_string).collect();
         let chunks = mappings.chunks(ROWS_AT_ONCE).map(rows::identity_map);
         let count = mappings.len() as u64;
         let map = self.identity_map.upsert(stream::iter(chunks), count, &unmapped, commit);
@@ -220,6 +228,14 @@ impl Publisher {
         let interactions =
             |after| chunked(view.interactions(after), interaction_bytes, rows::interactions);
         published.interactions = append(runtime, &mut self.interactions, commit, interactions)?;
+        let consents = |after| {
+            let is_one = |row: &Result<Interaction>| {
+                row.as_ref().map_or(true, |row| row.details.consent.is_some())
+            };
+            let said = view.interactions(after).filter(is_one);
+            chunked(said, interaction_bytes, rows::consent_history)
+        };
+        append(runtime, &mut self.consent_history, commit, consents)?;
         let letters =
             |after| chunked(view.dead_letters(after), DeadLetter::bytes, rows::dead_letters);
         published.dead_letters = append(runtime, &mut self.dead_letters, commit, letters)?;
@@ -234,14 +250,31 @@ impl Publisher {
         Ok(published)
     }
 
-    fn tables(&self) -> [&Table; 6] {
+    fn tables(&self) -> [&Table; 9] {
         [
             &self.profiles,
+            &self.profiles_marketing,
+            &self.suppression,
+            &self.consent_history,
             &self.identity_map,
             &self.identity_changes,
             &self.interactions,
             &self.dead_letters,
             &self.dead_letter_replays,
+        ]
+    }
+
+    fn tables_mut(&mut self) -> [&mut Table; 9] {
+        [
+            &mut self.profiles,
+            &mut self.profiles_marketing,
+            &mut self.suppression,
+            &mut self.consent_history,
+            &mut self.identity_map,
+            &mut self.identity_changes,
+            &mut self.interactions,
+            &mut self.dead_letters,
+            &mut self.dead_letter_replays,
         ]
     }
 
@@ -309,118 +342,5 @@ pub(super) fn runtime() -> Result<Runtime> {
         .context(Kind::Unavailable, "start the runtime")
 }
 
-/// What a profile or a mapping is made from.
-struct Members<'a> {
-    view: &'a View,
-    registry: &'a Registry,
-    resolver: &'a Resolver,
-}
-
-impl Members<'_> {
-    /// The profiles of identities, in their order.
-    fn profiles(&self, identities: &[IdentityId], version: u64) -> Result<Vec<Profile>> {
-        identities
-            .par_iter()
-            .map(|identity| {
-                let nodes = self.registry.members(identity).iter();
-                let members = nodes.map(|node| self.member(*node)).collect::<Result<Vec<_>>>()?;
-                Ok(profile(*identity, version, &members))
-            })
-            .collect()
-    }
-
-    fn member(&self, node: NodeId) -> Result<Member> {
-        let row = self.registry.known(node);
-        let absent = || Error::internal("a member of an identity is not in the index");
-        Ok(Member {
-            record: row.key,
-            source: Arc::clone(&row.source),
-            record_id: row.record_id.as_deref().map(Into::into),
-            identity: self.resolver.identity(node).ok_or_else(absent)?,
-            facts: self.view.facts(node)?,
-        })
-    }
-
-    /// The rows of `identity_map` that changed, by record, and the records that are gone.
-    fn mappings(&self) -> Result<(Vec<Mapping>, Vec<String>)> {
-        let mut rows: BTreeMap<RecordKey, Mapping> = BTreeMap::new();
-        let mut gone = Vec::new();
-        for change in self.view.mappings()? {
-            match (change.removed, self.registry.node(change.node)) {
-                // A newer version of the row may have taken its place.
-                (Some(key), _) if self.registry.node_of(&key).is_none() => {
-                    gone.push(key.to_string());
-                }
-                (None, Some(node)) => {
-                    let Some(identity) = node.identity else { continue };
-                    rows.insert(
-                        node.key,
-                        Mapping {
-                            record: node.key,
-                            source: Arc::clone(&node.source),
-                            record_id: node.record_id.as_deref().map(Into::into),
-                            identity,
-                        },
-                    );
-                }
-                _ => {}
-            }
-        }
-        Ok((rows.into_values().collect(), gone))
-    }
-}
-
-/// Adds to a table the rows of the commits that it lacks; returns how many. `rows` gives those after a commit.
-fn append<I>(
-    runtime: &Runtime,
-    table: &mut Table,
-    commit: &CommitInfo,
-    rows: impl FnOnce(u64) -> I,
-) -> Result<u64>
-where
-    I: Iterator<Item = Result<RecordBatch>> + Send,
-{
-    runtime.block_on(async {
-        let after = table.published(&commit.app).await?;
-        Ok(table.append(stream::iter(rows(after)), commit).await?.rows)
-    })
-}
-
-/// Rows as they come → columns, some at once; `bytes` says how large a row is.
-fn chunked<T: Send>(
-    items: impl Iterator<Item = Result<T>> + Send,
-    bytes: fn(&T) -> usize,
-    columns: fn(&[T]) -> Result<RecordBatch>,
-) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-    let mut items = items.fuse();
-    std::iter::from_fn(move || {
-        let (mut some, mut size) = (Vec::new(), 0);
-        while some.len() < ROWS_AT_ONCE && size < BYTES_AT_ONCE {
-            match items.next() {
-                Some(Ok(item)) => {
-                    size += bytes(&item);
-                    some.push(item);
-                }
-                Some(Err(error)) => return Some(Err(error)),
-                None => break,
-            }
-        }
-        (!some.is_empty()).then(|| columns(&some))
-    })
-}
-
-fn change_bytes(change: &Change) -> usize {
-    size_of::<Change>() + change.cause.len()
-}
-
-fn interaction_bytes(row: &Interaction) -> usize {
-    let Details { money: _, consent, category, campaign, sentiment_milli: _ } = &row.details;
-    let purpose = consent.as_ref().map(|consent| &consent.purpose);
-    let texts = [Some(&row.event_id), category.as_ref(), campaign.as_ref(), purpose];
-    let texts: usize = texts.into_iter().flatten().map(String::len).sum();
-    size_of::<Interaction>() + texts + row.kind.len() + row.channel.len()
-}
-
-mod erase;
 #[cfg(test)]
 mod tests;

@@ -116,6 +116,18 @@ impl Registry {
         self.members.get(identity).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// All nodes, ascending.
+    pub(super) fn all(&self) -> Vec<NodeId> {
+        (0..self.next_node()).filter(|node| self.node(*node).is_some()).collect()
+    }
+
+    /// The live identities, ascending.
+    pub(super) fn live(&self) -> Vec<IdentityId> {
+        let mut live: Vec<IdentityId> = self.members.keys().copied().collect();
+        live.sort_unstable();
+        live
+    }
+
     pub(super) fn is_minted(&self, identity: &IdentityId) -> bool {
         self.minted.contains(identity)
     }

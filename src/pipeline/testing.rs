@@ -15,6 +15,7 @@ use super::job::load_index;
 use super::publish::{Publisher, runtime};
 use super::registry::Registry;
 use crate::config;
+use crate::profile::Settings;
 use crate::record::{IdentityId, Origin, RecordKey};
 use crate::resolve::Resolver;
 use crate::score::Model;
@@ -33,6 +34,16 @@ const PIPELINE: &str = r#"
     type = { value = "visit" }
     occurred_at = { path = "/at", format = "epoch_seconds" }
     identity = { email = "/email", loyalty = "/loyalty", full_name = "/name", birth_date = "/born" }
+
+    [source.web.consent]
+    when = { "/says" = "consent" }
+    purpose = { value = "marketing" }
+    channel = { value = "email" }
+    state = "/state"
+
+    [source.web.suppression]
+    when = { "/says" = "bounce" }
+    channel = "email"
 
     [source.till]
     files = "till.jsonl"
@@ -155,7 +166,9 @@ impl Shop {
     }
 
     pub(super) fn publisher(&mut self, store: &Arc<dyn ObjectStore>) -> Publisher {
-        Publisher::take(Arc::clone(store), Path::default(), "shop", &mut self.store).unwrap()
+        let settings = Settings::default();
+        Publisher::take(Arc::clone(store), Path::default(), "shop", &settings, &mut self.store)
+            .unwrap()
     }
 }
 

@@ -205,6 +205,29 @@ fn a_place_that_is_gone_fails_the_run_and_loses_nothing() {
 }
 
 #[test]
+fn all_profiles_are_made_anew_where_they_are_made_otherwise() {
+    let events = events();
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = plan(events.path(), folder.path(), 200);
+    run(&plan, BULK, u64::MAX);
+    let active = |plan: &Plan| {
+        let outcome = outcome(plan);
+        let of = |profile: &&Value| !profile["activity"].as_array().unwrap().is_empty();
+        (outcome.customers.values().filter(of).count(), outcome.customers.len())
+    };
+    let (with, all) = active(&plan);
+    assert!(with == all && all > 10, "{with} of {all}");
+    plan.publish.profiles.require_profiling_consent = true;
+    let report = run(&plan, BULK, u64::MAX);
+    assert_eq!(report.messages, 0);
+    let (with, again) = active(&plan);
+    assert!(with < all / 2 && again == all, "{with} of {again}");
+    let sequence = verify_state(&plan).unwrap().sequence;
+    run(&plan, BULK, u64::MAX);
+    assert_eq!(verify_state(&plan).unwrap().sequence, sequence, "once");
+}
+
+#[test]
 fn published_profiles_are_found_by_what_they_carry() {
     let events = events();
     let folder = tempfile::tempdir().unwrap();

@@ -5,13 +5,23 @@
 //! survivorship over their values, so that merge, split and erasure are exact: nothing is ever
 //! subtracted.
 
+pub mod consent;
 mod facts;
+mod household;
 mod row;
+mod settings;
 mod survivorship;
+pub mod tally;
+mod values;
 
-pub use facts::{Activity, ConsentFact, Facts, MoneyKey, MoneySum, Seen};
+pub use consent::{ConsentFact, ConsentKey, Contact, Reach, SuppressionFact, suppressed};
+pub use facts::Facts;
 pub use row::{
-    Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, Profile, SourceId, Value,
-    ValueAddress,
+    ActivityRow, Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, OtherValue,
+    Profile, Quality, ReasonRow, SourceId, Suppressed, Touches, Traits, Value, ValueAddress,
 };
+pub use settings::{Rule, Settings, Survivorship};
 pub use survivorship::{Member, profile};
+pub use tally::{
+    Activity, MoneyKey, MoneySum, ReasonSum, Seen, Tally, Touch, Trait, first_day, month,
+};

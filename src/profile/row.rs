@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Seen;
-use crate::record::{Address, ConsentState, Details, EventKey, IdentityId, Micros, RecordKey};
+use super::{Contact, Seen, SuppressionFact, Touch};
+use crate::record::{
+    Address, ConsentState, ContactChannel, Details, EventKey, IdentityId, Issue, Micros, RecordKey,
+};
 
 /// One row of `profiles`: what is known of one customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,19 +24,37 @@ pub struct Profile {
     pub surname: Option<Value>,
     /// The birth date that survives (`YYYY-MM-DD`), and where it is from.
     pub birth_date: Option<Value>,
-    /// Every e-mail address, latest first.
+    /// Other names and birth dates, by field, the best first.
+    pub other_values: Vec<OtherValue>,
+    /// Every e-mail address, the best first.
     pub emails: Vec<Value>,
-    /// Every phone number, latest first.
+    /// Every phone number, the best first.
     pub phones: Vec<Value>,
-    /// Every address, latest first.
+    /// Every address, the best first.
     pub addresses: Vec<ValueAddress>,
+    /// Those whose best surname and address are the same have the same household.
+    pub household: Option<String>,
     /// Identifiers by kind and source (`cookie`, `device`, `card`, `loyalty`, `government_id`, and
     /// `record` for the row keys of keyed sources), ascending.
     pub ids: Vec<SourceId>,
-    /// The valid consent per purpose, ascending.
+    /// What could not be used or was mended, and how often, ascending.
+    pub issues: Vec<(Issue, u64)>,
+    /// How many of given name, surname, birth date, e-mail, phone and address are known, in percent.
+    pub completeness_percent: u8,
+    /// What the customer agreed to, per purpose and channel, ascending.
     pub consent: Vec<ConsentRow>,
+    /// By which ways they may be contacted for marketing.
+    pub contact: Contact,
+    /// Whether they agreed to profiling.
+    pub agrees_to_profiling: bool,
+    /// What events say most of where and how they are.
+    pub traits: Traits,
     /// Events per channel and type, ascending.
-    pub activity: Vec<(Arc<str>, Arc<str>, u64)>,
+    pub activity: Vec<ActivityRow>,
+    /// Events per channel and month, ascending by month, in months since January 1970.
+    pub months: Vec<(i32, Arc<str>, u64)>,
+    /// How they came, and how they were met last.
+    pub touches: Touches,
     /// How many events there are.
     pub events: u64,
     /// How many records belong to the identity.
@@ -47,8 +67,30 @@ pub struct Profile {
     pub money: Vec<MoneyRow>,
     /// Product categories and how often, most frequent first.
     pub categories: Vec<(String, u64)>,
+    /// The products that were met most often, most frequent first.
+    pub products: Vec<(String, u64)>,
+    /// What they got in touch for, ascending.
+    pub reasons: Vec<ReasonRow>,
     /// The mean sentiment in thousandths, where there is any.
     pub sentiment_milli: Option<i64>,
+}
+
+impl Profile {
+    /// The same without what was derived from the customer's doings.
+    #[must_use]
+    pub fn without_derived(self) -> Self {
+        Self {
+            activity: Vec::new(),
+            months: Vec::new(),
+            touches: Touches::default(),
+            money: Vec::new(),
+            categories: Vec::new(),
+            products: Vec::new(),
+            reasons: Vec::new(),
+            sentiment_milli: None,
+            ..self
+        }
+    }
 }
 
 /// A value with its provenance.
@@ -56,8 +98,18 @@ pub struct Profile {
 pub struct Value {
     /// The value as a person would write it.
     pub value: String,
-    /// The latest event that gave it, and how many did.
+    /// The latest event that gave it, how many did, and since when.
     pub seen: Seen,
+    /// What is wrong with it, if anything.
+    pub quality: Option<Quality>,
+}
+
+/// A value that does not stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct OtherValue {
+    pub field: &'static str,
+    pub value: Value,
 }
 
 /// An address with its provenance.
@@ -66,24 +118,115 @@ pub struct Value {
 pub struct ValueAddress {
     pub address: Address,
     pub seen: Seen,
+    pub quality: Option<Quality>,
+}
+
+/// Why a value is of little use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quality {
+    /// A throw-away mailbox.
+    Disposable,
+    /// A number whose country is not known.
+    NoCountry,
+    /// An address without a street, or without a town.
+    Incomplete,
+}
+
+impl Quality {
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disposable => "disposable",
+            Self::NoCountry => "no_country",
+            Self::Incomplete => "incomplete",
+        }
+    }
 }
 
 /// An identifier by which a source knows the customer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are the field's own")]
 pub struct SourceId {
+    /// Its kind.
     pub kind: String,
+    /// The source.
     pub source: Arc<str>,
+    /// The identifier.
     pub value: String,
+    /// The earliest event of the records that carry it.
+    pub first: Micros,
+    /// The latest.
+    pub last: Micros,
 }
 
-/// The valid consent for one purpose.
+/// What events say most of a customer's whereabouts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct Traits {
+    pub language: Option<String>,
+    pub country: Option<String>,
+    pub timezone: Option<String>,
+}
+
+/// Events of one channel and type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the field's own")]
+pub struct ActivityRow {
+    pub channel: Arc<str>,
+    pub kind: Arc<str>,
+    pub events: u64,
+    pub last: Micros,
+}
+
+/// The channel and campaign of the earliest and the latest event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the field's own")]
+pub struct Touches {
+    pub first: Option<Touch>,
+    pub last: Option<Touch>,
+}
+
+/// What came of contacts for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of `ReasonSum`")]
+pub struct ReasonRow {
+    pub reason: String,
+    pub contacts: u64,
+    pub resolved: u64,
+    pub unresolved: u64,
+    pub sentiment_milli: Option<i64>,
+}
+
+/// What a customer agreed to, for one purpose by one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of `Consent`")]
 pub struct ConsentRow {
     pub purpose: String,
+    pub channel: Option<String>,
     pub state: ConsentState,
     pub at: Micros,
+    pub basis: Option<String>,
+    pub source: String,
+    pub policy_version: Option<String>,
+}
+
+/// One row of `suppression`: an address that must not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppressed {
+    /// The row's name.
+    pub key: RecordKey,
+    /// The record whose address it is.
+    pub record: RecordKey,
+    /// The way of contact.
+    pub channel: ContactChannel,
+    /// Why, since when, and which address.
+    pub fact: SuppressionFact,
+}
+
+impl Suppressed {
+    /// The name of a record's row for a channel.
+    pub fn key(record: RecordKey, channel: ContactChannel) -> RecordKey {
+        RecordKey::hash([&b"suppression"[..], &record.0, channel.name().as_bytes()])
+    }
 }
 
 /// Money in one currency, in integer minor units of `decimals` decimals.
@@ -96,6 +239,12 @@ pub struct MoneyRow {
     pub purchase_minor: i64,
     pub returns: u64,
     pub return_minor: i64,
+    /// Things that were bought, as far as events say.
+    pub items: u64,
+    /// The largest purchase.
+    pub largest_minor: i64,
+    /// The latest purchase.
+    pub last_purchase: Option<Micros>,
 }
 
 /// One row of `identity_map`: which identity a record belongs to.

@@ -1,14 +1,17 @@
-//! Which of many values stands in the profile?
-//!
-//! Names and birth date: the most frequent spelling, of equally frequent ones the most recent, then
-//! the least text. An initial stands only where there is nothing longer. E-mails, phones and
-//! addresses all stand, latest first.
+//! What do the members of an identity make together?
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ConsentRow, Facts, MoneyRow, Profile, Seen, SourceId, Value, ValueAddress};
-use crate::record::{Address, Field, Identity, IdentityId, MoneyKind, Presented, RecordKey};
+use super::consent::{self, Addresses};
+use super::{
+    ActivityRow, Contact, Facts, MoneyRow, Profile, ReasonRow, Settings, SourceId, Touches, Trait,
+    Traits, household, values,
+};
+use crate::record::{Field, Identity, IdentityId, Micros, MoneyKind, RecordKey};
+
+/// How many products a profile names.
+const PRODUCTS_MAX: usize = 10;
 
 /// A record of an identity, with what its events said.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,49 +29,79 @@ pub struct Member {
 }
 
 /// Makes the profile of an identity from its members, in whatever order they come.
-pub fn profile(identity: IdentityId, version: u64, members: &[Member]) -> Profile {
+pub fn profile(
+    identity: IdentityId,
+    version: u64,
+    members: &[Member],
+    settings: &Settings,
+) -> Profile {
     let mut facts = Facts::default();
     members.iter().for_each(|member| facts.merge(member.facts.clone()));
-    let (first_seen, last_seen) = facts.seen.unwrap_or_default();
-    let text = |pick: fn(&Presented) -> Option<&String>| {
-        gather(&facts, |presented| pick(presented).cloned())
+    let mut profile = of_doings(identity, version, &facts);
+    profile.known = members.iter().any(|member| is_known(&member.identity));
+    profile.records = members.len() as u64;
+    profile.ids = ids(members);
+    values::fill(&mut profile, &facts, &settings.survivorship);
+    profile.household = household::of(&profile, members);
+    profile.completeness_percent = completeness_percent(&profile);
+    profile.consent = consent::agreed(members);
+    let best = Addresses {
+        emails: &profile.emails,
+        phones: &profile.phones,
+        addresses: &profile.addresses,
     };
+    profile.contact = consent::contact(members, &best, settings);
+    profile.agrees_to_profiling = consent::agrees(members, &settings.profiling_purpose);
+    if settings.require_profiling_consent && !profile.agrees_to_profiling {
+        return profile.without_derived();
+    }
+    profile
+}
+
+/// What events say of what the customer did, and nothing yet of who they are.
+fn of_doings(identity: IdentityId, version: u64, facts: &Facts) -> Profile {
+    let (first_seen, last_seen) = facts.seen.unwrap_or_default();
+    let mut products = most_frequent(&facts.products);
+    products.truncate(PRODUCTS_MAX);
+    let mut months: Vec<_> =
+        facts.months.iter().map(|((of, month), n)| (*month, Arc::clone(of), *n)).collect();
+    months.sort_unstable();
+    let (first, last) = facts.touches.clone().unzip();
     Profile {
         identity,
         version,
-        known: members.iter().any(|member| is_known(&member.identity)),
-        given: spelling(text(|p| p.given.as_ref())),
-        surname: spelling(text(|p| p.surname.as_ref())),
-        birth_date: spelling(text(|p| p.birth_date.as_ref())),
-        emails: latest(text(|p| p.email.as_ref())).map(value).collect(),
-        phones: latest(text(|p| p.phone.as_ref())).map(value).collect(),
-        addresses: latest(gather(&facts, |presented| presented.address.clone()))
-            .map(|(address, seen): (Address, Seen)| ValueAddress { address, seen })
-            .collect(),
-        ids: ids(members),
-        consent: facts
-            .consent
-            .iter()
-            .map(|(purpose, fact)| ConsentRow {
-                purpose: purpose.clone(),
-                state: fact.state,
-                at: fact.at,
-            })
-            .collect(),
-        activity: facts
-            .activity
-            .iter()
-            .map(|(of, count)| (Arc::clone(&of.channel), Arc::clone(&of.kind), *count))
-            .collect(),
+        known: false,
+        given: None,
+        surname: None,
+        birth_date: None,
+        other_values: Vec::new(),
+        emails: Vec::new(),
+        phones: Vec::new(),
+        addresses: Vec::new(),
+        household: None,
+        ids: Vec::new(),
+        issues: facts.issues.iter().map(|(issue, count)| (*issue, *count)).collect(),
+        completeness_percent: 0,
+        consent: Vec::new(),
+        contact: Contact::default(),
+        agrees_to_profiling: false,
+        traits: Traits {
+            language: most_said(facts, Trait::Language),
+            country: most_said(facts, Trait::Country),
+            timezone: most_said(facts, Trait::Timezone),
+        },
+        activity: activity(facts),
+        months,
+        touches: Touches { first, last },
         events: facts.events(),
-        records: members.len() as u64,
+        records: 0,
         first_seen,
         last_seen,
-        money: money(&facts),
+        money: money(facts),
         categories: most_frequent(&facts.categories),
-        sentiment_milli: i64::try_from(facts.sentiment.1)
-            .ok()
-            .and_then(|count| facts.sentiment.0.checked_div(count)),
+        products,
+        reasons: reasons(facts),
+        sentiment_milli: mean(facts.sentiment),
     }
 }
 
@@ -78,75 +111,57 @@ fn is_known(identity: &Identity) -> bool {
     identity.values.iter().any(|(field, _)| !anonymous(field)) || !identity.name_tokens.is_empty()
 }
 
-/// Every value of one kind: its latest event, and how many gave it.
-fn gather<T: Ord>(facts: &Facts, pick: impl Fn(&Presented) -> Option<T>) -> BTreeMap<T, Seen> {
-    let mut gathered: BTreeMap<T, Seen> = BTreeMap::new();
-    for (presented, seen) in &facts.presented {
-        let Some(value) = pick(presented) else { continue };
-        gathered
-            .entry(value)
-            .and_modify(|mine| *mine = mine.clone().and(seen.clone()))
-            .or_insert_with(|| seen.clone());
-    }
-    gathered
+fn completeness_percent(profile: &Profile) -> u8 {
+    let core = [
+        profile.given.is_some(),
+        profile.surname.is_some(),
+        profile.birth_date.is_some(),
+        !profile.emails.is_empty(),
+        !profile.phones.is_empty(),
+        !profile.addresses.is_empty(),
+    ];
+    let known = core.into_iter().filter(|is_there| *is_there).count();
+    u8::try_from(100 * known / core.len()).unwrap_or(100)
 }
 
-fn value((value, seen): (String, Seen)) -> Value {
-    Value { value, seen }
-}
-
-fn latest<T: Ord>(gathered: BTreeMap<T, Seen>) -> impl Iterator<Item = (T, Seen)> {
-    let mut values: Vec<(T, Seen)> = gathered.into_iter().collect();
-    values.sort_by(|(a, x), (b, y)| (y.at, y.event).cmp(&(x.at, x.event)).then(a.cmp(b)));
-    values.into_iter()
-}
-
-/// The spelling that stands. Case does not make another spelling; the form that stands has capitals
-/// if any has.
-fn spelling(gathered: BTreeMap<String, Seen>) -> Option<Value> {
-    let mut spellings: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for (text, seen) in gathered {
-        spellings.entry(text.to_lowercase()).or_default().push(Value { value: text, seen });
-    }
-    let rank = |forms: &Vec<Value>| {
-        let long = forms.iter().any(|form| form.value.trim_end_matches('.').chars().count() > 1);
-        let count: u64 = forms.iter().map(|form| form.seen.count).sum();
-        let latest = forms.iter().map(|form| (form.seen.at, form.seen.event)).max();
-        (long, count, latest)
-    };
-    let forms = spellings.into_values().rev().max_by_key(rank)?;
-    let (count, latest) = (
-        forms.iter().map(|form| form.seen.count).sum(),
-        forms.iter().map(|form| form.seen.clone()).reduce(Seen::later),
-    );
-    let is_mixed =
-        |text: &str| text.chars().any(char::is_lowercase) && text.chars().any(char::is_uppercase);
-    let shown = forms
-        .into_iter()
-        .rev()
-        .max_by_key(|form| (is_mixed(&form.value), form.seen.count, form.seen.at))?;
-    Some(Value { value: shown.value, seen: Seen { count, ..latest? } })
-}
-
-/// The identifiers that the members carry, and the row keys of keyed ones.
+/// The identifiers that the members carry, and the row keys of keyed ones, each with when its records were seen.
 fn ids(members: &[Member]) -> Vec<SourceId> {
-    let mut ids = Vec::new();
+    let mut seen: BTreeMap<(String, Arc<str>, String), (Micros, Micros)> = BTreeMap::new();
     for member in members {
-        let named = |kind: &str, value: &str| SourceId {
-            kind: kind.to_owned(),
-            source: Arc::clone(&member.source),
-            value: value.to_owned(),
+        let times = member.facts.seen.unwrap_or_default();
+        let mut name = |kind: &str, value: &str| {
+            let key = (kind.to_owned(), Arc::clone(&member.source), value.to_owned());
+            let (first, last) = seen.entry(key).or_insert(times);
+            (*first, *last) = ((*first).min(times.0), (*last).max(times.1));
         };
-        ids.extend(member.record_id.as_deref().map(|id| named("record", id)));
+        if let Some(id) = member.record_id.as_deref() {
+            name("record", id);
+        }
         for (field, value) in &member.identity.values {
             if field.is_identifier() && !matches!(field, Field::Email | Field::Phone) {
-                ids.push(named(field.name(), value));
+                name(field.name(), value);
             }
         }
     }
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+    let id = |((kind, source, value), (first, last))| SourceId { kind, source, value, first, last };
+    seen.into_iter().map(id).collect()
+}
+
+/// What was said most often, of equals the latest, of equals the least text.
+fn most_said(facts: &Facts, kind: Trait) -> Option<String> {
+    let said = facts.traits.iter().filter(|((of, _), _)| *of == kind).rev();
+    let most = said.max_by_key(|(_, tally)| (tally.count, tally.last));
+    most.map(|((_, value), _)| value.clone())
+}
+
+fn activity(facts: &Facts) -> Vec<ActivityRow> {
+    let rows = facts.activity.iter().map(|(of, tally)| ActivityRow {
+        channel: Arc::clone(&of.channel),
+        kind: Arc::clone(&of.kind),
+        events: tally.count,
+        last: tally.last,
+    });
+    rows.collect()
 }
 
 fn money(facts: &Facts) -> Vec<MoneyRow> {
@@ -158,11 +173,30 @@ fn money(facts: &Facts) -> Vec<MoneyRow> {
             ..MoneyRow::default()
         });
         match key.kind {
-            MoneyKind::Purchase => (row.purchases, row.purchase_minor) = (sum.count, sum.minor),
+            MoneyKind::Purchase => {
+                (row.purchases, row.purchase_minor) = (sum.count, sum.minor);
+                (row.items, row.largest_minor) = (sum.items, sum.largest_minor);
+                row.last_purchase = Some(sum.last);
+            }
             MoneyKind::Return => (row.returns, row.return_minor) = (sum.count, sum.minor),
         }
     }
     rows.into_values().collect()
+}
+
+fn reasons(facts: &Facts) -> Vec<ReasonRow> {
+    let rows = facts.reasons.iter().map(|(reason, sum)| ReasonRow {
+        reason: reason.clone(),
+        contacts: sum.count,
+        resolved: sum.resolved,
+        unresolved: sum.unresolved,
+        sentiment_milli: mean(sum.sentiment),
+    });
+    rows.collect()
+}
+
+fn mean((sum, count): (i64, u64)) -> Option<i64> {
+    i64::try_from(count).ok().and_then(|count| sum.checked_div(count))
 }
 
 fn most_frequent(counts: &BTreeMap<String, u64>) -> Vec<(String, u64)> {

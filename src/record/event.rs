@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{EventKey, Field, Micros};
+use super::{Consent, EventKey, Field, Micros, Suppression};
 
 /// Where a message was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,6 +132,22 @@ pub struct Details {
     pub campaign: Option<String>,
     /// Mood of a conversation in thousandths, −1000 to 1000.
     pub sentiment_milli: Option<i32>,
+    /// A product that was looked at or bought.
+    pub product: Option<String>,
+    /// How many things were bought or given back.
+    pub items: Option<u64>,
+    /// What the customer got in touch for.
+    pub reason: Option<String>,
+    /// Whether that was resolved.
+    pub resolved: Option<bool>,
+    /// The customer's language.
+    pub language: Option<String>,
+    /// The country where they were.
+    pub country: Option<String>,
+    /// Their timezone, or its offset.
+    pub timezone: Option<String>,
+    /// An address that must not be used any more, or may be again.
+    pub suppression: Option<Suppression>,
 }
 
 /// An amount of money in integer minor units.
@@ -154,24 +170,6 @@ pub struct Money {
 pub enum MoneyKind {
     Purchase,
     Return,
-}
-
-/// One change of consent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Consent {
-    /// What it is for, e.g. `marketing_email`.
-    pub purpose: String,
-    /// What was said.
-    pub state: ConsentState,
-}
-
-/// A state of consent; the greater is the stricter, and wins between two of the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are the field's own")]
-pub enum ConsentState {
-    Granted,
-    Withdrawn,
 }
 
 /// Why a message could not be used.

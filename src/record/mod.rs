@@ -4,6 +4,7 @@
 //! part, normalised, is an [`Identity`]: the content of a record node. What happened is in its
 //! [`Details`], which fold into facts. Nothing here does I/O or reads a clock.
 
+mod consent;
 mod event;
 mod field;
 mod identity;
@@ -13,9 +14,10 @@ mod key;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use consent::{Consent, ConsentState, ContactChannel, Suppression, SuppressionState};
 pub use event::{
-    Consent, ConsentState, DeadLetter, Details, Envelope, Event, Header, Money, MoneyKind, Origin,
-    RawField, RawIdentity, Reason, Replay, ReplayOutcome,
+    DeadLetter, Details, Envelope, Event, Header, Money, MoneyKind, Origin, RawField, RawIdentity,
+    Reason, Replay, ReplayOutcome,
 };
 pub use field::Field;
 pub use identity::{Address, Identity, Issue, Normalised, Presented};

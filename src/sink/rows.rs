@@ -4,6 +4,9 @@
 //! the order given. Callers hand in some thousand rows at a time: a batch's text and bytes must
 //! stay below 2 GiB a column.
 
+mod consent;
+mod profile;
+
 use std::sync::Arc;
 
 use arrow::array::{
@@ -13,47 +16,16 @@ use arrow::array::{
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 
+pub use self::consent::{consent_history, profiles_marketing, suppression};
+pub use self::profile::profiles;
 use super::spec::TableSpec;
 use super::tables;
 use crate::error::{Context, Error, Kind, Result};
-use crate::profile::{Change, Interaction, Mapping, Profile, Seen, SourceId, Value, ValueAddress};
-use crate::record::{Address, Consent, ConsentState, DeadLetter, Micros, Money, MoneyKind, Replay};
+use crate::profile::{Change, Interaction, Mapping};
+use crate::record::{Consent, DeadLetter, Micros, Money, MoneyKind, Replay};
 
 /// Bytes of payloads in one batch at most.
 const PAYLOAD_BYTES_MAX: usize = 1 << 30;
-
-/// The columns of `profiles`.
-pub fn profiles(rows: &[Profile]) -> Result<RecordBatch> {
-    let spec = &tables::PROFILES;
-    let value = |of: fn(&Profile) -> &Option<Value>| {
-        optional_texts(rows.iter().map(move |p| of(p).as_ref().map(|v| v.value.as_str())))
-    };
-    batch(
-        spec,
-        vec![
-            hex(rows.iter().map(|p| &p.identity.0[..])),
-            longs(rows.iter().map(|p| p.version)),
-            Arc::new(BooleanArray::from_iter(rows.iter().map(|p| Some(p.known)))),
-            value(|p| &p.given),
-            value(|p| &p.surname),
-            value(|p| &p.birth_date),
-            values(spec, "emails", rows.iter().map(|p| &p.emails[..]))?,
-            values(spec, "phones", rows.iter().map(|p| &p.phones[..]))?,
-            addresses(spec, rows)?,
-            ids(spec, rows)?,
-            consent(spec, rows)?,
-            activity(spec, rows)?,
-            purchases(spec, rows)?,
-            categories(spec, rows)?,
-            longs(rows.iter().map(|p| p.events)),
-            longs(rows.iter().map(|p| p.records)),
-            times(rows.iter().map(|p| p.first_seen)),
-            times(rows.iter().map(|p| p.last_seen)),
-            Arc::new(Int64Array::from_iter(rows.iter().map(|p| p.sentiment_milli))),
-            provenance(spec, rows)?,
-        ],
-    )
-}
 
 /// The columns of `identity_map`.
 pub fn identity_map(rows: &[Mapping]) -> Result<RecordBatch> {
@@ -103,12 +75,17 @@ pub fn interactions(rows: &[Interaction]) -> Result<RecordBatch> {
             Arc::new(Int32Array::from_iter(money().map(|money| Some(i32::from(money?.decimals))))),
             Arc::new(Int64Array::from_iter(money().map(|money| Some(money?.minor)))),
             optional_texts(consent().map(|consent| Some(&*consent?.purpose))),
-            optional_texts(consent().map(|consent: Option<&Consent>| Some(state(consent?.state)))),
+            optional_texts(consent().map(|consent: Option<&Consent>| Some(consent?.state.name()))),
             optional_texts(rows.iter().map(|i| i.details.category.as_deref())),
             optional_texts(rows.iter().map(|i| i.details.campaign.as_deref())),
             Arc::new(Int64Array::from_iter(
                 rows.iter().map(|i| i.details.sentiment_milli.map(i64::from)),
             )),
+            optional_texts(consent().map(|consent| consent?.channel.as_deref())),
+            optional_texts(rows.iter().map(|i| i.details.product.as_deref())),
+            optional_longs(rows.iter().map(|i| i.details.items)),
+            optional_texts(rows.iter().map(|i| i.details.reason.as_deref())),
+            Arc::new(BooleanArray::from_iter(rows.iter().map(|i| i.details.resolved))),
         ],
     )
 }
@@ -161,116 +138,6 @@ pub fn dead_letter_replays(rows: &[Replay]) -> Result<RecordBatch> {
     )
 }
 
-/// The four columns that say where a value is from.
-fn seen<'a>(all: impl Iterator<Item = &'a Seen> + Clone) -> [ArrayRef; 4] {
-    [
-        times(all.clone().map(|seen| seen.at)),
-        longs(all.clone().map(|seen| seen.count)),
-        texts(all.clone().map(|seen| &*seen.source)),
-        hex(all.map(|seen| &seen.record.0[..])),
-    ]
-}
-
-fn values<'a>(
-    spec: &TableSpec,
-    column: &str,
-    rows: impl Iterator<Item = &'a [Value]> + Clone,
-) -> Result<ArrayRef> {
-    let all = || rows.clone().flatten();
-    let mut columns = vec![texts(all().map(|value| &*value.value))];
-    columns.extend(seen(all().map(|value| &value.seen)));
-    list(spec, column, rows.map(<[_]>::len), columns)
-}
-
-fn addresses(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let all = || rows.iter().flat_map(|p| &p.addresses);
-    let part = |of: fn(&Address) -> &Option<String>| {
-        optional_texts(all().map(move |a: &ValueAddress| of(&a.address).as_deref()))
-    };
-    let mut columns = vec![
-        part(|a| &a.line),
-        part(|a| &a.city),
-        part(|a| &a.region),
-        part(|a| &a.postcode),
-        part(|a| &a.country),
-    ];
-    columns.extend(seen(all().map(|address| &address.seen)));
-    list(spec, "addresses", rows.iter().map(|p| p.addresses.len()), columns)
-}
-
-fn ids(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let all = || rows.iter().flat_map(|p| &p.ids);
-    let columns = vec![
-        texts(all().map(|id: &SourceId| &*id.kind)),
-        texts(all().map(|id| &*id.source)),
-        texts(all().map(|id| &*id.value)),
-    ];
-    list(spec, "ids", rows.iter().map(|p| p.ids.len()), columns)
-}
-
-fn consent(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let all = || rows.iter().flat_map(|p| &p.consent);
-    let columns = vec![
-        texts(all().map(|consent| &*consent.purpose)),
-        texts(all().map(|consent| state(consent.state))),
-        times(all().map(|consent| consent.at)),
-    ];
-    list(spec, "consent", rows.iter().map(|p| p.consent.len()), columns)
-}
-
-fn activity(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let all = || rows.iter().flat_map(|p| &p.activity);
-    let columns = vec![
-        texts(all().map(|(channel, _, _)| &**channel)),
-        texts(all().map(|(_, kind, _)| &**kind)),
-        longs(all().map(|(_, _, events)| *events)),
-    ];
-    list(spec, "activity", rows.iter().map(|p| p.activity.len()), columns)
-}
-
-fn purchases(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let all = || rows.iter().flat_map(|p| &p.money);
-    let columns: Vec<ArrayRef> = vec![
-        texts(all().map(|money| &*money.currency)),
-        Arc::new(Int32Array::from_iter_values(all().map(|money| i32::from(money.decimals)))),
-        longs(all().map(|money| money.purchases)),
-        Arc::new(Int64Array::from_iter_values(all().map(|money| money.purchase_minor))),
-        longs(all().map(|money| money.returns)),
-        Arc::new(Int64Array::from_iter_values(all().map(|money| money.return_minor))),
-    ];
-    list(spec, "purchases", rows.iter().map(|p| p.money.len()), columns)
-}
-
-fn categories(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let all = || rows.iter().flat_map(|p| &p.categories);
-    let columns = vec![
-        texts(all().map(|(category, _)| &**category)),
-        longs(all().map(|(_, events)| *events)),
-    ];
-    list(spec, "categories", rows.iter().map(|p| p.categories.len()), columns)
-}
-
-/// The fields of a profile that survivorship chose, where they are set.
-fn chosen(profile: &Profile) -> impl Iterator<Item = (&'static str, &Seen)> + Clone {
-    let fields = [
-        ("given_name", &profile.given),
-        ("surname", &profile.surname),
-        ("birth_date", &profile.birth_date),
-    ];
-    fields.into_iter().filter_map(|(name, value)| Some((name, &value.as_ref()?.seen)))
-}
-
-fn provenance(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let all = || rows.iter().flat_map(chosen);
-    let columns = vec![
-        texts(all().map(|(field, _)| field)),
-        texts(all().map(|(_, seen)| &*seen.source)),
-        hex(all().map(|(_, seen)| &seen.record.0[..])),
-        times(all().map(|(_, seen)| seen.at)),
-    ];
-    list(spec, "provenance", rows.iter().map(|p| chosen(p).count()), columns)
-}
-
 pub(super) fn batch(spec: &TableSpec, columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     let batch = RecordBatch::try_new(spec.schema(), columns);
     batch.context(Kind::Internal, format!("make columns of {}", spec.name))
@@ -321,6 +188,10 @@ fn times(values: impl Iterator<Item = Micros>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter_values(values).with_timezone("UTC"))
 }
 
+fn optional_times(values: impl Iterator<Item = Option<Micros>>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_iter(values).with_timezone("UTC"))
+}
+
 pub(super) fn hex<'a>(keys: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(keys.map(hex_text)))
 }
@@ -342,13 +213,6 @@ fn money_name(money: &Money) -> &'static str {
     match money.kind {
         MoneyKind::Purchase => "purchase",
         MoneyKind::Return => "return",
-    }
-}
-
-fn state(state: ConsentState) -> &'static str {
-    match state {
-        ConsentState::Granted => "granted",
-        ConsentState::Withdrawn => "withdrawn",
     }
 }
 

@@ -107,7 +107,7 @@ impl Column {
         })
     }
 
-    fn describe(&self) -> Value {
+    pub(super) fn describe(&self) -> Value {
         let mut column = json!({
             "name": self.name,
             "type": self.kind.name(),

@@ -22,7 +22,8 @@ use bytes::Bytes;
 
 pub use json::{Limits, Pointer};
 pub use mapping::{
-    Choice, ConsentRule, Mapping, MoneyRule, MonthFirst, Text, TimeFormat, TimeRule, When,
+    Choice, ConsentRule, DetailRule, Mapping, MoneyRule, MonthFirst, SuppressionRule, Text,
+    TimeFormat, TimeRule, When,
 };
 pub use plan::{FilesPlan, Format, Input, KafkaPlan, OnGap, Options, SourcePlan};
 pub use sample::{Sample, sample};

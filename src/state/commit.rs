@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::erasure::Erasure;
 use super::keyspace::{
-    CARRIED_KEY, MODEL_KEY, Outbox, Space, Writes, fact_key, judgement_key, outbox_key,
-    position_key, shared_key,
+    CARRIED_KEY, MODEL_KEY, Outbox, PROFILED_KEY, Space, Writes, fact_key, judgement_key,
+    outbox_key, position_key, shared_key,
 };
 use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, encode,
-    encode_chunks,
+    encode_chunks, encode_versioned, encode_versioned_chunks,
 };
 use super::window::{self, LatestTimes};
 use crate::error::{Error, Result};
@@ -77,6 +77,8 @@ pub struct Commit {
     /// The model that the edges and members are by from now on, and `shared` and `capped`, which are complete then;
     /// `None` where it stays.
     pub model: Option<Vec<u8>>,
+    /// What profiles are made by from now on, all of which are touched then; `None` where it stays.
+    pub profiled_by: Option<String>,
     /// Where ids were carried over from: the identities so far, and what is in the outbox about them, are forgotten, for
     /// nobody saw them. `None` for every other commit.
     pub carried_from: Option<String>,
@@ -134,6 +136,9 @@ impl Commit {
         if let Some(bytes) = &self.model {
             writes.put(Space::Meta, MODEL_KEY, encode(&Model::of(bytes))?);
         }
+        if let Some(by) = &self.profiled_by {
+            writes.put(Space::Meta, PROFILED_KEY, encode(by)?);
+        }
         if let Some(from) = &self.carried_from {
             writes.put(Space::Meta, CARRIED_KEY, encode(from)?);
         }
@@ -142,9 +147,11 @@ impl Commit {
             writes.put(Space::Meta, key, encode(judgement)?);
         }
         for (node, facts) in self.facts_by_node(&removed) {
-            writes.put(Space::Facts, fact_key(node, sequence), encode(&facts)?);
+            writes.put(Space::Facts, fact_key(node, sequence), encode_versioned(&*facts)?);
         }
-        outbox(&mut writes, sequence, Outbox::Interactions, &self.interactions)?;
+        for (ordinal, chunk) in (0u32..).zip(encode_versioned_chunks(&self.interactions)?) {
+            writes.put(Space::Outbox, outbox_key(Outbox::Interactions, sequence, ordinal), chunk);
+        }
         outbox(&mut writes, sequence, Outbox::DeadLetters, &self.dead_letters)?;
         if self.forwards_letters {
             outbox(&mut writes, sequence, Outbox::Letters, &self.dead_letters)?;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::error::{Context, Error, Kind, Result};
 use crate::failpoint::{Step, around};
 
-const FORMAT: &str = "onefold state 2\n";
-/// The format before: without the lookups by record key and by identity, and what explanations need.
-const FORMAT_BEFORE: &str = "onefold state 1\n";
+const FORMAT: &str = "onefold state 3\n";
+/// The formats before: without the lookups by record key and by identity, and what explanations need; then, with facts
+/// and interactions that knew less, which are read all the same.
+const FORMATS_BEFORE: [&str; 2] = ["onefold state 1\n", "onefold state 2\n"];
 const FORMAT_FILE: &str = "format";
 const LOCK_FILE: &str = "lock";
 const WITNESS_FILE: &str = "witness";
@@ -159,7 +160,7 @@ impl Folder {
         settle().context(Kind::Unavailable, "state: settle what was written anew")
     }
 
-    /// Whether the state is of the format before; a new one is of this.
+    /// Whether the state is of a format before; a new one is of this.
     fn check_format(&self) -> Result<bool> {
         match fs::read(self.path.join(FORMAT_FILE)) {
             Ok(bytes) => check_format(&self.path, &bytes),
@@ -224,10 +225,11 @@ impl Folder {
     }
 }
 
-/// Whether a state is of the format before, which is brought up to date when it is opened.
+/// Whether a state is of a format before, which is brought up to date when it is opened.
 fn check_format(path: &Path, bytes: &[u8]) -> Result<bool> {
-    if bytes == FORMAT.as_bytes() || bytes == FORMAT_BEFORE.as_bytes() {
-        return Ok(bytes == FORMAT_BEFORE.as_bytes());
+    let is_before = FORMATS_BEFORE.iter().any(|format| bytes == format.as_bytes());
+    if is_before || bytes == FORMAT.as_bytes() {
+        return Ok(is_before);
     }
     Err(Error::data(format!(
         "state: {} is of format {:?}, this program reads {:?}",

@@ -150,6 +150,8 @@ pub(super) const HEAD_KEY: &[u8] = b"onefold/state/head";
 pub(super) const MODEL_KEY: &[u8] = b"onefold/model";
 /// The key of where ids were carried over from.
 pub(super) const CARRIED_KEY: &[u8] = b"onefold/carried";
+/// The key of what profiles were made by last.
+pub(super) const PROFILED_KEY: &[u8] = b"onefold/profiles";
 /// What the keys of positions begin with.
 pub(super) const POSITION_PREFIX: u8 = b'p';
 

@@ -38,6 +38,7 @@
 //! nothing. If a power cut rolls it back *and* the journal is damaged, the state opens at an
 //! earlier commit, source positions included, and the sources are read again from there.
 
+mod before;
 mod commit;
 mod database;
 mod erasure;

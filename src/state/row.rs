@@ -145,23 +145,51 @@ pub(super) struct Head {
 
 const ROW_VERSION: u8 = 1;
 
+/// A row that looked otherwise in version 1 of its kind.
+pub(super) trait Versioned: Serialize + DeserializeOwned {
+    /// The version in which it is written.
+    const VERSION: u8;
+    /// What it was in version 1.
+    type Before: DeserializeOwned + Into<Self>;
+}
+
 /// Encodes one row.
 pub(super) fn encode<T: Serialize>(row: &T) -> Result<Vec<u8>> {
     extend(vec![ROW_VERSION], row)
 }
 
+/// Encodes one row in its own version.
+pub(super) fn encode_versioned<T: Versioned>(row: &T) -> Result<Vec<u8>> {
+    extend(vec![T::VERSION], row)
+}
+
 /// Decodes one row; `name` says in an error what it was meant to be.
 pub(super) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T> {
-    let mut rows = Rows::new(name, bytes)?;
-    let row = rows.next().unwrap_or_else(|| Err(damaged(name)))?;
-    if rows.rest.is_empty() { Ok(row) } else { Err(damaged(name)) }
+    Rows::new(name, ROW_VERSION, bytes)?.only()
+}
+
+/// Decodes one row of its own version, or of version 1.
+pub(super) fn decode_versioned<T: Versioned>(name: &str, bytes: &[u8]) -> Result<T> {
+    match bytes.first() {
+        Some(&ROW_VERSION) => decode::<T::Before>(name, bytes).map(Into::into),
+        _ => Rows::new(name, T::VERSION, bytes)?.only(),
+    }
 }
 
 /// Encodes many rows into compressed values of about `CHUNK_BYTES` each before compression; a row
 /// is never divided.
 pub(super) fn encode_chunks<T: Serialize>(rows: &[T]) -> Result<Vec<Vec<u8>>> {
+    chunks_of(ROW_VERSION, rows)
+}
+
+/// The same of rows in their own version.
+pub(super) fn encode_versioned_chunks<T: Versioned>(rows: &[T]) -> Result<Vec<Vec<u8>>> {
+    chunks_of(T::VERSION, rows)
+}
+
+fn chunks_of<T: Serialize>(version: u8, rows: &[T]) -> Result<Vec<Vec<u8>>> {
     let mut chunks = Vec::new();
-    let mut chunk = vec![ROW_VERSION];
+    let mut chunk = vec![version];
     for (ordinal, row) in rows.iter().enumerate() {
         chunk = extend(chunk, row)?;
         if chunk.len() >= CHUNK_BYTES || ordinal + 1 == rows.len() {
@@ -177,7 +205,17 @@ pub(super) fn encode_chunks<T: Serialize>(rows: &[T]) -> Result<Vec<Vec<u8>>> {
 /// Decodes what [`encode_chunks`] made of rows.
 pub(super) fn decode_chunk<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<Vec<T>> {
     let chunk = zstd::decode_all(bytes).map_err(|_| damaged(name))?;
-    Rows::new(name, &chunk)?.collect()
+    Rows::new(name, ROW_VERSION, &chunk)?.collect()
+}
+
+/// Decodes what [`encode_versioned_chunks`] made of rows, or [`encode_chunks`] of version 1.
+pub(super) fn decode_versioned_chunk<T: Versioned>(name: &str, bytes: &[u8]) -> Result<Vec<T>> {
+    let chunk = zstd::decode_all(bytes).map_err(|_| damaged(name))?;
+    if chunk.first() == Some(&ROW_VERSION) {
+        let rows = Rows::<T::Before>::new(name, ROW_VERSION, &chunk)?;
+        return rows.map(|row| row.map(Into::into)).collect();
+    }
+    Rows::new(name, T::VERSION, &chunk)?.collect()
 }
 
 const CHUNK_BYTES: usize = 64 << 10;
@@ -198,14 +236,24 @@ struct Rows<'a, T> {
 }
 
 impl<'a, T> Rows<'a, T> {
-    fn new(name: &'a str, bytes: &'a [u8]) -> Result<Self> {
+    fn new(name: &'a str, version: u8, bytes: &'a [u8]) -> Result<Self> {
         match bytes.split_first() {
-            Some((&ROW_VERSION, rest)) => Ok(Self { name, rest, row: std::marker::PhantomData }),
-            Some((version, _)) => Err(Error::data(format!(
-                "state: a row of {name} has version {version}, this program reads {ROW_VERSION}"
+            Some((found, rest)) if *found == version => {
+                Ok(Self { name, rest, row: std::marker::PhantomData })
+            }
+            Some((found, _)) => Err(Error::data(format!(
+                "state: a row of {name} has version {found}, this program reads {version}"
             ))),
             None => Err(damaged(name)),
         }
+    }
+}
+
+impl<T: DeserializeOwned> Rows<'_, T> {
+    /// The one row that there is.
+    fn only(mut self) -> Result<T> {
+        let row = self.next().unwrap_or_else(|| Err(damaged(self.name)))?;
+        if self.rest.is_empty() { Ok(row) } else { Err(damaged(self.name)) }
     }
 }
 

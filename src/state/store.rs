@@ -14,7 +14,7 @@ use super::keyspace::{
     CARRIED_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key, failed,
     outbox_key, shared_key,
 };
-use super::row::{Counters, Head, Model, NodeId, decode, encode};
+use super::row::{Counters, Head, Model, NodeId, decode, encode, encode_versioned};
 use super::settled::{settle, unsettle};
 use super::verify::{Report, verify};
 use super::view::{View, is_known, node_of_event};
@@ -417,7 +417,7 @@ impl Store {
             // A node may have been removed since it was read: then there is nothing to fold.
             let Some((last, facts)) = view.fold(node)? else { continue };
             self.delete_facts(node, writes)?;
-            writes.put(Space::Facts, fact_key(node, last), encode(&facts)?);
+            writes.put(Space::Facts, fact_key(node, last), encode_versioned(&facts)?);
         }
         Ok(())
     }

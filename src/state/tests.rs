@@ -16,8 +16,9 @@ use bytes::Bytes;
 use super::*;
 use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
 use crate::record::{
-    Consent, ConsentState, DeadLetter, Details, EventKey, Field, Identity, IdentityId, Judgement,
-    Money, MoneyKind, Origin, Pair, Presented, Reason, RecordKey, Verdict,
+    Consent, ConsentState, ContactChannel, DeadLetter, Details, EventKey, Field, Identity,
+    IdentityId, Judgement, Money, MoneyKind, Normalised, Origin, Pair, Presented, Reason,
+    RecordKey, Suppression, SuppressionState, Verdict,
 };
 
 fn open(path: &Path) -> Store {
@@ -70,20 +71,27 @@ fn facts(node: NodeId, event: u64) -> Facts {
             decimals: 2,
             minor: 100 + event as i64,
         }),
-        consent: Some(Consent { purpose: "mail".to_owned(), state: ConsentState::Granted }),
+        consent: Some(Consent {
+            purpose: "mail".to_owned(),
+            channel: Some("post".to_owned()),
+            state: ConsentState::Granted,
+            basis: None,
+            policy_version: Some("3".to_owned()),
+            source: "web".to_owned(),
+        }),
+        suppression: Some(Suppression {
+            channels: vec![ContactChannel::Email],
+            state: SuppressionState::Suppressed,
+            reason: "bounce".to_owned(),
+        }),
         category: Some(format!("category{}", event % 3)),
         ..Details::default()
     };
     let presented = Presented { given: Some(format!("Given{node}")), ..Presented::default() };
-    let seen = Seen {
-        at: event as i64,
-        event: event_key(event),
-        source: "web".into(),
-        record: record_key(node),
-        count: 1,
-    };
+    let normalised = Normalised { presented, ..Normalised::default() };
+    let seen = Seen::once(event as i64, event_key(event), "web".into(), record_key(node));
     let activity = Activity { channel: "web".into(), kind: "purchase".into() };
-    Facts::of_event(activity, event as i64, &details, presented, seen)
+    Facts::of_event(activity, &details, normalised, seen)
 }
 
 fn interaction(node: NodeId, event: u64) -> Interaction {

@@ -8,12 +8,12 @@ use fjall::{Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
 use super::keyspace::{
-    JUDGEMENT_PREFIX, Keyspaces, Outbox, POSITION_PREFIX, Space, failed, judgement_key, key_bytes,
-    outbox_key,
+    JUDGEMENT_PREFIX, Keyspaces, Outbox, POSITION_PREFIX, PROFILED_KEY, Space, failed,
+    judgement_key, key_bytes, outbox_key,
 };
 use super::row::{
     BareDeadLetter, Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow,
-    decode, decode_chunk,
+    decode, decode_chunk, decode_versioned, decode_versioned_chunk,
 };
 use super::store::Scattered;
 use crate::error::{Error, Result};
@@ -129,6 +129,12 @@ impl View {
         self.scan(Space::Meta, &[POSITION_PREFIX]).map(|row| read_position(&row?.1)).collect()
     }
 
+    /// What all profiles were made by, as of the last commit that said so; `None` where an earlier version of the program
+    /// made them.
+    pub fn profiled_by(&self) -> Result<Option<String>> {
+        self.row(Space::Meta, PROFILED_KEY)
+    }
+
     /// What the events of one node said; empty where there are none.
     pub fn facts(&self, node: NodeId) -> Result<Facts> {
         Ok(self.fold(node)?.map(|(_, facts)| facts).unwrap_or_default())
@@ -204,7 +210,7 @@ impl View {
 
     /// Outbox: rows for `interactions` of the commits behind `after`, in the order of commits.
     pub fn interactions(&self, after: u64) -> impl Iterator<Item = Result<Interaction>> + use<> {
-        self.outbox(Outbox::Interactions, after)
+        self.outbox_by(Outbox::Interactions, after, decode_versioned_chunk)
     }
 
     /// Outbox: messages of the commits behind `after` that could not be used, in the order of
@@ -248,11 +254,20 @@ impl View {
         kind: Outbox,
         after: u64,
     ) -> impl Iterator<Item = Result<T>> + use<T> {
+        self.outbox_by(kind, after, decode_chunk)
+    }
+
+    fn outbox_by<T>(
+        &self,
+        kind: Outbox,
+        after: u64,
+        decode: fn(&str, &[u8]) -> Result<Vec<T>>,
+    ) -> impl Iterator<Item = Result<T>> + use<T> {
         let range =
             outbox_key(kind, after.saturating_add(1), 0)..=outbox_key(kind, u64::MAX, u32::MAX);
-        self.snapshot.range(&self.spaces[Space::Outbox], range).flat_map(|row| {
+        self.snapshot.range(&self.spaces[Space::Outbox], range).flat_map(move |row| {
             let chunk = row.value().map_err(failed("read outbox"));
-            match chunk.and_then(|chunk| decode_chunk("outbox", &chunk)) {
+            match chunk.and_then(|chunk| decode("outbox", &chunk)) {
                 Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
                 Err(error) => vec![Err(error)],
             }
@@ -332,6 +347,6 @@ fn read_fact(row: Result<(Slice, Slice)>) -> Result<(NodeId, u64, Facts)> {
     Ok((
         NodeId::from_be_bytes(key_bytes(Space::Facts, node)?),
         u64::from_be_bytes(key_bytes(Space::Facts, sequence)?),
-        decode("facts", &value)?,
+        decode_versioned("facts", &value)?,
     ))
 }

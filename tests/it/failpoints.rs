@@ -21,6 +21,13 @@ use crate::support::{folder, text};
 /// Many commits, and a publish as often as may be. One file, so that each commit holds the same messages in every run.
 const PACE: &str = "interval = \"1ms\"\n[run]\nbatch = 25\n";
 
+/// Somebody who may be written to, and somebody whose mailbox bounced, so that no table is empty.
+const CONSENTS: &str = r#"{"event_id":"yes","channel":"web","type":"consent","ts":"2024-03-01T09:00:00.000Z","cookie_id":"00000000000000aa","login_email":"ada@lovelace.example.org","purpose":"marketing_email","state":"granted"}
+{"event_id":"no","channel":"web","type":"bounced","ts":"2024-03-01T09:00:00.000Z","cookie_id":"00000000000000bb","login_email":"carl@gauss.example.org"}
+"#;
+const SUPPRESSION: &str =
+    "[source.web.suppression]\nwhen = { \"/type\" = \"bounced\" }\nchannel = \"email\"\n";
+
 /// The passages of a point at which it is deadly, one after the other on one state. Each next start is killed the later.
 const PASSAGES: [u32; 6] = [1, 2, 3, 5, 9, 17];
 
@@ -37,7 +44,7 @@ impl Job {
     /// Where dead letters go to a topic, it is made anew under the name of the folder.
     fn new(letters: Option<&Broker>) -> Self {
         let folder = folder();
-        let mut pace = PACE.to_owned();
+        let mut pace = PACE.to_owned() + SUPPRESSION;
         if let Some(broker) = letters {
             let topic = topic(folder.path());
             broker.create_topic(&topic, 3);
@@ -46,7 +53,7 @@ impl Job {
                 &format!("[dead_letters.kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\n");
         }
         let lines = stream(90).lines.into_iter().filter(|line| line.channel == Channel::Web);
-        let lines: String = lines.map(|line| line.text + "\n").collect();
+        let lines = lines.map(|line| line.text + "\n").collect::<String>() + CONSENTS;
         fs::write(folder.path().join("web.jsonl"), lines).expect("write events");
         for silent in ["email", "phone", "store"] {
             fs::write(folder.path().join(format!("{silent}.jsonl")), "").expect("write no events");

@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("train", "block cluster error normalise record resolve score"),
     ("splink", "block error record score"),
     ("explain", "block cluster record resolve score"),
-    ("profile", "record"),
+    ("profile", "normalise record"),
     ("evaluate", "error"),
     ("report", "evaluate score"),
     ("telemetry", "clock error record"),
@@ -32,7 +32,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("sink", "error explain failpoint kafka profile record telemetry"),
     ("state", "error failpoint profile record telemetry"),
     ("demo", "error"),
-    ("config", "block error normalise record score source"),
+    ("config", "block error normalise profile record score source"),
     (
         "pipeline",
         "block clock cluster config error evaluate explain failpoint normalise profile record resolve \

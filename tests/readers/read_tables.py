@@ -23,7 +23,16 @@ import sys
 import duckdb
 import polars as pl
 
-TABLES = ["profiles", "identity_map", "identity_changes", "interactions", "dead_letters"]
+TABLES = [
+    "profiles",
+    "profiles_marketing",
+    "suppression",
+    "consent_history",
+    "identity_map",
+    "identity_changes",
+    "interactions",
+    "dead_letters",
+]
 
 
 def load(connection, name):

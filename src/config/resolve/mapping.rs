@@ -8,13 +8,16 @@ use serde::de::IntoDeserializer;
 use super::matching::OwnFields;
 use super::{one_of, size};
 use crate::config::problem::{At, Result, unknown_key};
-use crate::config::settings::{ConsentSettings, LimitSettings, MoneySettings, SourceSettings};
+use crate::config::settings::{
+    ConsentSettings, DetailSettings, LimitSettings, MoneySettings, SourceSettings,
+    SuppressionSettings,
+};
 use crate::config::value::{OneOrMany, Reference, Scalar};
 use crate::normalise::DateOrder;
-use crate::record::{MoneyKind, RawField};
+use crate::record::{ContactChannel, MoneyKind, RawField, SuppressionState};
 use crate::source::{
-    Choice, ConsentRule, Limits, Mapping, MoneyRule, MonthFirst, Pointer, Text, TimeFormat,
-    TimeRule, When,
+    Choice, ConsentRule, DetailRule, Limits, Mapping, MoneyRule, MonthFirst, Pointer,
+    SuppressionRule, Text, TimeFormat, TimeRule, When,
 };
 
 /// The parser itself gives up at 128.
@@ -56,7 +59,6 @@ pub(super) fn mapping(
     let kind = settings.r#type.as_ref().map(|given| compile.text(given, &at.under("type")));
     let channel =
         settings.channel.as_ref().map(|given| compile.channel(given, &at.under("channel")));
-    let detail = at.under("detail");
     let mut money = compile.money(&settings.purchase, MoneyKind::Purchase, &at.under("purchase"));
     money.extend(compile.money(&settings.r#return, MoneyKind::Return, &at.under("return")));
     Mapping {
@@ -69,9 +71,8 @@ pub(super) fn mapping(
         identity: compile.identity(&settings.identity, own, &at.under("identity")),
         money,
         consent: compile.consent(&settings.consent, &at.under("consent")),
-        category: compile.pointers(&settings.detail.category, &detail.under("category")),
-        campaign: compile.pointers(&settings.detail.campaign, &detail.under("campaign")),
-        sentiment: compile.pointers(&settings.detail.sentiment, &detail.under("sentiment")),
+        suppression: compile.suppression(&settings.suppression, &at.under("suppression")),
+        detail: compile.detail(&settings.detail, &at.under("detail")),
         month_first: compile.month_first(settings, date_order, at),
         limits: limits(&settings.limits, &at.under("limits")),
     }
@@ -158,6 +159,11 @@ impl Compile {
             }
             _ => Text::At(self.optional(Some(given), at)),
         }
+    }
+
+    /// The same, where nothing may be said.
+    fn said(self, given: &OneOrMany<Reference>, at: &At) -> Text {
+        if given.0.is_empty() { Text::At(Vec::new()) } else { self.text(given, at) }
     }
 
     /// The same, where a bare word is a constant.
@@ -291,6 +297,52 @@ impl Compile {
                 when: self.when(&rule.when, &at.under("when")),
                 purpose: self.text(&rule.purpose, &at.under("purpose")),
                 state,
+                channel: self.said(&rule.channel, &at.under("channel")),
+                basis: self.said(&rule.basis, &at.under("basis")),
+                policy_version: self.said(&rule.policy_version, &at.under("policy_version")),
+                source: self.said(&rule.source, &at.under("source")),
+            }
+        });
+        rules.collect()
+    }
+
+    fn detail(self, given: &DetailSettings, at: &At) -> DetailRule {
+        let of = |given: &OneOrMany<Reference>, key: &str| self.pointers(given, &at.under(key));
+        DetailRule {
+            category: of(&given.category, "category"),
+            campaign: of(&given.campaign, "campaign"),
+            sentiment: of(&given.sentiment, "sentiment"),
+            product: of(&given.product, "product"),
+            items: of(&given.items, "items"),
+            reason: of(&given.reason, "reason"),
+            resolved: of(&given.resolved, "resolved"),
+            language: of(&given.language, "language"),
+            country: of(&given.country, "country"),
+            timezone: of(&given.timezone, "timezone"),
+        }
+    }
+
+    fn suppression(self, given: &OneOrMany<SuppressionSettings>, at: &At) -> Vec<SuppressionRule> {
+        let words = ContactChannel::ALL.map(|channel| (channel.name(), channel));
+        let rules = given.0.iter().enumerate().map(|(i, rule)| {
+            let at = at.item(i);
+            let place = at.under("channel");
+            if rule.channel.0.is_empty() {
+                place.note(place.problem("the list is empty; say which way of contact is meant"));
+            }
+            let channels = rule.channel.0.iter().enumerate();
+            let channels = channels.map(|(i, word)| one_of(word, &words, &place.item(i)));
+            let mut channels: Vec<ContactChannel> = place.take_all(channels);
+            channels.sort_unstable();
+            channels.dedup();
+            SuppressionRule {
+                when: self.when(&rule.when, &at.under("when")),
+                channels,
+                reason: self.said(&rule.reason, &at.under("reason")),
+                state: match rule.lifts {
+                    true => SuppressionState::Lifted,
+                    false => SuppressionState::Suppressed,
+                },
             }
         });
         rules.collect()

@@ -6,6 +6,7 @@ mod http;
 mod letters;
 mod mapping;
 mod matching;
+mod profiles;
 mod source;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use super::settings::{
 };
 use super::units;
 use super::value::Scalar;
-use crate::source::Options;
+use crate::source::{Options, SourcePlan};
 
 /// Memory below which a state cannot work.
 const MEMORY_MIN: u64 = 16 << 20;
@@ -50,12 +51,13 @@ pub(super) fn plan(settings: &Settings, notes: &Notes, at: &At) -> Plan {
     let topic = settings.dead_letters.kafka.as_ref();
     let letter_at = at.under("dead_letters").under("kafka");
     let letter_topic = topic.map(|topic| letters::plan(topic, &sources, &letter_at));
+    let publish = publish(&settings.publish, &sources, &at.under("publish"));
     Plan {
         name: settings.name.clone(),
         sources,
         matching,
         state: state(&settings.state, &at.under("state")),
-        publish: publish(&settings.publish, &at.under("publish")),
+        publish,
         letter_topic,
         run: run(&settings.run, &at.under("run")),
         http: settings.http.as_ref().and_then(|it| http::plan(it, &at.under("http"))),
@@ -126,7 +128,7 @@ fn snapshot(settings: &SnapshotSettings, at: &At) -> SnapshotPlan {
     }
 }
 
-fn publish(settings: &PublishSettings, at: &At) -> PublishPlan {
+fn publish(settings: &PublishSettings, sources: &[SourcePlan], at: &At) -> PublishPlan {
     let url = settings.url.as_deref().unwrap_or("./out");
     if url.trim().is_empty() {
         let at = at.under("url");
@@ -150,6 +152,7 @@ fn publish(settings: &PublishSettings, at: &At) -> PublishPlan {
         carry_ids_from: carried.map(ToOwned::to_owned),
         interval: pace(settings.interval.as_deref(), "30s", &at.under("interval")),
         options: options(&settings.options),
+        profiles: profiles::plan(settings, sources, at),
     }
 }
 

@@ -33,9 +33,11 @@ impl Traces {
     pub(super) fn in_table(&self, spec: &TableSpec) -> Result<Option<Erasure<'_>>> {
         Ok(Some(match spec.name {
             // The present row is gone already. A masked one may be of anybody whose profile the person was in.
-            "profiles" => Erasure::Superseded,
+            "profiles" | "profiles_marketing" | "suppression" => Erasure::Superseded,
             "identity_map" => Erasure::Keys { gone: &self.records, superseded: &[] },
-            "interactions" => Erasure::Values { column: "record_key", values: &self.records },
+            "interactions" | "consent_history" => {
+                Erasure::Values { column: "record_key", values: &self.records }
+            }
             "dead_letters" | "dead_letter_replays" => Erasure::Letters(&self.letters),
             "identity_changes" => return Ok(None),
             name => return Err(Error::internal(format!("nobody can be erased from {name}"))),

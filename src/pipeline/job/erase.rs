@@ -206,7 +206,7 @@ impl Job {
                 traits.note(&identity, row.record_id.as_deref());
             }
             let facts = view.facts(*node)?;
-            facts.presented.keys().for_each(|presented| traits.note_presented(presented));
+            facts.presented.keys().for_each(|(presented, _)| traits.note_presented(presented));
         }
         DeadLetters::open(&self.plan)?.naming(|bytes| traits.are_in(bytes))
     }

@@ -8,6 +8,7 @@ use super::super::intake::Intake;
 use super::Job;
 use crate::clock::Stopwatch;
 use crate::error::{Kind, Result};
+use crate::state::Commit;
 use crate::telemetry::{PublishDelayed, TablesPublished};
 
 /// A publish may take at most this part of the time: the next one waits this many times as long as
@@ -22,6 +23,30 @@ impl Job {
         }
         self.registry = carry::carry(&self.plan, &mut self.store, &self.registry)?;
         self.carrying = false;
+        Ok(())
+    }
+
+    /// Sees to it that all profiles are written anew where the pipeline, or this version of the program, would make
+    /// others of the same members.
+    pub(super) fn renew_profiles(&mut self) -> Result<()> {
+        let by = self.plan.publish.profiles.fingerprint();
+        let view = self.store.view();
+        let before = view.profiled_by()?;
+        // The first commit says it.
+        if view.sequence() == 0 || before.as_ref() == Some(&by) {
+            return Ok(());
+        }
+        let commit = Commit {
+            counters: view.counters(),
+            max_event_time: view.max_event_time(),
+            touched: self.registry.live(),
+            // The tables that an earlier version of the program wrote have other columns, so these begin anew.
+            mappings: if before.is_none() { self.registry.all() } else { Vec::new() },
+            profiled_by: Some(by),
+            ..Commit::default()
+        };
+        drop(view);
+        self.store.commit(&commit)?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use super::super::erasure::{Receipt, TableTrace, Traces};
 use super::Publisher;
 use crate::error::{Context, Kind, Result};
 use crate::failpoint::{Step, around};
-use crate::sink::{self, CommitInfo, Latest, Table};
+use crate::sink::CommitInfo;
 use crate::state::Store;
 use crate::telemetry::Activity;
 
@@ -36,8 +36,7 @@ impl Publisher {
             let trace = runtime.block_on(traces.erase_from(table, &commit))?;
             removed.insert(table.spec().name.to_owned(), trace);
         }
-        let latest = Latest { commit: commit.commit, tables: self.versions() };
-        self.runtime.block_on(sink::write_latest(&self.store, &self.root, &latest))?;
+        self.renew_latest()?;
         Ok(removed)
     }
 
@@ -52,16 +51,5 @@ impl Publisher {
         let put =
             around(Step::Receipt, || self.runtime.block_on(self.store.put(&path, bytes.into())));
         put.map(drop).context(Kind::Unavailable, "put a receipt")
-    }
-
-    fn tables_mut(&mut self) -> [&mut Table; 6] {
-        [
-            &mut self.profiles,
-            &mut self.identity_map,
-            &mut self.identity_changes,
-            &mut self.interactions,
-            &mut self.dead_letters,
-            &mut self.dead_letter_replays,
-        ]
     }
 }

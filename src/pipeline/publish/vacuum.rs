@@ -7,7 +7,7 @@ use super::Publisher;
 use crate::clock;
 use crate::config::PublishPlan;
 use crate::error::{Error, Result};
-use crate::sink::{self, Latest, Table, Vacuum, VacuumAct, Vacuumed, Writers};
+use crate::sink::{self, Latest, Vacuum, VacuumAct, Vacuumed, Writers};
 
 impl Publisher {
     /// Deletes what no version of a table needs that was the present one within the retention; with a
@@ -26,18 +26,11 @@ impl Publisher {
         self.renew_latest()?;
         let (writers, act) = (Writers::Nobody, VacuumAct::Delete);
         let vacuum = Vacuum { now_ms: clock::now_micros() / 1000, retention, writers, act };
-        let runtime = &self.runtime;
-        let tables = [
-            &mut self.profiles,
-            &mut self.identity_map,
-            &mut self.identity_changes,
-            &mut self.interactions,
-            &mut self.dead_letters,
-            &mut self.dead_letter_replays,
-        ];
-        let vacuumed = tables.into_iter().map(|table: &mut Table| {
-            Ok((table.spec().name, runtime.block_on(table.vacuum(&vacuum))?))
-        });
+        let runtime = self.runtime.handle().clone();
+        let vacuumed = self
+            .tables_mut()
+            .into_iter()
+            .map(|table| Ok((table.spec().name, runtime.block_on(table.vacuum(&vacuum))?)));
         let mut vacuumed = vacuumed.collect::<Result<Vec<_>>>()?;
         add_unfinished(&mut vacuumed, &plan.url, &vacuum)?;
         Ok(vacuumed)

@@ -60,7 +60,7 @@ fn a_state_that_is_restored_ends_as_if_it_had_not_been_lost() {
     assert_eq!(restore_snapshot(plan, None).unwrap_err().kind(), Kind::Invalid, "it is there yet");
     world.lose_the_state();
     let restored = restore_snapshot(plan, None).unwrap();
-    assert_eq!((restored.sequence, restored.put_back.len()), (taken.sequence, 5));
+    assert_eq!((restored.sequence, restored.put_back.len()), (taken.sequence, 7));
     assert_eq!(verify_state(plan).unwrap().sequence, taken.sequence);
     world.events(4);
     let report = run(plan, BULK, u64::MAX);

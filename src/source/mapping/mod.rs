@@ -4,7 +4,9 @@
 //! once, borrows from it, and copies only what the event keeps. What cannot be read is a dead
 //! letter whose detail names pointers, never values.
 
+mod consent;
 mod decimal;
+mod detail;
 mod money;
 mod time;
 
@@ -12,14 +14,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+pub use consent::{ConsentRule, SuppressionRule};
+pub use detail::DetailRule;
 pub use money::MoneyRule;
 pub use time::{TimeFormat, TimeRule};
 
 use super::json::{self, Json, Limits, Pointer};
 use super::{Fault, Message};
-use crate::record::{
-    Consent, ConsentState, DeadLetter, Details, Event, EventKey, RawField, RawIdentity, Reason,
-};
+use crate::record::{DeadLetter, Details, Event, EventKey, RawField, RawIdentity, Reason};
 
 /// The longest name: an event's id and type, a row's key, a category, what a consent is for. Rows of
 /// tables and facts are made of them by the thousand, so they may not be as long as any text.
@@ -47,12 +49,10 @@ pub struct Mapping {
     pub money: Vec<MoneyRule>,
     /// Consent; the first rule that holds counts.
     pub consent: Vec<ConsentRule>,
-    /// A product category.
-    pub category: Vec<Pointer>,
-    /// The campaign that caused the event.
-    pub campaign: Vec<Pointer>,
-    /// A mood from −1 to 1.
-    pub sentiment: Vec<Pointer>,
+    /// Addresses that must not be used any more; the first rule that holds counts.
+    pub suppression: Vec<SuppressionRule>,
+    /// What else the event tells.
+    pub detail: DetailRule,
     /// Which events write a date's month before its day.
     pub month_first: MonthFirst,
     /// What is too large to be read.
@@ -105,17 +105,6 @@ impl When {
     }
 }
 
-/// Which events change a consent, and where purpose and state stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConsentRule {
-    /// Which events it holds for.
-    pub when: When,
-    /// What the consent is for.
-    pub purpose: Text,
-    /// `granted` or `withdrawn`.
-    pub state: Text,
-}
-
 /// Which events write a date's month before its day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum MonthFirst {
@@ -150,6 +139,7 @@ impl Mapping {
         let record_id = self.record_id(&root)?;
         let event_id = self.event_id(&root, record_id.as_deref(), &message.payload)?;
         let kind = shared_text(&self.kind, &root)?;
+        let details = self.details(&root, &message.origin.source, &kind)?;
         let channel = shared_text(&self.channel, &root)?;
         let occurred_at = self.occurred_at.as_ref().map_or(Ok(0), |rule| rule.read(&root))?;
         for group in &self.require {
@@ -168,7 +158,7 @@ impl Mapping {
                 MonthFirst::When(when) => when.holds(&root),
             },
             identity: self.identity(&root),
-            details: self.details(&root)?,
+            details,
         })
     }
 
@@ -203,13 +193,8 @@ impl Mapping {
         values.collect()
     }
 
-    fn details(&self, root: &Json<'_>) -> Result<Details, Fault> {
-        let mut details = Details {
-            category: said(&self.category, root)?,
-            campaign: said(&self.campaign, root)?,
-            sentiment_milli: sentiment(&self.sentiment, root),
-            ..Details::default()
-        };
+    fn details(&self, root: &Json<'_>, source: &str, kind: &str) -> Result<Details, Fault> {
+        let mut details = self.detail.read(root)?;
         for rule in &self.money {
             if let Some(money) = rule.read(root)? {
                 details.money = Some(money);
@@ -217,7 +202,10 @@ impl Mapping {
             }
         }
         if let Some(rule) = self.consent.iter().find(|rule| rule.when.holds(root)) {
-            details.consent = Some(rule.read(root)?);
+            details.consent = Some(rule.read(root, source)?);
+        }
+        if let Some(rule) = self.suppression.iter().find(|rule| rule.when.holds(root)) {
+            details.suppression = Some(rule.read(root, kind)?);
         }
         Ok(details)
     }
@@ -236,19 +224,6 @@ impl Choice {
         let Some(and) = &self.and else { return Some(text) };
         let other = and.find(root)?.scalar()?;
         (!is_nothing(&other)).then(|| format!("{text},{other}"))
-    }
-}
-
-impl ConsentRule {
-    /// A consent that cannot be read must not be lost: it makes the event a dead letter.
-    fn read(&self, root: &Json<'_>) -> Result<Consent, Fault> {
-        let purpose = name(&self.purpose, &at_text(&self.purpose, root)?)?.to_owned();
-        let state = match &*at_text(&self.state, root)? {
-            "granted" => ConsentState::Granted,
-            "withdrawn" => ConsentState::Withdrawn,
-            _ => return Err(Fault::wrong_type(&self.state, "`granted` or `withdrawn`")),
-        };
-        Ok(Consent { purpose, state })
     }
 }
 
@@ -336,10 +311,4 @@ fn said(paths: &[Pointer], root: &Json<'_>) -> Result<Option<String>, Fault> {
 fn is_nothing(text: &str) -> bool {
     let text = text.trim();
     text.is_empty() || text.eq_ignore_ascii_case("n/a")
-}
-
-fn sentiment(paths: &[Pointer], root: &Json<'_>) -> Option<i32> {
-    let (_, value) = first(paths, root)?;
-    let milli = decimal::scaled(value.scalar()?.trim(), 3)?;
-    i32::try_from(milli.clamp(-1000, 1000)).ok()
 }

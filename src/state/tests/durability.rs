@@ -168,9 +168,9 @@ fn one_process_at_a_time() {
 #[test]
 fn another_format_is_refused() {
     let folder = closed(1);
+    fs::write(folder.path().join("format"), "onefold state 4\n").expect("format");
+    refused(folder.path(), Kind::Data, "is of format \"onefold state 4\"");
     fs::write(folder.path().join("format"), "onefold state 3\n").expect("format");
-    refused(folder.path(), Kind::Data, "is of format \"onefold state 3\"");
-    fs::write(folder.path().join("format"), "onefold state 2\n").expect("format");
     assert_eq!(check_run(&open(folder.path())), 1);
 }
 

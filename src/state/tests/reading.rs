@@ -173,8 +173,14 @@ fn a_state_of_the_format_before_is_brought_up_to_date() {
     assert_eq!(check_run(&store), 20);
     drop(store);
     let format = fs::read_to_string(folder.path().join("format")).expect("format");
-    assert_eq!(format, "onefold state 2\n");
+    assert_eq!(format, "onefold state 3\n");
     assert_eq!(check_run(&open(folder.path())), 20);
+
+    // The one in between lacks none of the lookups.
+    fs::write(folder.path().join("format"), "onefold state 2\n").expect("format");
+    assert_eq!(check_run(&open(folder.path())), 20);
+    let format = fs::read_to_string(folder.path().join("format")).expect("format");
+    assert_eq!(format, "onefold state 3\n");
 }
 
 #[test]

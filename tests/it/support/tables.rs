@@ -105,7 +105,46 @@ impl Tables {
         let mut refused: Vec<String> = letters.iter().map(payload).collect();
         refused.sort();
         assert_eq!(refused, expected.refused, "every broken line is in dead_letters, once");
+        self.assert_consents_agree();
         partition
+    }
+
+    /// Checks that the tables about consent and contact say the same as those that they go with.
+    #[track_caller]
+    fn assert_consents_agree(&self) {
+        let said = self.rows(&tables::INTERACTIONS, &["event_id", "consent_purpose"]);
+        let said = said.iter().filter(|row| row["consent_purpose"].is_string());
+        let said: BTreeSet<String> = said.map(|row| word(row, "event_id")).collect();
+        let history = self.rows(&tables::CONSENT_HISTORY, &["event_id"]);
+        let kept: BTreeSet<String> = history.iter().map(|row| word(row, "event_id")).collect();
+        assert_eq!((kept.len(), &kept), (history.len(), &said), "each consent is kept once");
+
+        let ways = ["contact_email", "contact_sms", "contact_phone", "contact_post"];
+        let columns = ["identity_id", ways[0], ways[1], ways[2], ways[3]];
+        let profiles = self.rows(&tables::PROFILES, &columns);
+        let may_be = |row: &&Value| ways.iter().any(|way| row[*way] == "yes");
+        let id = |row: &Value| word(row, "identity_id");
+        let reachable: BTreeSet<String> = profiles.iter().filter(may_be).map(id).collect();
+        let listed =
+            self.rows(&tables::PROFILES_MARKETING, &["identity_id", "contact_email", "email"]);
+        assert_eq!(listed.iter().map(id).collect::<BTreeSet<_>>(), reachable, "marketing's view");
+        assert_eq!(listed.len(), reachable.len());
+        let map = self.identity_map();
+        let columns = ["record_key", "channel", "address"];
+        let out: BTreeSet<(String, String)> = self
+            .rows(&tables::SUPPRESSION, &columns)
+            .iter()
+            .filter(|row| row["channel"] == "email" && row["address"].is_string())
+            .map(|row| (map[&word(row, "record_key")].clone(), word(row, "address")))
+            .collect();
+        for row in &listed {
+            if let Some(email) = row["email"].as_str() {
+                assert!(
+                    !out.contains(&(id(row), email.to_owned())),
+                    "nobody is written to in vain"
+                );
+            }
+        }
     }
 
     /// What DuckDB and Polars find.
