@@ -111,6 +111,8 @@ pub struct PublishPlan {
     pub interval: Duration,
     /// How long a version is kept that is no longer the present one.
     pub retention: Duration,
+    /// How often the tables are written as plain files besides; `None`: never.
+    pub plain_interval: Option<Duration>,
     /// Options of the object store, over those of the environment.
     pub options: Options,
     /// The earlier output whose identity ids a new state takes over.

@@ -388,6 +388,10 @@ pub struct PublishSettings {
     /// `1d`. Then the running job deletes its files. Default `7d`.
     #[schemars(transform = schema::duration)]
     pub retention: Option<String>,
+    /// How often the tables are written as plain Parquet files besides, for tools that know no Delta: whole each time,
+    /// as `current/TABLE.parquet`, and as sets of one commit below `plain/`. Absent: never.
+    #[schemars(transform = schema::duration)]
+    pub plain_interval: Option<String>,
     /// Options of the object store, as for a source.
     #[serde(default)]
     pub options: BTreeMap<String, Scalar>,

@@ -1,4 +1,6 @@
 //! What does a job do beside its work, now and then, in a thread of its own?
+//!
+//! Nothing that the job's own work hangs on: a job that is told to stop does not wait for it.
 
 use std::thread::JoinHandle;
 use std::time::Duration;

@@ -22,6 +22,7 @@ use super::intake::{Arrival, Intake};
 use super::letters::Courier;
 use super::model;
 use super::opening::open_state;
+use super::plain::Plains;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
@@ -61,6 +62,7 @@ pub struct Job {
     /// Snapshots of the state that are taken meanwhile.
     snapshots: Option<Snapshots>,
     vacuums: Vacuums,
+    plains: Plains,
     /// Ids are still to be carried over from an earlier output; until then nothing is published.
     carrying: bool,
     /// How long publishing at the end waits for a store that is away.
@@ -119,6 +121,7 @@ impl Job {
             window,
             snapshots: plan.state.snapshot.as_ref().map(|it| Snapshots::new(it, &plan.name)),
             vacuums: Vacuums::new(&plan.publish, &plan.name, telemetry),
+            plains: Plains::new(&plan.publish),
             breaker: Breaker::new(&plan.run),
             disk: Disk::new(&plan.state.path, plan.state.disk_reserve),
             courier: None,
@@ -181,7 +184,9 @@ impl Job {
             }
             self.finish_letters(stop)?;
             if !is_held_back {
-                if cause == StopCause::Finished {
+                // Who asks for a stop does not want to wait for that.
+                if matches!(cause, StopCause::Finished | StopCause::Idle) {
+                    self.plains.finish();
                     self.vacuums.finish();
                 }
                 // Where it cannot be settled, questions take longer; nothing else hangs on it.
@@ -194,7 +199,6 @@ impl Job {
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
         }
-        self.vacuums.wait();
         let cause = finished?;
         self.report.time.total = clock.elapsed();
         progress(&self.progress());
@@ -244,6 +248,7 @@ impl Job {
                 snapshots.take_if_due(self.store.sequence(), || self.store.view());
             }
             self.vacuums.look_if_due();
+            self.plains.write_if_due();
             if ended {
                 return Ok(StopCause::Finished);
             }

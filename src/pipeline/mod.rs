@@ -48,6 +48,7 @@ mod ledger;
 mod letters;
 mod model;
 mod opening;
+mod plain;
 mod publish;
 mod query;
 mod registry;

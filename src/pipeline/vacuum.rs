@@ -2,9 +2,9 @@
 //!
 //! A running job does so about seven times per retention, in a thread of its own, which reads the logs
 //! anew and shares nothing with the job: it deletes nothing that is younger than a day, so it cannot
-//! meet a commit under way. When the last time was lies beside the tables, so jobs that run for a
-//! minute each come to it, too. By hand it goes the same way, unless less than a day is to be kept: then
-//! the job must not be running, and the tables are taken first.
+//! meet a commit under way, nor does it matter when it is cut short. When the last time was lies beside
+//! the tables, so jobs that run for a minute each come to it, too. By hand it goes the same way, unless
+//! less than a day is to be kept: then the job must not be running, and the tables are taken first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,11 +177,6 @@ impl Vacuums {
         if !self.has_looked {
             self.look();
         }
-        self.wait();
-    }
-
-    /// Waits for the one that is at work.
-    pub(super) fn wait(&mut self) {
         if let Err(error) = self.chore.wait() {
             VacuumFailed { error: &error }.emit(&self.telemetry);
         }

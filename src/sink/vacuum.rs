@@ -126,7 +126,8 @@ impl Table {
                 self.checkpoint_of_nothing_else().await?;
             }
         }
-        let listing = self.listing().await?;
+        let until = until(vacuum);
+        let listing = self.listing(until).await?;
         let present = if is_alone {
             // Whoever took the table since has written nothing before that.
             if self.log.read(self.version() + 1).await?.is_some() {
@@ -137,13 +138,10 @@ impl Table {
             let gone = || Error::data("the table is gone");
             self.log.load().await?.ok_or_else(gone)?
         };
-        let until = until(vacuum);
         let oldest = listing.oldest(present.version, until);
         let needed = self.needed(present, oldest).await?;
-        let is_due = |file: &ObjectMeta| until.is_none_or(|until| modified(file) <= until);
         let data = listing.data.iter();
-        let data: Vec<&ObjectMeta> =
-            data.filter(|file| is_due(file) && !needed.contains(&file.location)).collect();
+        let data: Vec<&ObjectMeta> = data.filter(|file| !needed.contains(&file.location)).collect();
         let log = listing.log_before(if until.is_none() { oldest } else { listing.start(oldest) });
         let bytes = data.iter().chain(&log).map(|file| file.size).sum();
         let (files, log_files) = (data.len() as u64, log.len() as u64);
@@ -163,7 +161,8 @@ impl Table {
         Ok(())
     }
 
-    async fn listing(&self) -> Result<Listing> {
+    /// What lies there, but for data that is too young to go.
+    async fn listing(&self, until: Option<i64>) -> Result<Listing> {
         let mut listing = Listing::default();
         let folder = Some(&self.folder).filter(|folder| !folder.as_ref().is_empty());
         let mut files = self.store.list(folder);
@@ -179,7 +178,8 @@ impl Table {
             }
             let is_hidden = folders.iter().any(|folder| folder.starts_with(['_', '.']));
             let is_mask = name.starts_with("deletion_vector_") && name.ends_with(".bin");
-            if is_mask || !is_hidden && name.ends_with(".parquet") {
+            let is_data = is_mask || !is_hidden && name.ends_with(".parquet");
+            if is_data && until.is_none_or(|until| modified(&file) <= until) {
                 listing.data.push(file);
             }
         }

@@ -6,6 +6,7 @@
 mod disk;
 mod letters;
 mod matching;
+mod plain;
 mod process;
 mod snapshot;
 mod source;
@@ -22,6 +23,7 @@ pub use letters::{
 pub use matching::{
     Erased, IdentitiesCarried, JudgementsTaken, ModelBuiltIn, ModelTrained, RecordsRematched,
 };
+pub use plain::{PlainTablesFailed, PlainTablesWritten};
 pub use process::{CommandFailed, HttpListening, ShutdownRequested, ThreadPanicked};
 pub use snapshot::{SnapshotFailed, SnapshotTaken};
 pub use source::{

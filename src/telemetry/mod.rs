@@ -32,10 +32,11 @@ pub use event::{
     Erased, HttpListening, IdentitiesCarried, IndexBuilt, IntakePaused, IntakeResumed,
     JudgementsTaken, LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft,
     LettersResumed, ModelBuiltIn, ModelTrained, OffsetsLost, OffsetsNotAcknowledged,
-    OffsetsRefused, PipelineProgressed, PipelineStarted, PipelineStopped, PublishDelayed,
-    PublishHeldBack, RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed,
-    SnapshotTaken, SourceFinished, SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable,
-    StateOpened, StopCause, TablesPublished, TablesVacuumed, ThreadPanicked, VacuumFailed,
+    OffsetsRefused, PipelineProgressed, PipelineStarted, PipelineStopped, PlainTablesFailed,
+    PlainTablesWritten, PublishDelayed, PublishHeldBack, RecordsRejected, RecordsRematched,
+    ShutdownRequested, SnapshotFailed, SnapshotTaken, SourceFinished, SourceLagged,
+    SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
+    TablesVacuumed, ThreadPanicked, VacuumFailed,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;

@@ -12,9 +12,10 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use futures::TryStreamExt;
 use futures::stream;
+use object_store::ObjectStoreExt;
 use onefold::sink::{
-    Column, CommitInfo, Erased, Erasure, Layout, Limits, Table, TableSpec, Type, Vacuum, VacuumAct,
-    Vacuumed, Writers, json_rows, open_store,
+    Column, CommitInfo, Erased, Erasure, Latest, Layout, Limits, PlainWhen, Table, TableSpec, Type,
+    Vacuum, VacuumAct, Vacuumed, Writers, json_rows, open_store, write_plain,
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -195,6 +196,21 @@ impl Subject {
         self.assert_own();
     }
 
+    /// Writes the present rows as a plain file; returns its path, or URL.
+    fn write_plain(&self) -> String {
+        let (store, root) = open_store(&self.folder, &self.options).expect("open the place");
+        let name = self.table.spec().name.to_owned();
+        let tables = BTreeMap::from([(name, self.table.version())]);
+        let latest = Latest { commit: self.commit.commit, tables };
+        let write = write_plain(&store, &root, vec![self.reopened()], &latest, PlainWhen::Newer);
+        let written = self.runtime.block_on(write).expect("a plain file").expect("a new commit");
+        assert_eq!(written.rows, self.present().len() as u64);
+        let file = root.join("current").join("numbers.parquet");
+        let found = self.runtime.block_on(store.head(&file)).expect("the plain file");
+        assert_eq!(found.size, written.bytes);
+        format!("{}/current/numbers.parquet", self.folder)
+    }
+
     /// Checks that readers say so of versions that are gone.
     fn assert_gone(&self, python: &Python, versions: &[u64]) {
         let names: Vec<String> = versions.iter().map(u64::to_string).collect();
@@ -334,6 +350,11 @@ fn other_readers_agree_after_rows_left_and_files_went() {
     }
     let present = subject.table.version();
     subject.assert_read(&python, &[after, present - 1, present]);
+    // The same without Delta.
+    let found = python.run("tests/readers/matrix.py", &["plain", &subject.write_plain()]);
+    let found: Value = serde_json::from_str(&found).expect("the script prints JSON");
+    let expected = subject.expected(present);
+    assert_eq!(found, json!({ "duckdb": expected, "polars": expected }));
 }
 
 #[test]
@@ -375,6 +396,7 @@ fn tables_in_a_bucket_are_vacuumed() {
         let vacuumed = subject.vacuum();
         assert!(vacuumed.files > 10 && vacuumed.log_files >= 25, "{vacuumed:?}");
         subject.assert_own();
+        subject.write_plain();
         let again = subject.vacuum();
         assert_eq!((again.files, again.log_files), (0, 0));
     }

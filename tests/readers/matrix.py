@@ -3,6 +3,7 @@
 
 usage: matrix.py read FOLDER VERSION...     what each reader finds at each version, as JSON
        matrix.py gone FOLDER VERSION...     which of the versions each reader cannot read, as JSON: {R: [VERSION]}
+       matrix.py plain FILE                 what DuckDB and Polars find in a plain file, as JSON: {R: {"rows": ...}}
        matrix.py vacuum FOLDER              delta-rs removes what no version of now needs, files of any name
        matrix.py optimize FOLDER            delta-rs puts the files of the table together
        matrix.py restore FOLDER VERSION     delta-rs puts the table back to a version
@@ -36,8 +37,10 @@ def found(rows, total, nested, keys, some):
 def by_duckdb(folder, version):
     connection = duckdb.connect()
     load(connection, "delta")
-    table = f"delta_scan('{folder}', version={version})"
+    return found_by_duckdb(connection, f"delta_scan('{folder}', version={version})")
 
+
+def found_by_duckdb(connection, table):
     def query(sql):
         return connection.execute(sql).fetchall()
 
@@ -49,7 +52,10 @@ def by_duckdb(folder, version):
 
 
 def by_polars(folder, version):
-    table = pl.scan_delta(folder, version=version)
+    return found_by_polars(pl.scan_delta(folder, version=version))
+
+
+def found_by_polars(table):
     rows, total = table.select(pl.len(), pl.col("number").sum()).collect().row(0)
     items = table.select(pl.col("items").explode()).drop_nulls().unnest("items")
     nested = items.select(pl.col("amount").sum()).collect().item()
@@ -71,6 +77,13 @@ def by_delta_rs(folder, version):
     return found(rows, total, nested, keys, some)
 
 
+def in_plain_file(file):
+    return {
+        "duckdb": found_by_duckdb(duckdb.connect(), f"read_parquet('{file}')"),
+        "polars": found_by_polars(pl.scan_parquet(file)),
+    }
+
+
 def is_gone(read, folder, version):
     try:
         read(folder, int(version))
@@ -84,6 +97,9 @@ READERS = {"duckdb": by_duckdb, "polars": by_polars, "delta-rs": by_delta_rs}
 
 def main():
     act, folder, *versions = sys.argv[1:]
+    if act == "plain":
+        print(json.dumps(in_plain_file(folder)))
+        return
     table = deltalake.DeltaTable(folder)
     if act == "read":
         answer = {

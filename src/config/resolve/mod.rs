@@ -146,8 +146,11 @@ fn publish(settings: &PublishSettings, sources: &[SourcePlan], at: &At) -> Publi
     if let Some(text) = settings.retention.as_deref().filter(|_| retention < RETENTION_MIN) {
         place.note(place.wrong(text, "give at least 1d: a commit under way must not be deleted"));
     }
+    let place = at.under("plain_interval");
+    let plain = settings.plain_interval.as_deref();
     PublishPlan {
         retention,
+        plain_interval: plain.map(|text| pace(Some(text), text, &place)),
         url: url.to_owned(),
         carry_ids_from: carried.map(ToOwned::to_owned),
         interval: pace(settings.interval.as_deref(), "30s", &at.under("interval")),

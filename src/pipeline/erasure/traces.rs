@@ -1,12 +1,9 @@
 //! Where in the tables is somebody who was erased?
 
-use std::time::Duration;
-
 use super::receipt::TableTrace;
-use crate::clock::now_micros;
 use crate::error::{Error, Result};
 use crate::record::Origin;
-use crate::sink::{CommitInfo, Erasure, LetterPlace, Table, TableSpec, Vacuum, VacuumAct, Writers};
+use crate::sink::{CommitInfo, Erasure, LetterPlace, Table, TableSpec};
 use crate::state::PendingErasure;
 
 /// The keys of rows that speak of whom was erased.
@@ -44,7 +41,7 @@ impl Traces {
         }))
     }
 
-    /// Takes the rows out of a table that this writer has, and deletes all but its present version.
+    /// Takes the rows out of every file of a table's present version.
     pub(in crate::pipeline) async fn erase_from(
         &self,
         table: &mut Table,
@@ -55,14 +52,6 @@ impl Traces {
             let erased = table.erase(erasure, commit).await?;
             (trace.rows, trace.files) = (erased.rows, erased.replaced);
         }
-        let vacuum = Vacuum {
-            now_ms: now_micros() / 1000,
-            retention: Duration::ZERO,
-            writers: Writers::Nobody,
-            act: VacuumAct::Delete,
-        };
-        let vacuumed = table.vacuum(&vacuum).await?;
-        (trace.deleted_files, trace.deleted_log_files) = (vacuumed.files, vacuumed.log_files);
         trace.version = table.version();
         Ok(trace)
     }

@@ -107,7 +107,8 @@ impl Job {
         let letters: BTreeSet<Origin> =
             pending.iter().flat_map(|it| it.letters.iter().cloned()).collect();
         self.store.forget_letters_of(&letters)?;
-        let tables = self.publisher.erase(&Traces::of(&pending), &self.store)?;
+        let tables =
+            self.publisher.erase(&self.plan.publish, &Traces::of(&pending), &self.store)?;
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
         }

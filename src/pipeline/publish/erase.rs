@@ -1,14 +1,17 @@
 //! How does somebody who was erased leave the tables?
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use object_store::ObjectStoreExt;
 
 use super::super::erasure::{Receipt, TableTrace, Traces};
+use super::super::plain::write_plain;
 use super::Publisher;
+use crate::config::PublishPlan;
 use crate::error::{Context, Kind, Result};
 use crate::failpoint::{Step, around};
-use crate::sink::CommitInfo;
+use crate::sink::{CommitInfo, PlainWhen};
 use crate::state::Store;
 use crate::telemetry::Activity;
 
@@ -19,6 +22,7 @@ impl Publisher {
     /// **Errors:** `Unavailable` where the store is away: the same call may be made again; `Fenced`.
     pub(in crate::pipeline) fn erase(
         &mut self,
+        plan: &PublishPlan,
         traces: &Traces,
         state: &Store,
     ) -> Result<BTreeMap<String, TableTrace>> {
@@ -36,7 +40,11 @@ impl Publisher {
             let trace = runtime.block_on(traces.erase_from(table, &commit))?;
             removed.insert(table.spec().name.to_owned(), trace);
         }
-        self.renew_latest()?;
+        for (name, vacuumed) in self.vacuum(plan, Duration::ZERO)? {
+            let Some(trace) = removed.get_mut(name) else { continue };
+            (trace.deleted_files, trace.deleted_log_files) = (vacuumed.files, vacuumed.log_files);
+        }
+        write_plain(plan, PlainWhen::Erased)?;
         Ok(removed)
     }
 

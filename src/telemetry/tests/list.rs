@@ -5,11 +5,12 @@ use std::fmt::Write;
 use crate::contract::assert_is_current;
 
 /// The files of the events.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     include_str!("../event.rs"),
     include_str!("../event/disk.rs"),
     include_str!("../event/letters.rs"),
     include_str!("../event/matching.rs"),
+    include_str!("../event/plain.rs"),
     include_str!("../event/process.rs"),
     include_str!("../event/snapshot.rs"),
     include_str!("../event/source.rs"),
