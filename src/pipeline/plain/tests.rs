@@ -41,8 +41,8 @@ fn assert_same(plan: &Plan, folder: &Path) {
     let (store, root) = sink::open_store(&plan.publish.url, &plan.publish.options.0).unwrap();
     for (table, rows) in published(&store, &root) {
         let column = match table {
-            "interactions" => "event_id",
-            "identity_map" => "record_key",
+            "interactions" | "consent_history" => "event_id",
+            "identity_map" | "suppression" => "record_key",
             "dead_letters" | "dead_letter_replays" => "source",
             _ => "identity_id",
         };
