@@ -15,9 +15,22 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as StoreResult,
 };
 
+use super::layout::Limits;
 use super::spec::{Column, Layout, TableSpec, Type};
 use super::table::{CommitInfo, Table};
 use crate::error::Result;
+
+/// Limits at which a few rows do what otherwise a few hundred thousand do.
+pub(super) const TINY: Limits = Limits {
+    bucket_rows: 16,
+    small_rows: 4,
+    fold_percent: 40,
+    tier: 3,
+    run_rows: 2,
+    merged_rows: 30,
+    file_rows: 100,
+    file_bytes: 1 << 20,
+};
 
 pub(super) static UPSERTED: TableSpec = TableSpec {
     name: "upserted",

@@ -440,18 +440,6 @@ proptest! {
     }
 }
 
-/// Limits at which a few rows do what otherwise a few hundred thousand do.
-const TINY: Limits = Limits {
-    bucket_rows: 16,
-    small_rows: 4,
-    fold_percent: 40,
-    tier: 3,
-    run_rows: 2,
-    merged_rows: 30,
-    file_rows: 100,
-    file_bytes: 1 << 20,
-};
-
 /// One commit of a history that goes through all of the layout: keys set, keys removed, whether the
 /// answer is lost, which key to look for.
 type SmallStep = (BTreeMap<u8, i64>, Vec<u8>, bool, u8);

@@ -13,16 +13,7 @@ use super::*;
 use crate::sink::testing::*;
 use crate::sink::{CommitInfo, Erasure, Written};
 
-const TINY: Limits = Limits {
-    bucket_rows: 16,
-    small_rows: 4,
-    fold_percent: 40,
-    tier: 3,
-    run_rows: 4,
-    merged_rows: 30,
-    file_rows: 100,
-    file_bytes: 1 << 20,
-};
+const TINY: Limits = Limits { run_rows: 4, ..crate::sink::testing::TINY };
 
 async fn open(store: &Arc<dyn ObjectStore>) -> Table {
     let table = Table::open(store.clone(), &Path::from("root"), &APPENDED).await.unwrap();

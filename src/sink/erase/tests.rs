@@ -15,17 +15,6 @@ use crate::error::Kind;
 use crate::sink::testing::*;
 use crate::sink::{Limits, TableSpec, tables};
 
-const TINY: Limits = Limits {
-    bucket_rows: 16,
-    small_rows: 4,
-    fold_percent: 40,
-    tier: 3,
-    run_rows: 2,
-    merged_rows: 30,
-    file_rows: 100,
-    file_bytes: 1 << 20,
-};
-
 async fn open(store: &Arc<dyn ObjectStore>, spec: &'static TableSpec) -> Table {
     let table = Table::open(store.clone(), &Path::from("root"), spec).await.unwrap();
     table.with_limits(TINY)

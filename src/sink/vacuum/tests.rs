@@ -11,21 +11,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::error::Kind;
 use crate::sink::testing::*;
-use crate::sink::{CommitInfo, Erasure, Limits, TableSpec};
+use crate::sink::{CommitInfo, Erasure, TableSpec};
 
 const HOUR: i64 = 60 * 60 * 1000;
 const DAY: Duration = UNDER_WAY;
-const TINY: Limits = Limits {
-    bucket_rows: 16,
-    small_rows: 4,
-    fold_percent: 40,
-    tier: 3,
-    run_rows: 2,
-    merged_rows: 30,
-    file_rows: 100,
-    file_bytes: 1 << 20,
-};
-
 type Rows = BTreeMap<String, i64>;
 
 /// A table, the time, and what there was at each version.
