@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::subject::Subject;
-use super::{PipelineFile, output, settings};
+use super::{PipelineFile, output, settings, time};
 use crate::clock::now_micros;
 use crate::config::Plan;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Kind, Result};
 use crate::pipeline::{self, ErasureRequest};
-use crate::record::Micros;
 
 /// Forget a person: take all of their records out of the state, the tables and the snapshots.
 ///
@@ -78,9 +77,4 @@ fn request(arguments: &Arguments, plan: &Plan) -> Result<ErasureRequest> {
     let by = arguments.subject.key();
     let at = arguments.at.as_deref().map(time).transpose()?.unwrap_or_else(now_micros);
     Ok(ErasureRequest { by, settings: settings(plan), all: arguments.all, at })
-}
-
-fn time(text: &str) -> Result<Micros> {
-    pipeline::time(text)
-        .ok_or_else(|| Error::invalid("--at: not a time: write it as 2026-03-01T09:00:00Z"))
 }

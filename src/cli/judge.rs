@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{PipelineFile, output};
+use super::{PipelineFile, output, time};
 use crate::config::Plan;
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Given, Judged, Standing};
-use crate::record::{Judgement, Micros, Verdict};
+use crate::record::{Judgement, Verdict};
 
 /// Say that two records are one customer, or two, whatever the evidence says.
 ///
@@ -161,11 +161,6 @@ fn judge(
     let judged = pipeline::judge(plan, vec![Given { pair, verdict, reason, author, at }])?;
     let [left, right] = pair.keys();
     Ok(format!("{}: {left} and {right}\n{}", verdict.name(), outcome(&judged)))
-}
-
-fn time(text: &str) -> Result<Micros> {
-    pipeline::time(text)
-        .ok_or_else(|| Error::invalid("--at: not a time: write it as 2026-03-01T09:00:00Z"))
 }
 
 /// Who judges, if anybody says.

@@ -38,6 +38,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Plan};
 use crate::error::{Error, Kind, Result};
+use crate::pipeline;
+use crate::record::Micros;
 use crate::source::Input;
 use crate::telemetry::{CommandFailed, Format, Level, hide_in_lines, init_logging, log_panics};
 
@@ -204,6 +206,12 @@ fn kept_secret(plan: Plan) -> Plan {
 fn settings(plan: &Plan) -> crate::normalise::Settings {
     let mut settings = plan.sources.iter().map(|source| &source.normalise);
     settings.find(|settings| settings.default_region.is_some()).cloned().unwrap_or_default()
+}
+
+/// A time given with `--at`.
+fn time(text: &str) -> Result<Micros> {
+    pipeline::time(text)
+        .ok_or_else(|| Error::invalid("--at: not a time: write it as 2026-03-01T09:00:00Z"))
 }
 
 /// Sets the files of a pipeline's only source, where `input` names some.
