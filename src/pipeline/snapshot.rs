@@ -7,7 +7,7 @@
 //! sources are read again, and everything is as it was at that commit.
 
 use std::io::{self, Read, Write};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use futures::stream::BoxStream;
@@ -18,6 +18,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Runtime;
 
+use super::chore::Chore;
 use super::opening::{open_existing_state, state_options};
 use super::publish::{put_back, runtime};
 use crate::clock::Stopwatch;
@@ -98,17 +99,11 @@ pub(super) fn replace_snapshots(plan: &Plan, view: &View) -> Result<Vec<u64>> {
     let Some(snapshots) = &plan.state.snapshot else { return Ok(Vec::new()) };
     let place = Place::open(snapshots, &plan.name)?;
     let before = place.list()?;
-    place.write(view)?;
-    let old = before.into_iter().map(|it| it.sequence).filter(|it| *it != view.sequence());
-    let old: Vec<u64> = old.collect();
-    let kept = place.list()?;
-    for sequence in old.iter().filter(|sequence| kept.iter().any(|it| it.sequence == **sequence)) {
-        place
-            .runtime
-            .block_on(place.store.delete(&place.path(*sequence)))
-            .context(Kind::Unavailable, "delete an old snapshot")?;
+    let new = place.write(view)?.sequence;
+    for left in place.list()?.iter().filter(|it| it.sequence != new) {
+        place.delete(left)?;
     }
-    Ok(old)
+    Ok(before.into_iter().map(|it| it.sequence).filter(|it| *it != new).collect())
 }
 
 /// Reads a state of a pipeline that does not run, and checks that everything in it fits together.
@@ -179,11 +174,15 @@ impl Place {
             .block_on(upload.writer.shutdown())
             .context(Kind::Unavailable, "put snapshot")?;
         for old in self.list()?.iter().skip(self.keep) {
-            self.runtime
-                .block_on(self.store.delete(&self.path(old.sequence)))
-                .context(Kind::Unavailable, "delete an old snapshot")?;
+            self.delete(old)?;
         }
         Ok(Snapshot { sequence: view.sequence(), bytes })
+    }
+
+    fn delete(&self, snapshot: &Snapshot) -> Result<()> {
+        self.runtime
+            .block_on(self.store.delete(&self.path(snapshot.sequence)))
+            .context(Kind::Unavailable, "delete an old snapshot")
     }
 
     fn read(&self, sequence: u64) -> Result<Download<'_>> {
@@ -237,31 +236,28 @@ impl Read for Download<'_> {
 pub(super) struct Snapshots {
     plan: SnapshotPlan,
     pipeline: String,
-    /// Since the last one began.
-    rested: Stopwatch,
+    chore: Chore,
     /// The commit of the last one.
     last: u64,
-    at_work: Option<JoinHandle<()>>,
 }
 
 impl Snapshots {
     pub(super) fn new(plan: &SnapshotPlan, pipeline: &str) -> Self {
         let (plan, pipeline) = (plan.clone(), pipeline.to_owned());
-        Self { plan, pipeline, rested: Stopwatch::start(), last: 0, at_work: None }
+        let chore = Chore::new("snapshot", plan.interval.unwrap_or(Duration::MAX));
+        Self { plan, pipeline, chore, last: 0 }
     }
 
     /// Begins one where it is time and something has changed.
     pub(super) fn take_if_due(&mut self, sequence: u64, view: impl FnOnce() -> View) {
         let Some(interval) = self.plan.interval else { return };
-        let busy = self.at_work.as_ref().is_some_and(|thread| !thread.is_finished());
-        if busy || sequence == self.last || self.rested.elapsed() < interval {
+        if sequence == self.last || !self.chore.is_due() {
             return;
         }
         self.finish();
-        (self.rested, self.last) = (Stopwatch::start(), sequence);
+        self.last = sequence;
         let (plan, pipeline, view) = (self.plan.clone(), self.pipeline.clone(), view());
-        let thread = std::thread::Builder::new().name("snapshot".into());
-        let started = thread.spawn(move || {
+        let started = self.chore.start(interval, move || {
             let clock = Stopwatch::start();
             match Place::open(&plan, &pipeline).and_then(|place| place.write(&view)) {
                 Ok(Snapshot { sequence, bytes }) => {
@@ -270,21 +266,14 @@ impl Snapshots {
                 Err(error) => SnapshotFailed { sequence, error: &error }.emit(),
             }
         });
-        match started {
-            Ok(thread) => self.at_work = Some(thread),
-            Err(error) => {
-                let error = Error::unavailable("start snapshot thread").caused_by(error);
-                SnapshotFailed { sequence, error: &error }.emit();
-            }
+        if let Err(error) = started {
+            SnapshotFailed { sequence, error: &error }.emit();
         }
     }
 
     /// Waits for the one that is being taken.
     pub(super) fn finish(&mut self) {
-        if let Some(thread) = self.at_work.take()
-            && thread.join().is_err()
-        {
-            let error = Error::internal("the snapshot thread panicked");
+        if let Err(error) = self.chore.wait() {
             SnapshotFailed { sequence: self.last, error: &error }.emit();
         }
     }
