@@ -55,10 +55,7 @@ pub(super) fn draft(
     let removed = std::mem::take(&mut draft.removed);
     let inserted = std::mem::take(&mut draft.inserted).into_values().collect();
     let outcome = resolver.apply(&removed, inserted);
-    let notes = resolver.take_notes();
-    (draft.commit.shared, draft.commit.capped) = (notes.shared, notes.capped);
-    draft.work = outcome.work;
-    draft.identify(outcome, registry, store.sequence() + 1);
+    draft.decide(outcome, resolver.take_notes(), registry, store.sequence() + 1);
     Ok(draft)
 }
 
@@ -71,10 +68,8 @@ pub(super) fn redraft(
     registry: &mut Registry,
 ) -> Draft {
     let mut draft = Draft::new(store.counters(), MODEL);
-    (draft.commit.shared, draft.commit.capped) = (notes.shared, notes.capped);
     draft.commit.max_event_time = store.view().max_event_time();
-    draft.work = outcome.work;
-    draft.identify(outcome, registry, store.sequence() + 1);
+    draft.decide(outcome, notes, registry, store.sequence() + 1);
     draft
 }
 
@@ -116,10 +111,7 @@ pub(super) fn draft_erased(
     // Records that are not there any more: what was judged of them changes nothing, and must not wake up later.
     let withdrawn: Vec<_> = judged.iter().map(|pair| (*pair, Verdict::Withdrawn)).collect();
     resolver.judge(&withdrawn);
-    let notes = resolver.take_notes();
-    (draft.commit.shared, draft.commit.capped) = (notes.shared, notes.capped);
-    draft.work = outcome.work;
-    draft.identify(outcome, registry, view.sequence() + 1);
+    draft.decide(outcome, resolver.take_notes(), registry, view.sequence() + 1);
     draft
 }
 
@@ -134,6 +126,13 @@ impl Draft {
             facts: BTreeMap::new(),
             cause,
         }
+    }
+
+    /// Takes up what the index found, and gives the clusters that were decided anew their identities.
+    fn decide(&mut self, outcome: Outcome, notes: Notes, registry: &mut Registry, sequence: u64) {
+        (self.commit.shared, self.commit.capped) = (notes.shared, notes.capped);
+        self.work = outcome.work;
+        self.identify(outcome, registry, sequence);
     }
 
     /// Puts dead letters, known events and those of erased records aside.
@@ -154,10 +153,9 @@ impl Draft {
         let seen = store.events_seen(&keys)?;
         let mut here = FxHashSet::default();
         let before = events.len();
-        let erased: Vec<bool> =
-            events.iter().map(|prepared| is_erased(prepared, store)).collect::<Result<_>>()?;
-        let mut known = seen.into_iter().zip(erased);
-        events.retain(|it| known.next() == Some((false, false)) && here.insert(it.key));
+        let known = events.iter().zip(seen).map(|(it, seen)| Ok(seen || is_erased(it, store)?));
+        let mut known = known.collect::<Result<Vec<bool>>>()?.into_iter();
+        events.retain(|it| known.next() == Some(false) && here.insert(it.key));
         self.commit.counters.duplicate += (before - events.len()) as u64;
         self.commit.counters.resolved += events.len() as u64;
         Ok(events)

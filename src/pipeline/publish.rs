@@ -31,7 +31,7 @@ use crate::profile::{Interaction, Settings};
 use crate::record::{DeadLetter, IdentityId, Replay};
 use crate::resolve::Resolver;
 use crate::sink::{self, CommitInfo, Latest, Table, TableSpec, rows, tables};
-use crate::state::Store;
+use crate::state::{Store, View};
 use crate::telemetry::{Activity, Telemetry};
 
 /// The tables of one pipeline.
@@ -185,18 +185,23 @@ impl Publisher {
     ) -> Result<Published> {
         self.telemetry.beat(Activity::Publishing);
         let view = state.view();
-        let commit = CommitInfo {
-            app: self.app.clone(),
-            commit: view.sequence(),
-            epoch: view.epoch(),
-            time_ms: view.max_event_time() / 1000,
-        };
+        let commit = self.info(&view);
         let settings = self.settings.clone();
         let members = Members { view: &view, registry, resolver, settings: &settings };
         let published = self.write(&members, &commit)?;
         drop(view);
         state.clear_outbox(commit.commit)?;
         Ok(published)
+    }
+
+    /// What an entry of a table says that belongs to the commit of a view.
+    fn info(&self, view: &View) -> CommitInfo {
+        CommitInfo {
+            app: self.app.clone(),
+            commit: view.sequence(),
+            epoch: view.epoch(),
+            time_ms: view.max_event_time() / 1000,
+        }
     }
 
     fn write(&mut self, members: &Members<'_>, commit: &CommitInfo) -> Result<Published> {

@@ -16,7 +16,6 @@ use super::tables::{LookupKey, PublishedTables};
 use crate::config::Plan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::normalise;
-use crate::record::Presented;
 use crate::sink::{TableSpec, json_rows, tables};
 
 /// The rows of one table that speak of a person.
@@ -103,12 +102,8 @@ fn letters_of(plan: &Plan, profiles: &[Value]) -> Result<Vec<Value>> {
         entries.into_iter().filter_map(|entry| entry["value"].as_str().map(str::to_owned))
     };
     for profile in profiles {
-        for email in values(profile, "emails") {
-            traits.note_presented(&Presented { email: Some(email), ..Presented::default() });
-        }
-        for phone in values(profile, "phones") {
-            traits.note_presented(&Presented { phone: Some(phone), ..Presented::default() });
-        }
+        values(profile, "emails").for_each(|email| traits.note_text(&email));
+        values(profile, "phones").for_each(|phone| traits.note_phone(&phone));
         values(profile, "ids").for_each(|id| traits.note_text(&id));
     }
     DeadLetters::open(plan)?.all_naming(|bytes| traits.are_in(bytes))

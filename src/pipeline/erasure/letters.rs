@@ -49,7 +49,8 @@ impl Traits {
         }
     }
 
-    fn note_phone(&mut self, phone: &str) {
+    /// Takes note of a phone number.
+    pub(in crate::pipeline) fn note_phone(&mut self, phone: &str) {
         let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
         if let Some(at) = digits.len().checked_sub(PHONE_DIGITS) {
             self.phones.insert(digits[at..].to_owned());

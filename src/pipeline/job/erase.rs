@@ -108,7 +108,7 @@ impl Job {
             pending.iter().flat_map(|it| it.letters.iter().cloned()).collect();
         self.store.forget_letters_of(&letters)?;
         let tables =
-            self.publisher.erase(&self.plan.publish, &Traces::of(&pending), &self.store)?;
+            self.publisher.erase(&self.plan.publish, &Traces::of(&pending), &self.store.view())?;
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
         }
@@ -220,7 +220,10 @@ impl Job {
 
     /// Takes what was judged of erased records out of the pipeline's file of judgements, too.
     pub(super) fn forget_judged(&self, pending: &[PendingErasure]) -> Result<()> {
-        let Some(path) = &self.plan.matching.judgements else { return Ok(()) };
+        let Some(path) = self.plan.matching.judgements.as_ref().filter(|_| !pending.is_empty())
+        else {
+            return Ok(());
+        };
         let erased: BTreeSet<RecordKey> =
             pending.iter().flat_map(|it| &it.records).map(|record| record.key).collect();
         let mut judgements = ledger::judgements(path)?;

@@ -11,8 +11,8 @@ use super::Publisher;
 use crate::config::PublishPlan;
 use crate::error::{Context, Kind, Result};
 use crate::failpoint::{Step, around};
-use crate::sink::{CommitInfo, PlainWhen};
-use crate::state::Store;
+use crate::sink::PlainWhen;
+use crate::state::View;
 use crate::telemetry::Activity;
 
 impl Publisher {
@@ -24,14 +24,9 @@ impl Publisher {
         &mut self,
         plan: &PublishPlan,
         traces: &Traces,
-        state: &Store,
+        view: &View,
     ) -> Result<BTreeMap<String, TableTrace>> {
-        let commit = CommitInfo {
-            app: self.app.clone(),
-            commit: state.sequence(),
-            epoch: state.epoch(),
-            time_ms: state.view().max_event_time() / 1000,
-        };
+        let commit = self.info(view);
         let Self { runtime, telemetry, .. } = &*self;
         let (runtime, telemetry) = (runtime.handle().clone(), telemetry.clone());
         let mut removed = BTreeMap::new();
