@@ -123,4 +123,17 @@ impl Metrics {
         let of = |key: &str| key.split('{').next() == Some(name);
         self.0.iter().filter(|(key, _)| of(key)).map(|(_, value)| value).sum()
     }
+
+    /// Whether just so many `events` and `letters` are published, and nothing is left to publish.
+    ///
+    /// Counts what tables were given: what was read is counted before its commit shows.
+    pub(crate) fn tell_all_published(&self, events: usize, letters: usize) -> bool {
+        let rows = |table: &str| {
+            let key = format!("onefold_rows_published_total{{table=\"{table}\"}}");
+            self.0.get(&key).copied().unwrap_or_default()
+        };
+        rows("interactions") == events as f64
+            && rows("dead_letters") == letters as f64
+            && self.sum("onefold_published_sequence") == self.sum("onefold_commit_sequence")
+    }
 }
