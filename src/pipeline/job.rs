@@ -2,6 +2,7 @@
 
 mod advance;
 mod erase;
+mod forget;
 mod judge;
 mod letters;
 mod publish;
@@ -30,6 +31,7 @@ use super::snapshot::Snapshots;
 use super::vacuum::Vacuums;
 use super::window::{self, Window};
 use advance::advance;
+use forget::Forgetting;
 pub use judge::{Given, Judged, Standing};
 pub use replay::Replayed;
 
@@ -69,6 +71,7 @@ pub struct Job {
     patience: Patience,
     telemetry: Telemetry,
     disk: Disk,
+    forgetting: Forgetting,
     /// Takes dead letters to their topic while the job runs.
     courier: Option<Courier>,
     breaker: Breaker,
@@ -124,6 +127,7 @@ impl Job {
             plains: Plains::new(&plan.publish),
             breaker: Breaker::new(&plan.run),
             disk: Disk::new(&plan.state.path, plan.state.disk_reserve),
+            forgetting: Forgetting::new(&plan.sources),
             courier: None,
             plan,
             store,
@@ -144,6 +148,7 @@ impl Job {
         job.take_ledger()?;
         job.publish()?;
         job.finish_erasures()?;
+        job.start_forgetting()?;
         job.report.time.open = clock.elapsed();
         Ok(job)
     }
@@ -186,6 +191,7 @@ impl Job {
             if !is_held_back {
                 // Who asks for a stop does not want to wait for that.
                 if matches!(cause, StopCause::Finished | StopCause::Idle) {
+                    self.forget_finally()?;
                     self.plains.finish();
                     self.vacuums.finish();
                 }
@@ -259,6 +265,9 @@ impl Job {
                 intake.tell_lag();
                 progress(&Progress { publishing: true, ..self.progress() });
                 rest = self.publish_or_delay(&mut delays, intake)?;
+                if delays == 0 {
+                    self.forget_when_due(intake)?;
+                }
                 rested = Stopwatch::start();
             }
         }
@@ -334,6 +343,7 @@ impl Job {
         if let Some(courier) = &mut self.courier {
             courier.note(draft.commit.dead_letters.len() as u64);
         }
+        self.note_asked(draft.commit.erasures_asked.len());
         self.tell_batch(&before, &draft, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
 

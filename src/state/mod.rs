@@ -60,7 +60,7 @@ mod window;
 mod tests;
 
 pub use commit::Commit;
-pub use erasure::{ErasedRecord, Erasure, PendingErasure};
+pub use erasure::{ErasedRecord, Erasure, ErasureAsked, PendingErasure};
 pub use folder::check;
 pub use letters::{LetterPlace, WaitingLetters};
 pub use reader::Reader;

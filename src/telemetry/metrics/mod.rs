@@ -9,6 +9,7 @@
 //! partitions of their topics, and words of this program, so their number is bounded and none is a
 //! personal value. `schemas/metrics.md` lists all of them.
 
+mod erasure;
 mod gauges;
 mod letters;
 mod process;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
 
+use self::erasure::ErasureCounters;
 use self::gauges::Gauges;
 use self::letters::Letters;
 pub use self::shelf::Spec;
@@ -73,6 +75,7 @@ pub struct Metrics {
     pub(super) judgements: IntCounter,
     pub(super) letters: Letters,
     pub(super) vacuum: VacuumCounters,
+    pub(super) erasures: ErasureCounters,
     work: Work,
     http_requests: IntCounterVec,
 }
@@ -138,6 +141,7 @@ impl Default for Metrics {
                 .counter("onefold_judgements_taken_total", "Judgements taken into the state."),
             letters: Letters::new(&mut on),
             vacuum: VacuumCounters::new(&mut on),
+            erasures: ErasureCounters::new(&mut on),
             work: Work::new(&mut on),
             http_requests: http_requests(&mut on),
             gauges: Gauges::new(&mut on),
