@@ -25,7 +25,7 @@ TABLES ?= onefold-demo/tables
 PAGE ?= onefold-demo/examples.md
 
 page: $(PAGE_VENV)/installed
-	$(PAGE_VENV)/bin/python examples/render.py examples/customers.py $(TABLES) $(PAGE)
+	PYTHONDONTWRITEBYTECODE=1 $(PAGE_VENV)/bin/python examples/render.py examples/customers.py $(TABLES) $(PAGE)
 
 test: export ONEFOLD_TEST_VENV := $(VENV)
 test: test-packages $(VENV)/installed
@@ -71,7 +71,7 @@ $(PAGE_VENV)/installed: examples/requirements.txt | page-packages
 
 %/installed:
 	python3 -m venv $*
-	$*/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r $<
+	$*/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r $(firstword $^)
 	touch $@
 
 build-packages:

@@ -399,6 +399,8 @@ mod tests {
 
     #[test]
     fn snapshots_should_not_outlive_the_versions_that_they_need() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().display().to_string();
         for (snapshot, publish, said) in [
             ("", "", None),
             (", keep = 9999", "", None),
@@ -408,7 +410,7 @@ mod tests {
             (", interval = \"1h\", keep = 25", "retention = \"1d\"", Some(("1d", "25h"))),
             (", interval = \"1d\", keep = 30", "retention = \"30d\"", None),
         ] {
-            let snapshot = format!("url = \"snapshots\"{snapshot}");
+            let snapshot = format!("url = \"{place}\"{snapshot}");
             let text = PIPELINE.replace("url = \"${OUT}/snapshots\"", &snapshot);
             let text = format!("{text}\n{publish}");
             let plan = config::parse(&text, "shop.toml", &|_| Some("x".to_owned())).unwrap();
