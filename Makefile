@@ -22,7 +22,7 @@ demo: build-packages
 	target/release/onefold demo
 
 TABLES ?= onefold-demo/tables
-PAGE ?= onefold-demo/examples.md
+PAGE ?= onefold-demo/examples.html
 
 page: $(PAGE_VENV)/installed
 	PYTHONDONTWRITEBYTECODE=1 $(PAGE_VENV)/bin/python examples/render.py examples/customers.py $(TABLES) $(PAGE)

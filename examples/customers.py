@@ -6,13 +6,14 @@ ONEFOLD_TABLES names the folder of the tables; without it they are those of `mak
 # %% [markdown]
 # # Customers in numbers
 #
-# Made from the tables of `make demo` by [`examples/customers.py`](customers.py), a notebook of plain SQL;
-# a test makes this page anew with every change and compares it. For a page of your own tables:
+# Made by [`examples/customers.py`](customers.py), a notebook of plain SQL, from published tables:
+# [docs/examples.md](../docs/examples.md) from those of `make demo`, and a test compares it with every change. For a
+# page of your own:
 #
 # ```sh
 # make demo
-# make page                                   # asks the demo's tables: onefold-demo/examples.md and its charts
-# make page TABLES=out PAGE=report/page.md    # asks other tables
+# make page                                     # asks the demo's tables: onefold-demo/examples.html, for a browser
+# make page TABLES=out PAGE=report/page.html    # asks other tables; a page.md has its charts beside it
 # ```
 #
 # The queries are DuckDB's, and time is UTC. More questions: [questions.md](../docs/questions.md). Once per session:
@@ -221,10 +222,10 @@ page.draw(
 # %% [markdown]
 # ## The audience of a campaign
 #
-# Who may be mailed, bought something within a year and came back to look at something, without those who complained
-# within the last quarter of a year, by phone or of a message. The table has only those who may be contacted, and only
+# Who may be mailed, bought something within a year and looked at something, without those who complained within the
+# last quarter of a year, by phone or of a message. `profiles_marketing` has only those who may be contacted, and only
 # the addresses that may be used; `suppression` is asked once more, since another customer may have given the same
-# mailbox. Whom the choice of an audience by purchases needs consent to profiling for, adds `AND m.profiled`.
+# mailbox. Where choosing by purchases counts as profiling, add `AND m.profiled`.
 
 # %%
 page.ask("""
@@ -249,7 +250,7 @@ ORDER BY bought DESC, looked_at DESC, surname, given_name LIMIT 8
 # ## Who stays? Retention by first month
 #
 # A cohort is those who were first active in a month; the columns say how many per cent of it were active again, so many
-# months later. Empty is what has not been yet. The first cohorts are of the time when the data begins, and hold
+# months later. Empty: nobody, or not yet. The first cohorts are of the time when the data begins, and hold
 # customers who were there before.
 
 # %%

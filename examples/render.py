@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs a notebook of `# %%` cells on the tables of a folder and writes its page.
 
-usage: render.py NOTEBOOK TABLES PAGE      PAGE is a Markdown file; charts go to images/ beside it
+usage: render.py NOTEBOOK TABLES PAGE
 
-On the page are the notebook's prose, and of its code what was asked, what was answered, and what was drawn.
+On the page are the notebook's prose, and of its code what was asked, what was answered, and what was drawn. A page
+whose name ends in .html is one file for a browser; any other is Markdown, with the charts in images/ beside it.
 """
 
 import os
@@ -12,6 +13,12 @@ import re
 import sys
 
 from pages import Picture, as_markdown
+
+STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{max-width:860px;margin:2em auto;padding:0 1em;font:16px/1.5 system-ui,sans-serif}"
+    "pre{overflow-x:auto;padding:1em;border-radius:8px;background:#80808020;font-size:13px;line-height:1.4}"
+)
 
 
 def cells(text):
@@ -55,17 +62,31 @@ def run(notebook, page):
     return "\n\n".join(texts) + "\n", pictures
 
 
+def as_html(text, pictures):
+    """The page as one file, its charts within it."""
+    import markdown  # Not needed for Markdown.
+
+    body = markdown.markdown(text, extensions=["fenced_code"])
+    body = re.sub(r'<img [^>]*src="images/([^"]+)[.]svg"[^>]*>', lambda image: pictures[image[1]], body)
+    title = text.split("\n", 1)[0].removeprefix("# ")
+    head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+
+
 def main():
     notebook, tables, page = sys.argv[1:]
     notebook, page = pathlib.Path(notebook), pathlib.Path(page)
     os.environ["ONEFOLD_TABLES"] = tables
     text, pictures = run(notebook, page)
-    images = page.parent / "images"
-    images.mkdir(parents=True, exist_ok=True)
-    for name, svg in pictures.items():
-        (images / f"{name}.svg").write_text(svg)
-    page.write_text(text)
-    print(f"{page}: {len(pictures)} charts in {images}")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    if page.suffix == ".html":
+        page.write_text(as_html(text, pictures))
+    else:
+        (page.parent / "images").mkdir(exist_ok=True)
+        for name, svg in pictures.items():
+            (page.parent / "images" / f"{name}.svg").write_text(svg)
+        page.write_text(text)
+    print(f"{page}: {len(pictures)} charts")
 
 
 main()

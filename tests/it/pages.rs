@@ -40,6 +40,13 @@ fn the_pages_show_what_the_tables_answer() {
         assert!(page.contains(&format!("]({})", name.trim_start_matches("docs/"))), "{name}");
     }
     assert_eq!(names(&repository("docs/images")), charts, "charts that no notebook draws");
+
+    // As `make page` makes it: one file.
+    let arguments = ["examples/customers.py", "onefold-demo/tables", "page.html"];
+    python.run_within(within, &examples.join("render.py"), &arguments);
+    let page = fs::read_to_string(within.join("page.html")).expect("a page");
+    assert_eq!(page.matches("<svg ").count(), charts.len());
+    assert!(!page.contains("<img"), "nothing lies beside it");
 }
 
 #[track_caller]
