@@ -15,21 +15,19 @@
 //! changes nothing, for the next start publishes nothing either and goes on reading; after it, the next start publishes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::registry::Registry;
+use super::registry::{Node, Registry};
 use super::tables::{EarlierEvent, PublishedTables};
 use crate::clock::Stopwatch;
 use crate::cluster::{self, Assignment, Former, Membership, Origin};
 use crate::config::Plan;
 use crate::error::{Error, Result};
-use crate::profile::{Change, ChangeKind};
-use crate::record::{EventKey, IdentityId, RecordKey};
+use crate::profile::{Cause, Change, ChangeKind, Move};
+use crate::record::{EventKey, IdentityId, Micros, RecordKey};
 use crate::source::Input;
 use crate::state::{Commit, IdentityRow, NodeId, Status, Store};
 use crate::telemetry::IdentitiesCarried;
-
-/// Why these identities are as they are, as `identity_changes` says.
-const CAUSE: &str = "backfill";
 
 /// What an earlier output says of ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,7 +133,7 @@ fn by_events(
     Ok(votes.into_iter().filter_map(|(node, votes)| Some((node, most(votes)?.0))).collect())
 }
 
-fn commit(
+pub(super) fn commit(
     plan: &Plan,
     store: &Store,
     registry: &Registry,
@@ -168,12 +166,14 @@ fn commit(
     for (cluster, assignment) in clusters.iter().zip(&assignments) {
         let id = assignment.identity;
         commit.members.extend(cluster.iter().map(|node| (*node, id)));
+        let moves = cluster.iter().map(|node| moved(registry.known(*node), id, (sequence, at)));
+        commit.moves.extend(moves);
         commit.touched.push(id);
         status.insert(id, Status::Live);
         status.extend(assignment.absorbed.iter().map(|gone| (*gone, Status::Merged { into: id })));
         for (kind, identity, other) in changes(assignment) {
             *counts.entry(kind).or_default() += 1;
-            let cause = CAUSE.into();
+            let cause = Cause::Backfill.name().into();
             commit.changes.push(Change {
                 kind,
                 identity,
@@ -187,6 +187,22 @@ fn commit(
     let row = |(id, status)| IdentityRow { id, status, version: sequence };
     commit.identities = status.into_iter().map(row).collect();
     (commit, counts)
+}
+
+/// What `identity_changes` says of one record.
+fn moved(row: &Node, identity: IdentityId, (epoch, occurred_at): (u64, Micros)) -> Move {
+    Move {
+        record: row.key,
+        source: Arc::clone(&row.source),
+        record_id: row.record_id.clone(),
+        identity,
+        // Where it was was never published.
+        other: None,
+        is_removed: false,
+        cause: Cause::Backfill,
+        epoch,
+        occurred_at,
+    }
 }
 
 /// What `identity_changes` says of one cluster.

@@ -2,16 +2,19 @@
 //!
 //! Events → nodes and facts → clusters that were decided anew → identities → one [`Commit`].
 
+mod moves;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use self::moves::Before;
 use super::batch::Prepared;
 use super::registry::{Node, Registry};
 use crate::cluster::{self, Former, Origin};
 use crate::error::Result;
-use crate::profile::{Activity, Change, ChangeKind, Facts, Interaction, Seen};
+use crate::profile::{Activity, Cause, Change, ChangeKind, Facts, Interaction, Seen};
 use crate::record::{
     DeadLetter, Event, EventKey, Identity, IdentityId, Judgement, Pair, RecordKey, Verdict,
 };
@@ -29,15 +32,10 @@ pub(super) struct Draft {
     /// Identities that lost a node, or whose facts changed.
     touched: BTreeSet<IdentityId>,
     facts: BTreeMap<NodeId, Facts>,
+    before: Before,
     /// Why identities change.
-    cause: &'static str,
+    cause: Cause,
 }
-
-/// Why identities change, as `identity_changes` says.
-const RECORDS: &str = "records";
-const JUDGEMENT: &str = "judgement";
-const MODEL: &str = "model";
-const ERASURE: &str = "erasure";
 
 /// Turns prepared messages into a commit, and brings registry and index up to date with it.
 ///
@@ -49,7 +47,7 @@ pub(super) fn draft(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Result<Draft> {
-    let mut draft = Draft::new(counters, RECORDS);
+    let mut draft = Draft::new(counters, Cause::Records);
     draft.commit.counters.read += prepared.len() as u64;
     for prepared in draft.sift(prepared, store)? {
         draft.take(prepared, registry);
@@ -69,7 +67,7 @@ pub(super) fn redraft(
     store: &Store,
     registry: &mut Registry,
 ) -> Draft {
-    let mut draft = Draft::new(store.counters(), MODEL);
+    let mut draft = Draft::new(store.counters(), Cause::Model);
     draft.commit.max_event_time = store.view().max_event_time();
     draft.decide(outcome, notes, registry, store.sequence() + 1);
     draft
@@ -82,7 +80,7 @@ pub(super) fn draft_judged(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Draft {
-    let mut draft = Draft::new(view.counters(), JUDGEMENT);
+    let mut draft = Draft::new(view.counters(), Cause::Judgement);
     draft.commit.max_event_time = view.max_event_time();
     let verdicts: Vec<_> = judgements.iter().map(|it| (it.pair, it.verdict)).collect();
     let outcome = resolver.judge(&verdicts);
@@ -101,11 +99,11 @@ pub(super) fn draft_erased(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Draft {
-    let mut draft = Draft::new(view.counters(), ERASURE);
+    let mut draft = Draft::new(view.counters(), Cause::Erasure);
     draft.commit.max_event_time = view.max_event_time();
     for node in erased {
         if let Some(row) = registry.take(*node) {
-            draft.remove(*node, row.key, row.identity);
+            draft.remove(*node, &row);
         }
     }
     let removed = std::mem::take(&mut draft.removed);
@@ -118,7 +116,7 @@ pub(super) fn draft_erased(
 }
 
 impl Draft {
-    fn new(counters: Counters, cause: &'static str) -> Self {
+    fn new(counters: Counters, cause: Cause) -> Self {
         Self {
             commit: Commit { counters, ..Commit::default() },
             work: Work::default(),
@@ -126,6 +124,7 @@ impl Draft {
             removed: Vec::new(),
             touched: BTreeSet::new(),
             facts: BTreeMap::new(),
+            before: Before::default(),
             cause,
         }
     }
@@ -217,6 +216,7 @@ impl Draft {
         let known = registry.known_mut(node);
         if row.version < known.version {
             if known.source != row.source {
+                self.before.was(known);
                 self.commit.mappings.push(node);
             }
             (known.source, known.version) = (row.source, row.version);
@@ -240,8 +240,10 @@ impl Draft {
             if registry.known(node).version > row.version {
                 return None;
             }
-            row.identity = registry.take(node).and_then(|row| row.identity);
-            self.remove(node, record, row.identity);
+            if let Some(former) = registry.take(node) {
+                row.identity = former.identity;
+                self.remove(node, &former);
+            }
         }
         let former = row.identity;
         let node = self.insert(row, identity, registry);
@@ -255,20 +257,22 @@ impl Draft {
 
     fn insert(&mut self, row: Node, identity: Identity, registry: &mut Registry) -> NodeId {
         let node = registry.next_node();
+        self.before.comes(row.key);
         self.commit.records.push((node, row.to_row(identity.clone())));
         self.inserted.insert(node, Insert { node, key: row.key, identity });
         registry.put(node, row);
         node
     }
 
-    fn remove(&mut self, node: NodeId, record: RecordKey, identity: Option<IdentityId>) {
+    fn remove(&mut self, node: NodeId, row: &Node) {
+        self.before.was(row);
         self.facts.remove(&node);
-        self.touched.extend(identity);
+        self.touched.extend(row.identity);
         // A version that came and went within this micro-batch was never in the index.
         if self.inserted.remove(&node).is_none() {
             self.removed.push(node);
         }
-        self.commit.removed.push((node, record));
+        self.commit.removed.push((node, row.key));
     }
 
     /// Gives the clusters that were decided anew their identities.
@@ -289,9 +293,15 @@ impl Draft {
         let assignments = cluster::assign(&formers, |id| registry.is_minted(id));
         let losing = formers.iter().flatten().filter_map(|former| former.identity);
         self.touched.extend(losing);
-        for (cluster, assignment) in clusters.into_iter().zip(&assignments) {
-            let moved = registry.assign(assignment.identity, cluster);
+        for ((cluster, assignment), formers) in clusters.into_iter().zip(&assignments).zip(&formers)
+        {
             let identity = assignment.identity;
+            for Former { record, identity: former } in formers {
+                if let Some(former) = former.filter(|former| *former != identity) {
+                    self.before.belonged(*record, former);
+                }
+            }
+            let moved = registry.assign(identity, cluster);
             self.commit.members.extend(moved.iter().map(|node| (*node, identity)));
             self.commit.mappings.extend(moved);
             self.touched.insert(identity);
@@ -301,6 +311,11 @@ impl Draft {
             assignment.absorbed.iter().for_each(|ended| registry.end(ended));
         }
         self.retire(registry, sequence);
+        if self.cause == Cause::Erasure {
+            self.reduce(registry, sequence);
+        }
+        let at = (sequence, self.commit.max_event_time);
+        self.commit.moves = std::mem::take(&mut self.before).moves(registry, self.cause, at);
         self.finish(outcome.edges);
     }
 
@@ -335,15 +350,25 @@ impl Draft {
             registry.end(&id);
             let row = IdentityRow { id, status: Status::Retired, version: sequence };
             self.commit.identities.push(row);
-            if self.cause == ERASURE {
+            if self.cause == Cause::Erasure {
                 self.change(ChangeKind::Erased, id, None, sequence);
             }
         }
     }
 
+    /// Says which identities lost records to an erasure and go on: the rows that name the records will be gone.
+    fn reduce(&mut self, registry: &Registry, sequence: u64) {
+        let erased = |change: &Change| change.kind == ChangeKind::Erased;
+        let ended = self.commit.changes.iter().filter(|it| erased(it)).map(|it| it.identity);
+        let ended: BTreeSet<IdentityId> = ended.collect();
+        for id in self.before.losing(registry).difference(&ended) {
+            self.change(ChangeKind::Reduced, *id, None, sequence);
+        }
+    }
+
     /// Whether ids are carried over to a partition that was made anew.
     fn carries(&self) -> bool {
-        self.cause == MODEL
+        self.cause == Cause::Model
     }
 
     fn change(
@@ -357,7 +382,7 @@ impl Draft {
             kind,
             identity,
             other,
-            cause: self.cause.into(),
+            cause: self.cause.name().into(),
             epoch: sequence,
             occurred_at: self.commit.max_event_time,
         });

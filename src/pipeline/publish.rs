@@ -22,7 +22,9 @@ use object_store::path::Path;
 use tokio::runtime::Runtime;
 
 use self::members::Members;
-use self::rows_at_once::{ROWS_AT_ONCE, append, change_bytes, chunked, interaction_bytes};
+use self::rows_at_once::{
+    ROWS_AT_ONCE, append, change_bytes, chunked, interaction_bytes, move_bytes,
+};
 use super::registry::Registry;
 use crate::clock;
 use crate::config::PublishPlan;
@@ -228,7 +230,10 @@ impl Publisher {
         runtime.block_on(map)?;
         self.telemetry.beat(Activity::Publishing);
 
-        let changes = |after| chunked(view.changes(after), change_bytes, rows::identity_changes);
+        let changes = |after| {
+            let identities = chunked(view.changes(after), change_bytes, rows::identity_changes);
+            identities.chain(chunked(view.moves(after), move_bytes, rows::moves))
+        };
         published.changes = append(runtime, &mut self.identity_changes, commit, changes)?;
         let interactions =
             |after| chunked(view.interactions(after), interaction_bytes, rows::interactions);
@@ -347,5 +352,7 @@ pub(super) fn runtime() -> Result<Runtime> {
         .context(Kind::Unavailable, "start the runtime")
 }
 
+#[cfg(test)]
+mod replayed;
 #[cfg(test)]
 mod tests;

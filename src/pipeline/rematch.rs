@@ -98,7 +98,7 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
 }
 
 /// Makes the state one that was matched by another model; returns its index, and how many pairs were weighed.
-fn commit(
+pub(super) fn commit(
     model: Model,
     text: String,
     store: &mut Store,

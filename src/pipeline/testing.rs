@@ -93,6 +93,8 @@ pub(super) struct Shop {
     pub(super) store: Store,
     pub(super) registry: Registry,
     pub(super) resolver: Resolver,
+    /// By which records are matched.
+    pub(super) model: Model,
     sent: u64,
 }
 
@@ -100,30 +102,33 @@ impl Shop {
     pub(super) fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let plan = config::parse(PIPELINE, "shop.toml", &|_| None).unwrap();
-        Self::start(folder, Readers::new(&plan), 0)
+        Self::start(folder, Readers::new(&plan), Model::default_with(1_000.0), 0)
     }
 
-    fn start(folder: TempDir, readers: Readers, sent: u64) -> Self {
+    fn start(folder: TempDir, readers: Readers, model: Model, sent: u64) -> Self {
         let store = Store::open(&folder.path().join("state"), &Options::default()).unwrap();
-        let (registry, resolver) = load_index(model(), &store.view()).unwrap();
-        Self { folder, readers, store, registry, resolver, sent }
+        let (registry, resolver) = load_index(model.clone(), &store.view()).unwrap();
+        Self { folder, readers, store, registry, resolver, model, sent }
     }
 
     /// Stops without a goodbye and starts again.
     pub(super) fn restart(self) -> Self {
-        let Self { folder, readers, store, sent, .. } = self;
+        let Self { folder, readers, store, model, sent, .. } = self;
         drop(store);
-        Self::start(folder, readers, sent)
+        Self::start(folder, readers, model, sent)
     }
 
     /// Stops, and starts again beside a copy of itself.
     pub(super) fn copied(self) -> [Self; 2] {
-        let Self { folder, readers, store, sent, .. } = self;
+        let Self { folder, readers, store, model, sent, .. } = self;
         drop(store);
         let copy = tempfile::tempdir().unwrap();
         copy_folder(folder.path(), copy.path());
         let plan = config::parse(PIPELINE, "shop.toml", &|_| None).unwrap();
-        [Self::start(folder, readers, sent), Self::start(copy, Readers::new(&plan), sent)]
+        [
+            Self::start(folder, readers, model.clone(), sent),
+            Self::start(copy, Readers::new(&plan), model, sent),
+        ]
     }
 
     /// Takes one micro-batch to a commit, and checks that the state fits together after it.
@@ -182,10 +187,6 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
             std::fs::copy(entry.path(), to).unwrap();
         }
     }
-}
-
-fn model() -> Model {
-    Model::default_with(1_000.0)
 }
 
 /// All rows of all tables, by table, in an order of their own.

@@ -17,8 +17,9 @@ mod values;
 pub use consent::{ConsentFact, ConsentKey, Contact, Reach, SuppressionFact, suppressed};
 pub use facts::Facts;
 pub use row::{
-    ActivityRow, Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, OtherValue,
-    Profile, Quality, ReasonRow, SourceId, Suppressed, Touches, Traits, Value, ValueAddress,
+    ActivityRow, Cause, Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, Move,
+    OtherValue, Profile, Quality, ReasonRow, SourceId, Suppressed, Touches, Traits, Value,
+    ValueAddress,
 };
 pub use settings::{Rule, Settings, Survivorship};
 pub use survivorship::{Member, profile};

@@ -260,7 +260,7 @@ pub struct Mapping {
     pub identity: IdentityId,
 }
 
-/// One row of `identity_changes`. Holds no personal data.
+/// One row of `identity_changes` that is about an identity. Holds no personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// What happened.
@@ -269,12 +269,73 @@ pub struct Change {
     pub identity: IdentityId,
     /// The other one: merged into, or split from.
     pub other: Option<IdentityId>,
-    /// Why, e.g. `records`, `deletion`, `judgement`.
+    /// Why: the name of a [`Cause`].
     pub cause: String,
     /// The commit that made it.
     pub epoch: u64,
     /// The time of the latest event in that commit.
     pub occurred_at: Micros,
+}
+
+/// One row of `identity_changes` that is about a record: what its row of `identity_map` is from a commit on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The record.
+    pub record: RecordKey,
+    /// As of [`Mapping::source`].
+    pub source: Arc<str>,
+    /// As of [`Mapping::record_id`].
+    pub record_id: Option<Box<str>>,
+    /// The identity to which it belongs; where the record is no more, to which it belonged.
+    pub identity: IdentityId,
+    /// The identity to which it belonged; `None` where it was not there.
+    pub other: Option<IdentityId>,
+    /// Whether the record is no more.
+    pub is_removed: bool,
+    /// Why.
+    pub cause: Cause,
+    /// The commit that made it.
+    pub epoch: u64,
+    /// The time of the latest event in that commit.
+    pub occurred_at: Micros,
+}
+
+impl Move {
+    /// What happened, as the table says.
+    pub const fn name(&self) -> &'static str {
+        if self.is_removed { "removed" } else { "assigned" }
+    }
+}
+
+/// Why identities change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Cause {
+    /// Records came, or changed.
+    Records,
+    /// A judgement.
+    Judgement,
+    /// Another model.
+    Model,
+    /// Somebody was erased.
+    Erasure,
+    /// Ids were carried over from an earlier output.
+    Backfill,
+    /// An earlier version of the program kept no changes of records: all of them are said at once.
+    Upgrade,
+}
+
+impl Cause {
+    /// The name in the table.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Judgement => "judgement",
+            Self::Model => "model",
+            Self::Erasure => "erasure",
+            Self::Backfill => "backfill",
+            Self::Upgrade => "upgrade",
+        }
+    }
 }
 
 /// What can happen to an identity.
@@ -287,6 +348,8 @@ pub enum ChangeKind {
     Split,
     Carried,
     Erased,
+    /// Some of its records were erased.
+    Reduced,
 }
 
 impl ChangeKind {
@@ -298,6 +361,7 @@ impl ChangeKind {
             Self::Split => "split",
             Self::Carried => "carried",
             Self::Erased => "erased",
+            Self::Reduced => "reduced",
         }
     }
 }

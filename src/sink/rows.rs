@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, ListArray,
-    RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+    RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
@@ -21,7 +21,7 @@ pub use self::profile::profiles;
 use super::spec::TableSpec;
 use super::tables;
 use crate::error::{Context, Error, Kind, Result};
-use crate::profile::{Change, Interaction, Mapping};
+use crate::profile::{Change, Interaction, Mapping, Move};
 use crate::record::{Consent, DeadLetter, Micros, Money, MoneyKind, Replay};
 
 /// Bytes of payloads in one batch at most.
@@ -40,7 +40,7 @@ pub fn identity_map(rows: &[Mapping]) -> Result<RecordBatch> {
     )
 }
 
-/// The columns of `identity_changes`.
+/// The columns of `identity_changes`, of what happened to identities.
 pub fn identity_changes(rows: &[Change]) -> Result<RecordBatch> {
     let other = rows.iter().map(|c| c.other.map(|other| hex_text(&other.0)));
     batch(
@@ -52,6 +52,28 @@ pub fn identity_changes(rows: &[Change]) -> Result<RecordBatch> {
             texts(rows.iter().map(|c| &*c.cause)),
             longs(rows.iter().map(|c| c.epoch)),
             times(rows.iter().map(|c| c.occurred_at)),
+            new_null_array(&DataType::Utf8, rows.len()),
+            new_null_array(&DataType::Utf8, rows.len()),
+            new_null_array(&DataType::Utf8, rows.len()),
+        ],
+    )
+}
+
+/// The columns of `identity_changes`, of what happened to records.
+pub fn moves(rows: &[Move]) -> Result<RecordBatch> {
+    let other = rows.iter().map(|m| m.other.map(|other| hex_text(&other.0)));
+    batch(
+        &tables::IDENTITY_CHANGES,
+        vec![
+            texts(rows.iter().map(Move::name)),
+            hex(rows.iter().map(|m| &m.identity.0[..])),
+            Arc::new(other.collect::<StringArray>()),
+            texts(rows.iter().map(|m| m.cause.name())),
+            longs(rows.iter().map(|m| m.epoch)),
+            times(rows.iter().map(|m| m.occurred_at)),
+            hex(rows.iter().map(|m| &m.record.0[..])),
+            texts(rows.iter().map(|m| &*m.source)),
+            optional_texts(rows.iter().map(|m| m.record_id.as_deref())),
         ],
     )
 }

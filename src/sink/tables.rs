@@ -31,19 +31,41 @@ pub static IDENTITY_MAP: TableSpec = TableSpec {
     ],
 };
 
-/// What happened to identities.
+/// What happened to identities, and to the records' place among them.
 pub static IDENTITY_CHANGES: TableSpec = TableSpec {
     name: "identity_changes",
-    about: "What happened to identities, append-only, without personal data.",
+    about: "What happened to identities, and which identity each record belongs to from when on, \
+            append-only.",
     layout: Layout::Append { sort: &["epoch", "identity_id"] },
     statistics: &["epoch", "occurred_at"],
     columns: &[
-        column("change", Text, "created, merged, split, carried or erased.").few(),
-        column("identity_id", Text, "The identity it happened to."),
-        column("other_identity_id", Text, "The identity merged into, or split from.").or_null(),
-        column("cause", Text, "Why: records, deletion, judgement, model or backfill.").few(),
+        column(
+            "change",
+            Text,
+            "Of an identity: created, merged, split, carried, erased, or reduced: some of its \
+             records were erased. Of a record: assigned or removed.",
+        )
+        .few(),
+        column(
+            "identity_id",
+            Text,
+            "The identity it happened to; the one that the record belongs to from then on, or \
+             belonged to.",
+        ),
+        column(
+            "other_identity_id",
+            Text,
+            "The identity merged into, or split from; the one that the record belonged to, null \
+             for a new one.",
+        )
+        .or_null(),
+        column("cause", Text, "Why: records, judgement, model, erasure, backfill or upgrade.")
+            .few(),
         column("epoch", Long, "The commit that made it."),
         column("occurred_at", Timestamp, "The time of the latest event in that commit."),
+        column("record_key", Text, "The record; null where it is about an identity.").or_null(),
+        column("source", Text, "The record's source, as in identity_map.").or_null().few(),
+        column("record_id", Text, "The source's own row key, as in identity_map.").or_null(),
     ],
 };
 

@@ -17,7 +17,7 @@ use super::row::{
 };
 use super::window::{self, LatestTimes};
 use crate::error::{Error, Result};
-use crate::profile::{Change, Facts, Interaction};
+use crate::profile::{Change, Facts, Interaction, Move};
 use crate::record::{
     DeadLetter, EventKey, Field, IdentityId, Judgement, Micros, RecordKey, Replay,
 };
@@ -57,8 +57,10 @@ pub struct Commit {
     pub forwards_letters: bool,
     /// Outbox: dead letters that were replayed and are closed.
     pub replays: Vec<Replay>,
-    /// Outbox: rows for `identity_changes`.
+    /// Outbox: rows for `identity_changes` about identities.
     pub changes: Vec<Change>,
+    /// Outbox: rows for `identity_changes` about records, at most one a record.
+    pub moves: Vec<Move>,
     /// Outbox: identities whose profile must be written or removed.
     pub touched: Vec<IdentityId>,
     /// Outbox: nodes whose row of `identity_map` must be written; removed nodes need not be
@@ -161,6 +163,7 @@ impl Commit {
         }
         outbox(&mut writes, sequence, Outbox::Replays, &self.replays)?;
         outbox(&mut writes, sequence, Outbox::Changes, &self.changes)?;
+        outbox(&mut writes, sequence, Outbox::Moves, &self.moves)?;
         outbox(&mut writes, sequence, Outbox::Touched, &self.touched)?;
         outbox(&mut writes, sequence, Outbox::Mappings, &self.mapping_changes(&removed))?;
         Ok(writes)

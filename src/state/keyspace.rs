@@ -128,14 +128,17 @@ pub(super) enum Outbox {
     Replays = 7,
     /// Dead letters once more, for their topic.
     Letters = 8,
+    /// What `identity_changes` says of records.
+    Moves = 9,
 }
 
 impl Outbox {
     /// What goes to the tables, all at once.
-    pub(super) const TABLES: [Self; 7] = [
+    pub(super) const TABLES: [Self; 8] = [
         Self::Interactions,
         Self::BareDeadLetters,
         Self::Changes,
+        Self::Moves,
         Self::Touched,
         Self::Mappings,
         Self::DeadLetters,

@@ -52,6 +52,7 @@ mod row;
 mod settled;
 mod snapshot;
 mod store;
+mod upgrade;
 mod verify;
 mod view;
 mod window;

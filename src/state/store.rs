@@ -101,34 +101,6 @@ impl Store {
         self.database.as_ref().expect("it is closed only while the state is written anew")
     }
 
-    /// Writes the lookups that a state of the format before lacks. A crash before the end leaves it
-    /// of that format, and the next opening begins again.
-    fn bring_up_to_date(&mut self) -> Result<()> {
-        let view = self.view();
-        let mut writes = Writes::default();
-        for row in view.records() {
-            let (node, row) = row?;
-            writes.put(Space::Nodes, row.key.0, encode(&node)?);
-            self.write_when_many(&mut writes)?;
-        }
-        for row in view.members() {
-            let (node, identity) = row?;
-            writes.put(Space::Clusters, cluster_key(&identity, node), encode(&())?);
-            self.write_when_many(&mut writes)?;
-        }
-        self.write(writes, self.head)?;
-        self.folder.write_format()?;
-        self.folder.is_older = false;
-        Ok(())
-    }
-
-    fn write_when_many(&mut self, writes: &mut Writes) -> Result<()> {
-        if writes.len() < BATCH_ROWS_MAX {
-            return Ok(());
-        }
-        self.write(std::mem::take(writes), self.head)
-    }
-
     /// Makes one micro-batch durable, whole or not at all, and returns its number.
     ///
     /// **Errors:** after any error of a write the outcome is unknown, and every later write fails:
@@ -340,7 +312,7 @@ impl Store {
         self.write(writes, self.head)
     }
 
-    fn write(&mut self, writes: Writes, mut head: Head) -> Result<()> {
+    pub(super) fn write(&mut self, writes: Writes, mut head: Head) -> Result<()> {
         if self.poisoned {
             return Err(poisoned());
         }
@@ -385,7 +357,7 @@ impl Store {
         for row in self.spaces[Space::Identities].iter() {
             writes.delete(Space::Identities, row.key().map_err(failed("read identities"))?);
         }
-        for kind in [Outbox::Changes, Outbox::Touched] {
+        for kind in [Outbox::Changes, Outbox::Moves, Outbox::Touched] {
             let range = outbox_key(kind, 0, 0)..=outbox_key(kind, u64::MAX, u32::MAX);
             for row in self.spaces[Space::Outbox].range(range) {
                 writes.delete(Space::Outbox, row.key().map_err(failed("read outbox"))?);

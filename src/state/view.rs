@@ -17,7 +17,7 @@ use super::row::{
 };
 use super::store::Scattered;
 use crate::error::{Error, Result};
-use crate::profile::{Change, Facts, Interaction};
+use crate::profile::{Change, Facts, Interaction, Move};
 use crate::record::{DeadLetter, EventKey, IdentityId, Judgement, Micros, Pair, RecordKey, Replay};
 
 /// The state after one commit, whatever was committed since; other threads may read it.
@@ -225,9 +225,14 @@ impl View {
         self.outbox(Outbox::Replays, after)
     }
 
-    /// Outbox: rows for `identity_changes` of the commits behind `after`, in the order of commits.
+    /// Outbox: rows for `identity_changes` about identities, of the commits behind `after`, in the order of commits.
     pub fn changes(&self, after: u64) -> impl Iterator<Item = Result<Change>> + use<> {
         self.outbox(Outbox::Changes, after)
+    }
+
+    /// Outbox: rows for `identity_changes` about records, of the commits behind `after`, in the order of commits.
+    pub fn moves(&self, after: u64) -> impl Iterator<Item = Result<Move>> + use<> {
+        self.outbox(Outbox::Moves, after)
     }
 
     /// Outbox: identities whose profile must be written or removed, ascending, without repeats.

@@ -69,9 +69,19 @@ fn changes(plan: &Plan) -> Vec<Value> {
     rows
 }
 
+/// How many changes of identities there are of each kind; every record is assigned once.
 fn kinds(plan: &Plan) -> BTreeMap<String, u64> {
     let mut kinds = BTreeMap::new();
-    for row in changes(plan) {
+    let (records, identities): (Vec<Value>, Vec<Value>) =
+        changes(plan).into_iter().partition(|row| row["record_key"].is_string());
+    assert!(records.iter().all(|row| row["change"] == "assigned" && row["cause"] == "backfill"));
+    let assigned: Membership = records
+        .iter()
+        .map(|row| ["record_key", "identity_id"].map(|column| row[column].as_str().unwrap()))
+        .map(|[record, identity]| (record.parse().unwrap(), identity.parse().unwrap()))
+        .collect();
+    assert_eq!((assigned.len(), &assigned), (records.len(), &membership(plan)));
+    for row in identities {
         assert_eq!(row["cause"], "backfill");
         *kinds.entry(row["change"].as_str().unwrap().to_owned()).or_default() += 1;
     }

@@ -26,19 +26,18 @@ impl Traces {
         }
     }
 
-    /// Which rows of a table go; `None` where a table says nothing of persons.
-    pub(super) fn in_table(&self, spec: &TableSpec) -> Result<Option<Erasure<'_>>> {
-        Ok(Some(match spec.name {
+    /// Which rows of a table go.
+    pub(super) fn in_table(&self, spec: &TableSpec) -> Result<Erasure<'_>> {
+        Ok(match spec.name {
             // The present row is gone already. A masked one may be of anybody whose profile the person was in.
             "profiles" | "profiles_marketing" | "suppression" => Erasure::Superseded,
             "identity_map" => Erasure::Keys { gone: &self.records, superseded: &[] },
-            "interactions" | "consent_history" => {
+            "interactions" | "consent_history" | "identity_changes" => {
                 Erasure::Values { column: "record_key", values: &self.records }
             }
             "dead_letters" | "dead_letter_replays" => Erasure::Letters(&self.letters),
-            "identity_changes" => return Ok(None),
             name => return Err(Error::internal(format!("nobody can be erased from {name}"))),
-        }))
+        })
     }
 
     /// Takes the rows out of every file of a table's present version.
@@ -47,12 +46,12 @@ impl Traces {
         table: &mut Table,
         commit: &CommitInfo,
     ) -> Result<TableTrace> {
-        let mut trace = TableTrace::default();
-        if let Some(erasure) = self.in_table(table.spec())? {
-            let erased = table.erase(erasure, commit).await?;
-            (trace.rows, trace.files) = (erased.rows, erased.replaced);
-        }
-        trace.version = table.version();
-        Ok(trace)
+        let erased = table.erase(self.in_table(table.spec())?, commit).await?;
+        Ok(TableTrace {
+            rows: erased.rows,
+            files: erased.replaced,
+            version: table.version(),
+            ..TableTrace::default()
+        })
     }
 }

@@ -5,7 +5,7 @@ use futures::stream;
 use tokio::runtime::Runtime;
 
 use crate::error::Result;
-use crate::profile::{Change, Interaction};
+use crate::profile::{Change, Interaction, Move};
 use crate::sink::{CommitInfo, Table};
 
 /// Rows that are in memory as columns at once.
@@ -55,6 +55,10 @@ pub(super) fn chunked<T: Send>(
 
 pub(super) fn change_bytes(change: &Change) -> usize {
     size_of::<Change>() + change.cause.len()
+}
+
+pub(super) fn move_bytes(row: &Move) -> usize {
+    size_of::<Move>() + row.source.len() + row.record_id.as_ref().map_or(0, |it| it.len())
 }
 
 pub(super) fn interaction_bytes(row: &Interaction) -> usize {

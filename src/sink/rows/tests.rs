@@ -5,8 +5,8 @@ use object_store::path::Path;
 
 use super::*;
 use crate::profile::{
-    ActivityRow, ChangeKind, ConsentRow, Contact, MoneyRow, OtherValue, Profile, Quality, Reach,
-    ReasonRow, Seen, SourceId, Suppressed, SuppressionFact, Touch, Touches, Traits, Value,
+    ActivityRow, Cause, ChangeKind, ConsentRow, Contact, MoneyRow, OtherValue, Profile, Quality,
+    Reach, ReasonRow, Seen, SourceId, Suppressed, SuppressionFact, Touch, Touches, Traits, Value,
     ValueAddress,
 };
 use crate::record::{
@@ -196,6 +196,20 @@ fn change(i: u64) -> Change {
     }
 }
 
+fn moved(i: u64) -> Move {
+    Move {
+        record: RecordKey::hash([&i.to_be_bytes()[..]]),
+        source: "crm".into(),
+        record_id: i.is_multiple_of(2).then(|| "r".into()),
+        identity: identity(i),
+        other: i.is_multiple_of(3).then(|| identity(i + 1)),
+        is_removed: i == 4,
+        cause: Cause::Erasure,
+        epoch: 2,
+        occurred_at: i as i64,
+    }
+}
+
 fn dead_letter(i: u64) -> DeadLetter {
     DeadLetter {
         origin: Origin { source: "web".into(), partition: "web/0".into(), offset: i },
@@ -233,6 +247,8 @@ fn all() -> Vec<(&'static TableSpec, RecordBatch)> {
     mappings.sort_by_key(|mapping| mapping.record);
     let mut changes = many(change);
     changes.sort_by_key(|change| change.identity);
+    let mut moved = many(moved);
+    moved.sort_by_key(|row| row.identity);
     let mut suppressions = many(suppressed);
     suppressions.sort_by_key(|row| row.key);
     vec![
@@ -242,6 +258,7 @@ fn all() -> Vec<(&'static TableSpec, RecordBatch)> {
         (&tables::CONSENT_HISTORY, consent_history(&many(interaction)).unwrap()),
         (&tables::IDENTITY_MAP, identity_map(&mappings).unwrap()),
         (&tables::IDENTITY_CHANGES, identity_changes(&changes).unwrap()),
+        (&tables::IDENTITY_CHANGES, moves(&moved).unwrap()),
         (&tables::INTERACTIONS, interactions(&many(interaction)).unwrap()),
         (&tables::DEAD_LETTERS, dead_letters(&many(dead_letter)).unwrap()),
     ]
@@ -249,8 +266,8 @@ fn all() -> Vec<(&'static TableSpec, RecordBatch)> {
 
 #[tokio::test]
 async fn rows_of_every_table_come_back_as_they_went() {
-    let (store, root) = (memory(), Path::from("out"));
     for (spec, batch) in all() {
+        let (store, root) = (memory(), Path::from("out"));
         let mut table = Table::open(store.clone(), &root, spec).await.unwrap();
         let rows = stream::iter([Ok(batch.clone())]);
         match spec.key() {

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::error::Kind;
+use crate::profile::{Cause, Move};
 
 /// A state of some commits, with a member that moved, one that was removed, and derived facts.
 fn write(store: &mut Store) {
@@ -169,16 +170,26 @@ fn a_state_of_the_format_before_is_brought_up_to_date() {
     assert_eq!(error.kind(), Kind::Invalid);
     assert!(error.to_string().contains("run the pipeline once"), "{error}");
 
+    // One commit more says of every record where it belongs.
     let store = open(folder.path());
-    assert_eq!(check_run(&store), 20);
-    drop(store);
+    assert_eq!(store.sequence(), 21);
+    check_commits(&store, 20);
+    let view = store.view();
+    let moves: Vec<Move> = view.moves(20).collect::<Result<_, _>>().expect("moves");
+    let of = |row: &Move| (row.cause, row.other, row.epoch, row.is_removed);
+    assert!(moves.iter().all(|row| of(row) == (Cause::Upgrade, None, 21, false)));
+    let said = moves.iter().map(|row| (row.record, row.identity));
+    let record = |node| view.record(node).expect("record").expect("it is there").key;
+    let kept = view.members().map(|row| row.expect("member"));
+    assert!(said.eq(kept.map(|(node, identity)| (record(node), identity))));
+    drop((view, store));
     let format = fs::read_to_string(folder.path().join("format")).expect("format");
     assert_eq!(format, "onefold state 3\n");
-    assert_eq!(check_run(&open(folder.path())), 20);
+    assert_eq!(open(folder.path()).sequence(), 21);
 
     // The one in between lacks none of the lookups.
     fs::write(folder.path().join("format"), "onefold state 2\n").expect("format");
-    assert_eq!(check_run(&open(folder.path())), 20);
+    check_commits(&open(folder.path()), 20);
     let format = fs::read_to_string(folder.path().join("format")).expect("format");
     assert_eq!(format, "onefold state 3\n");
 }
