@@ -33,6 +33,8 @@ pub struct Facts {
     pub dead_lettered: u64,
     /// Dead letters that wait for their topic.
     pub letters_waiting: u64,
+    /// What waits for topics of customers, by what it is.
+    pub topics_waiting: BTreeMap<&'static str, u64>,
     /// Record nodes.
     pub records: u64,
     /// Live identities.
@@ -123,6 +125,7 @@ impl Facts {
             "duplicate": self.duplicate,
             "dead_lettered": self.dead_lettered,
             "dead_letters_waiting": self.letters_waiting,
+            "topics_waiting": self.topics_waiting,
             "records": self.records,
             "identities": self.identities,
             "state_bytes": self.state_bytes,

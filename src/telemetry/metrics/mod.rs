@@ -13,6 +13,7 @@ mod gauges;
 mod letters;
 mod process;
 mod shelf;
+mod topics;
 mod vacuum;
 mod work;
 
@@ -25,6 +26,7 @@ use self::gauges::Gauges;
 use self::letters::Letters;
 pub use self::shelf::Spec;
 use self::shelf::{LONG, SHORT, Shelf};
+use self::topics::Topics;
 use self::vacuum::VacuumCounters;
 pub use self::work::Matching;
 use self::work::Work;
@@ -72,6 +74,7 @@ pub struct Metrics {
     pub(super) rows_published: IntCounterVec,
     pub(super) judgements: IntCounter,
     pub(super) letters: Letters,
+    pub(super) topics: Topics,
     pub(super) vacuum: VacuumCounters,
     work: Work,
     http_requests: IntCounterVec,
@@ -137,6 +140,7 @@ impl Default for Metrics {
             judgements: on
                 .counter("onefold_judgements_taken_total", "Judgements taken into the state."),
             letters: Letters::new(&mut on),
+            topics: Topics::new(&mut on),
             vacuum: VacuumCounters::new(&mut on),
             work: Work::new(&mut on),
             http_requests: http_requests(&mut on),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::contract::assert_is_current;
 
 /// The files of the events.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     include_str!("../event.rs"),
     include_str!("../event/disk.rs"),
     include_str!("../event/letters.rs"),
@@ -14,6 +14,7 @@ const SOURCES: [&str; 9] = [
     include_str!("../event/process.rs"),
     include_str!("../event/snapshot.rs"),
     include_str!("../event/source.rs"),
+    include_str!("../event/topics.rs"),
     include_str!("../event/vacuum.rs"),
 ];
 
