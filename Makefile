@@ -1,14 +1,17 @@
 # make demo: see what Onefold does.   make test: what every change must pass.
+# make page: charts of the demo's tables, or of TABLES=FOLDER; docs/examples.md.
 # make dist: a release as dist/onefold-VERSION-ARCH.tar.gz.   make fuzz: look for inputs that break it; docs/fuzzing.md.
-# Both first install what a Debian machine with Rust lacks; what is there already is left alone.
+# They first install what a Debian machine with Rust lacks; what is there already is left alone.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo test dist fuzz build-packages test-packages
+.PHONY: help demo page test dist fuzz build-packages page-packages test-packages
 
 # librdkafka is compiled from its source, and wants a C++ compiler, zlib and OpenSSL.
 BUILD_PACKAGES := ca-certificates gcc g++ libc6-dev libssl-dev make pkg-config zlib1g-dev
+PAGE_PACKAGES := python3-venv
 TEST_PACKAGES := $(BUILD_PACKAGES) python3-venv
+PAGE_VENV := $(CURDIR)/.venv-page
 VENV := $(CURDIR)/.venv-test
 
 help:
@@ -17,6 +20,12 @@ help:
 demo: build-packages
 	cargo build --release --locked
 	target/release/onefold demo
+
+TABLES ?= onefold-demo/tables
+PAGE ?= onefold-demo/examples.html
+
+page: $(PAGE_VENV)/installed
+	PYTHONDONTWRITEBYTECODE=1 $(PAGE_VENV)/bin/python examples/render.py examples/customers.py $(TABLES) $(PAGE)
 
 test: export ONEFOLD_TEST_VENV := $(VENV)
 test: test-packages $(VENV)/installed
@@ -36,7 +45,7 @@ dist: build-packages
 	cargo build --release --locked --bin onefold
 	rm -rf dist/$(NAME) dist/$(NAME).tar.gz
 	mkdir -p dist/$(NAME)
-	cp -r LICENSE README.md docs packaging pipelines schemas dist/$(NAME)/
+	cp -r LICENSE README.md docs examples packaging pipelines schemas dist/$(NAME)/
 	strip -o dist/$(NAME)/onefold target/release/onefold
 	ldd dist/$(NAME)/onefold | sed 's/ (0x.*//' | tee dist/$(NAME)/LIBRARIES.txt
 	tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$$(git log -1 --format=%ct)" \
@@ -57,13 +66,18 @@ fuzz: build-packages
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=2048; \
 	done
 
-$(VENV)/installed: tests/requirements.txt | test-packages
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r $<
+$(VENV)/installed: tests/requirements.txt examples/requirements.txt | test-packages
+$(PAGE_VENV)/installed: examples/requirements.txt | page-packages
+
+%/installed:
+	python3 -m venv $*
+	$*/bin/pip install --quiet --disable-pip-version-check --only-binary :all: -r $(firstword $^)
 	touch $@
 
 build-packages:
 	@$(call install,$(BUILD_PACKAGES))
+page-packages:
+	@$(call install,$(PAGE_PACKAGES))
 test-packages:
 	@$(call install,$(TEST_PACKAGES))
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::subject::Subject;
 use super::{PipelineFile, output, settings, time};
 use crate::clock::now_micros;
@@ -32,6 +34,12 @@ pub(super) struct Arguments {
     #[arg(long, group = "subject", value_name = "RECEIPT")]
     verify: Option<PathBuf>,
 
+    /// Erase those who asked for it by events (`[source.NAME.erasure]`) at once, and list the requests of which it cannot
+    /// be told for certain who is meant: then erase who is by --id, and the request by the --id of its record. Prints
+    /// JSON, and exits 1 where such requests are left.
+    #[arg(long, group = "subject", conflicts_with_all = ["dry_run", "at", "all"])]
+    requests: bool,
+
     /// Erase every customer who carries the identifier, where several do.
     #[arg(long)]
     all: bool,
@@ -54,6 +62,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         output::say(&format!("receipt {} was signed by this state", receipt.receipt))?;
         return Ok(ExitCode::SUCCESS);
     }
+    if arguments.requests {
+        return requests(plan);
+    }
     let request = request(arguments, &plan)?;
     if arguments.dry_run {
         let found = pipeline::preview_erasure(plan, &request)?;
@@ -71,6 +82,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let text = serde_json::to_string_pretty(&receipt).context(Kind::Internal, "write a receipt")?;
     output::say(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Erases those who asked for it.
+fn requests(plan: Plan) -> Result<ExitCode> {
+    let (receipts, left) = pipeline::erase_asked(plan)?;
+    let undecided = left.iter().map(|it| {
+        let customers: Vec<String> = it.identities.iter().map(ToString::to_string).collect();
+        json!({"request": it.request.to_string(), "customers": customers})
+    });
+    let told = json!({"receipts": receipts, "undecided": undecided.collect::<Vec<_>>()});
+    let text = serde_json::to_string_pretty(&told).context(Kind::Internal, "write receipts")?;
+    output::say(&text)?;
+    Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn request(arguments: &Arguments, plan: &Plan) -> Result<ErasureRequest> {

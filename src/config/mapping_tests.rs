@@ -374,6 +374,29 @@ fn a_suppression_may_end() {
 }
 
 #[test]
+fn a_customer_may_ask_to_be_forgotten() {
+    let rules = r#"
+        [[source.people.erasure]]
+        when = { "/type" = "privacy_request", "/request" = ["erasure", "deletion"] }
+        [[source.people.erasure]]
+        when = { "/gone" = true }
+    "#;
+    let text = include_str!("../../pipelines/people.toml");
+    let people = mapping_of(&format!("{text}\n{rules}"), "people");
+    for (fields, asks) in [
+        (r#""type":"privacy_request","request":"erasure""#, true),
+        (r#""type":"privacy_request","request":"deletion""#, true),
+        (r#""type":"privacy_request","request":"access""#, false),
+        (r#""request":"erasure""#, false),
+        (r#""gone":true"#, true),
+        (r#""gone":"maybe""#, false),
+    ] {
+        let event = read(&people, &format!(r#"{{"record_id":"r1",{fields}}}"#));
+        assert_eq!(event.asks_erasure, asks, "{fields}");
+    }
+}
+
+#[test]
 fn a_keyed_row_is_named_after_its_key_and_content() {
     let people = mapping_of(include_str!("../../pipelines/people.toml"), "people");
     let one = read(&people, r#"{"record_id":"r1","first_name":"Ann","zip":12180.0}"#);

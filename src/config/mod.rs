@@ -42,7 +42,7 @@ pub use settings::{
     PublishSettings, RuleSettings, RunSettings, Settings, SnapshotSettings, SourceSettings,
     StateSettings, SuppressionSettings, SurvivorshipSettings, TimeSettings, TlsSettings,
 };
-pub use units::duration;
+pub use units::{duration, in_words};
 pub use value::{OneOrMany, Reference, Scalar};
 
 use self::document::Document;

@@ -23,6 +23,8 @@ pub struct Plan {
     pub state: StatePlan,
     /// Where the tables go.
     pub publish: PublishPlan,
+    /// What is forgotten by itself.
+    pub retention: RetentionPlan,
     /// The topic of the dead letters; `None`: they are in their table alone.
     pub letter_topic: Option<LetterTopicPlan>,
     /// The pace of the job.
@@ -36,9 +38,9 @@ pub struct Plan {
 /// The settings without the secrets among them.
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, sources, matching, state, publish, letter_topic, run, http, secrets } =
-            self;
-        let places = (state, publish, letter_topic);
+        let Self { name, sources, matching, state, publish, .. } = self;
+        let Self { retention, letter_topic, run, http, secrets, .. } = self;
+        let places = (state, publish, retention, letter_topic);
         let shown = format!("{:?}", (name, sources, matching, places, run, http));
         write!(f, "Plan{}", secrets.hidden_in(&shown))
     }
@@ -111,6 +113,8 @@ pub struct PublishPlan {
     pub interval: Duration,
     /// How long a version is kept that is no longer the present one.
     pub retention: Duration,
+    /// Within how long an erasure has left every file.
+    pub erasure_bound: Duration,
     /// How often the tables are written as plain files besides; `None`: never.
     pub plain_interval: Option<Duration>,
     /// Options of the object store, over those of the environment.
@@ -134,6 +138,15 @@ pub struct TopicsPlan {
     pub changes: Option<String>,
     /// Settings of librdkafka.
     pub options: Options,
+}
+
+/// What is forgotten by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetentionPlan {
+    /// How long after the last sign of a customer; `None`: never.
+    pub inactive: Option<Duration>,
+    /// How long after an interaction it leaves its table; `None`: never.
+    pub interactions: Option<Duration>,
 }
 
 /// The topic of the dead letters.

@@ -32,6 +32,9 @@ pub struct Settings {
     /// `[publish]`: where the tables go.
     #[serde(default)]
     pub publish: PublishSettings,
+    /// `[retention]`: what is forgotten by itself. Absent: nothing.
+    #[serde(default)]
+    pub retention: RetentionSettings,
     /// `[dead_letters]`: where messages that cannot be used go besides their table.
     #[serde(default)]
     pub dead_letters: DeadLettersSettings,
@@ -121,6 +124,9 @@ pub struct SourceSettings {
     /// table or a list of them, of which the first that holds counts.
     #[serde(default)]
     pub suppression: OneOrMany<SuppressionSettings>,
+    /// `[source.NAME.erasure]`: events by which a customer asks to be forgotten; a table or a list of them.
+    #[serde(default)]
+    pub erasure: OneOrMany<ErasureRequestSettings>,
     /// `[source.NAME.detail]`: what else the event tells.
     #[serde(default)]
     pub detail: DetailSettings,
@@ -230,6 +236,16 @@ pub struct SuppressionSettings {
     /// The events end it instead: the address may be used again.
     #[serde(default)]
     pub lifts: bool,
+}
+
+/// Events by which a customer asks to be forgotten. Whoever can send one can have that customer erased, so name events
+/// that come once it is known who asks.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErasureRequestSettings {
+    /// Which events: for each pointer a value, or a list of values. At least one, so that no typo erases everybody.
+    #[schemars(extend("minProperties" = 1))]
+    pub when: BTreeMap<String, OneOrMany<Scalar>>,
 }
 
 /// What else an event tells.
@@ -375,6 +391,21 @@ pub struct SnapshotSettings {
     pub options: BTreeMap<String, Scalar>,
 }
 
+/// `[retention]`: what is forgotten by itself, by this machine's clock. Looked after about once a day, and when a job
+/// ends by itself.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// Customers of whom nothing was heard for so long are erased, as by `onefold erase`, e.g. `1095d`; at least `1d`.
+    /// Absent: never.
+    #[schemars(transform = schema::duration)]
+    pub inactive: Option<String>,
+    /// Rows of `interactions` that happened so long ago are deleted, e.g. `730d`; at least `1d`. What profiles count of
+    /// them stays. Absent: never.
+    #[schemars(transform = schema::duration)]
+    pub interactions: Option<String>,
+}
+
 /// `[publish]`: where the tables go.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -388,6 +419,11 @@ pub struct PublishSettings {
     /// `1d`. Then the running job deletes its files. Default `7d`.
     #[schemars(transform = schema::duration)]
     pub retention: Option<String>,
+    /// Within how long an erasure that a running job takes up has left every file of tables, state and snapshots.
+    /// Customers are gone from the state and the present tables with the next publish; rewriting files is begun at half
+    /// of this time, once for all who asked meanwhile. Default `1d`.
+    #[schemars(transform = schema::duration)]
+    pub erasure_bound: Option<String>,
     /// How often the tables are written as plain Parquet files besides, for tools that know no Delta: whole each time,
     /// as `current/TABLE.parquet`, and as sets of one commit below `plain/`. Absent: never.
     #[schemars(transform = schema::duration)]

@@ -16,6 +16,15 @@ pub fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(count.checked_mul(millis)?))
 }
 
+/// A duration as it would be written: in the largest unit of which it is whole.
+pub fn in_words(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    let whole = units.iter().find(|(_, unit)| millis >= *unit && millis.is_multiple_of(*unit));
+    let (unit, length) = whole.copied().unwrap_or(("ms", 1));
+    format!("{}{unit}", millis / length)
+}
+
 /// Reads a number of bytes of whole `B`, `KiB`, `MiB`, `GiB`, `TiB`, or `kB`, `MB`, `GB`, `TB`.
 pub(super) fn bytes(text: &str) -> Option<u64> {
     let (count, unit) = split(text)?;
@@ -50,6 +59,9 @@ mod tests {
             [("500ms", 500), ("30s", 30_000), ("5 m", 300_000), ("2h", 7_200_000), ("0s", 0)]
         {
             assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["500ms", "0ms", "90s", "5m", "36h", "7d"] {
+            assert_eq!(in_words(duration(text).unwrap()), text);
         }
         for text in ["", "30", "s", "-1s", "1.5s", "30 apples", "99999999999999999999s"] {
             assert_eq!(duration(text), None, "{text}");

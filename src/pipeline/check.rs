@@ -12,7 +12,7 @@ use super::carry;
 use super::letters::letter_topic;
 use super::publish::runtime;
 use super::topics::customer_topic;
-use crate::config::{Plan, PublishPlan};
+use crate::config::{Plan, PublishPlan, in_words};
 use crate::error::{Error, Kind, Result};
 use crate::sink::topic::Topic;
 use crate::sink::{self, Table, tables};
@@ -66,7 +66,8 @@ pub struct Findings {
 /// The model file and the file of judgements are read, brokers are asked for their topics, files are listed, the state's folder
 /// is looked at where there is one, and the place to publish must take a file and keep two writers
 /// apart, which leaves one small file there ([`sink::check_store`]); so must the place of snapshots.
-/// Published tables must have the columns that would be written.
+/// Published tables must have the columns that would be written, and their versions should be kept for as long as the
+/// snapshots of the state that need them.
 pub fn check(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Findings {
     let mut found = Findings::default();
     let mut note = |key: &str, result: Result<()>| {
@@ -120,7 +121,28 @@ pub fn check(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Findings {
         let errors = check_publish(&plan.publish).unwrap_or_else(|error| vec![error]);
         errors.into_iter().for_each(|error| note("publish.url", Err(error)));
     }
+    if ["publish.retention", "state.snapshot"].into_iter().all(is_sound) {
+        found.warnings.extend(unrestorable(plan));
+    }
     found
+}
+
+/// Snapshots that are kept for longer than the versions of the tables that restoring them needs.
+fn unrestorable(plan: &Plan) -> Option<Finding> {
+    let snapshot = plan.state.snapshot.as_ref()?;
+    let keep = u32::try_from(snapshot.keep).unwrap_or(u32::MAX);
+    // The oldest goes when the next is taken.
+    let oldest = snapshot.interval?.saturating_mul(keep);
+    let retention = plan.publish.retention;
+    (retention < oldest).then(|| Finding {
+        key: "publish.retention".to_owned(),
+        text: format!(
+            "versions of the tables go after {}, but of {keep} snapshots the oldest is up to {} old, and restoring it \
+             needs the version of its time; give at least {1}, or a smaller state.snapshot.keep or interval",
+            in_words(retention),
+            in_words(oldest),
+        ),
+    })
 }
 
 /// Whether files can be put at a place.
@@ -407,6 +429,39 @@ mod tests {
         let found = check(&plan, &|key| key == "publish.url" || key == "publish.options");
         let keys: Vec<_> = found.problems.iter().map(|found| found.key.as_str()).collect();
         assert_eq!(keys, ["publish.url"]);
+    }
+
+    #[test]
+    fn snapshots_should_not_outlive_the_versions_that_they_need() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().display().to_string();
+        for (snapshot, publish, said) in [
+            ("", "", None),
+            (", keep = 9999", "", None),
+            (", interval = \"1d\"", "", None),
+            (", interval = \"1d\", keep = 7", "", None),
+            (", interval = \"36h\", keep = 7", "", Some(("7d", "252h"))),
+            (", interval = \"1h\", keep = 25", "retention = \"1d\"", Some(("1d", "25h"))),
+            (", interval = \"1d\", keep = 30", "retention = \"30d\"", None),
+        ] {
+            let snapshot = format!("url = \"{place}\"{snapshot}");
+            let text = PIPELINE.replace("url = \"${OUT}/snapshots\"", &snapshot);
+            let text = format!("{text}\n{publish}");
+            let plan = config::parse(&text, "shop.toml", &|_| Some("x".to_owned())).unwrap();
+            let sound = |key: &str| key == "publish.retention" || key == "state.snapshot";
+            let found = unrestorable(&plan);
+            assert_eq!(check(&plan, &sound).warnings, Vec::from_iter(found.clone()));
+            let text = found.map(|found| format!("{}: {}", found.key, found.text));
+            let expected = said.map(|(retention, oldest)| {
+                format!(
+                    "publish.retention: versions of the tables go after {retention}, but of {} snapshots the oldest \
+                     is up to {oldest} old, and restoring it needs the version of its time; give at least {oldest}, \
+                     or a smaller state.snapshot.keep or interval",
+                    plan.state.snapshot.as_ref().unwrap().keep
+                )
+            });
+            assert_eq!(text, expected);
+        }
     }
 
     #[test]

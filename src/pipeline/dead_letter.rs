@@ -104,6 +104,15 @@ impl Letter {
     pub fn as_json(&self) -> serde_json::Value {
         file::as_json(self)
     }
+
+    /// What it holds that may name somebody: payload, key and headers.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let around = self.envelope.iter().flat_map(|envelope| {
+            let values = envelope.headers.iter().filter_map(|header| header.value.as_deref());
+            envelope.key.as_deref().into_iter().chain(values)
+        });
+        std::iter::once(&*self.payload).chain(around)
+    }
 }
 
 /// What would become of dead letters that were replayed, as far as their mapping decides.
@@ -194,38 +203,40 @@ impl DeadLetters {
             .each(&DEAD_LETTERS, None, |batch| letters(batch)?.into_iter().try_for_each(&mut take))
     }
 
-    /// The places of letters whose payload, key or a header is found to name somebody; closed ones, too.
-    pub(super) fn naming(&self, names: impl Fn(&[u8]) -> bool) -> Result<Vec<Origin>> {
-        let mut found = Vec::new();
-        self.each_naming(names, |letter| found.push(letter.listed.origin))?;
+    /// Of each of `people`, the places of letters whose payload, key or a header is found to name them; closed ones, too.
+    pub(super) fn naming<T>(
+        &self,
+        people: &[T],
+        names: impl Fn(&T, &[u8]) -> bool,
+    ) -> Result<Vec<Vec<Origin>>> {
+        let mut found = vec![Vec::new(); people.len()];
+        if people.is_empty() {
+            return Ok(found);
+        }
+        self.each(|letter| {
+            for (person, found) in people.iter().zip(&mut found) {
+                if letter.parts().any(|bytes| names(person, bytes)) {
+                    found.push(letter.listed.origin.clone());
+                }
+            }
+            Ok(())
+        })?;
         Ok(found)
     }
 
-    /// The same letters whole, as JSON.
+    /// The letters that name somebody, whole, as JSON.
     pub(super) fn all_naming(
         &self,
         names: impl Fn(&[u8]) -> bool,
     ) -> Result<Vec<serde_json::Value>> {
         let mut found = Vec::new();
-        self.each_naming(names, |letter| found.push(letter.as_json()))?;
-        Ok(found)
-    }
-
-    fn each_naming(
-        &self,
-        names: impl Fn(&[u8]) -> bool,
-        mut take: impl FnMut(Letter),
-    ) -> Result<()> {
         self.each(|letter| {
-            let around = letter.envelope.iter().flat_map(|envelope| {
-                let values = envelope.headers.iter().filter_map(|header| header.value.as_deref());
-                envelope.key.as_deref().into_iter().chain(values)
-            });
-            if std::iter::once(&*letter.payload).chain(around).any(&names) {
-                take(letter);
+            if letter.parts().any(&names) {
+                found.push(letter.as_json());
             }
             Ok(())
-        })
+        })?;
+        Ok(found)
     }
 
     /// The letters that are closed.

@@ -40,6 +40,11 @@ impl Disk {
         has_room
     }
 
+    /// Whether so many bytes more than the reserve are free.
+    pub(super) fn has_room_for(&self, bytes: u64) -> bool {
+        (self.free)(&self.folder).is_none_or(|free| free >= bytes.saturating_add(self.reserve))
+    }
+
     /// Asks this instead of the system.
     #[cfg(test)]
     pub(super) fn ask(&mut self, free: impl Fn(&Path) -> Option<u64> + Send + 'static) {

@@ -24,7 +24,7 @@ use super::tables::LookupKey;
 use crate::config::Plan;
 use crate::error::Result;
 use crate::normalise;
-use crate::record::Micros;
+use crate::record::{IdentityId, Micros, RecordKey};
 
 pub(super) use letters::Traits;
 pub use receipt::{Receipt, TableTrace, receipt_of};
@@ -61,6 +61,23 @@ pub struct ErasurePreview {
 /// over; `Fenced` while a job runs; `Unavailable` where a store is away: the next start ends what was begun.
 pub fn erase(plan: Plan, request: &ErasureRequest) -> Result<Option<Receipt>> {
     Job::open(plan)?.erase(request)
+}
+
+/// A request by an event whose customer cannot be told for certain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carriers {
+    /// The record of the event, which is a customer of its own.
+    pub request: RecordKey,
+    /// Who else carries one of its identifiers, ascending.
+    pub identities: Vec<IdentityId>,
+}
+
+/// Erases those who asked for it by events, as the end of a job over files does; the receipts, and the requests that
+/// are left for an operator.
+///
+/// **Errors:** as of [`erase`].
+pub fn erase_asked(plan: Plan) -> Result<(Vec<Receipt>, Vec<Carriers>)> {
+    Job::open(plan)?.erase_asked()
 }
 
 /// Says whom an erasure would take, and changes nothing that anybody sees.

@@ -19,7 +19,9 @@ use crate::record::{
     DeadLetter, Event, EventKey, Identity, IdentityId, Judgement, Pair, RecordKey, Verdict,
 };
 use crate::resolve::{Insert, Notes, Outcome, Resolver, Work};
-use crate::state::{Commit, Counters, Edge, IdentityRow, NodeId, Status, Store, View};
+use crate::state::{
+    Commit, Counters, Edge, ErasureAsked, IdentityRow, NodeId, Status, Store, View,
+};
 
 /// A micro-batch on its way to a commit.
 pub(super) struct Draft {
@@ -180,6 +182,9 @@ impl Draft {
         }
         // An outdated version of a row belongs to no node of its own; the event is known all the
         // same.
+        if event.asks_erasure {
+            self.commit.erasures_asked.push(ErasureAsked { record, at: event.occurred_at });
+        }
         let known_as = node.or_else(|| registry.node_of(&record)).unwrap_or(NodeId::MAX);
         self.commit.events.push((key, known_as));
         self.commit.interactions.push(Interaction {

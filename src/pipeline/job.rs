@@ -2,6 +2,7 @@
 
 mod advance;
 mod erase;
+mod forget;
 mod judge;
 mod letters;
 mod publish;
@@ -33,6 +34,7 @@ use super::topics::Topics;
 use super::vacuum::Vacuums;
 use super::window::{self, Window};
 use advance::advance;
+use forget::Forgetting;
 pub use judge::{Given, Judged, Standing};
 pub use replay::Replayed;
 
@@ -72,6 +74,7 @@ pub struct Job {
     patience: Patience,
     telemetry: Telemetry,
     disk: Disk,
+    forgetting: Forgetting,
     /// Takes dead letters to their topic while the job runs.
     courier: Option<Courier<Letters>>,
     /// Take profiles and changes to their topics while the job runs.
@@ -129,6 +132,7 @@ impl Job {
             plains: Plains::new(&plan.publish),
             breaker: Breaker::new(&plan.run),
             disk: Disk::new(&plan.state.path, plan.state.disk_reserve),
+            forgetting: Forgetting::new(&plan.sources),
             courier: None,
             topics: None,
             plan,
@@ -150,6 +154,7 @@ impl Job {
         job.take_ledger()?;
         job.publish()?;
         job.finish_erasures()?;
+        job.start_forgetting()?;
         job.report.time.open = clock.elapsed();
         Ok(job)
     }
@@ -194,6 +199,7 @@ impl Job {
             if !is_held_back {
                 // Who asks for a stop does not want to wait for that.
                 if matches!(cause, StopCause::Finished | StopCause::Idle) {
+                    self.forget_finally()?;
                     self.plains.finish();
                     self.vacuums.finish();
                 }
@@ -268,6 +274,9 @@ impl Job {
                 intake.tell_lag();
                 progress(&Progress { publishing: true, ..self.progress() });
                 rest = self.publish_or_delay(&mut delays, intake)?;
+                if delays == 0 {
+                    self.forget_when_due(intake)?;
+                }
                 rested = Stopwatch::start();
             }
         }
@@ -343,6 +352,7 @@ impl Job {
         if let Some(courier) = &mut self.courier {
             courier.note(draft.commit.dead_letters.len() as u64);
         }
+        self.note_asked(draft.commit.erasures_asked.len());
         self.tell_batch(&before, &draft, whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
 

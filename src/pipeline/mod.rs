@@ -74,7 +74,8 @@ pub use dead_letter::{
     try_replay,
 };
 pub use erasure::{
-    ErasurePreview, ErasureRequest, Receipt, TableTrace, erase, preview_erasure, receipt_of,
+    Carriers, ErasurePreview, ErasureRequest, Receipt, TableTrace, erase, erase_asked,
+    preview_erasure, receipt_of,
 };
 pub use evidence::write_evidence;
 pub use gather::{Gathered, gather, kept_records};

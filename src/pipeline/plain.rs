@@ -75,6 +75,11 @@ impl Plains {
     /// Writes what was published last.
     pub(super) fn finish(&mut self) {
         self.write();
+        self.wait();
+    }
+
+    /// Waits for those that are being written.
+    pub(super) fn wait(&mut self) {
         if let Err(error) = self.chore.wait() {
             PlainTablesFailed { error: &error }.emit();
         }

@@ -164,15 +164,23 @@ impl PublishedTables {
         normal(&self.settings, field, raw, value)
     }
 
-    /// The events of records.
-    pub(super) fn events_of(&self, records: &BTreeSet<RecordKey>) -> Result<Vec<EventKey>> {
-        let wanted: BTreeSet<String> = records.iter().map(ToString::to_string).collect();
-        let mut found = Vec::new();
+    /// The events of records, by record.
+    pub(super) fn events_of(
+        &self,
+        records: &BTreeSet<RecordKey>,
+    ) -> Result<BTreeMap<RecordKey, Vec<EventKey>>> {
+        let wanted: BTreeMap<String, RecordKey> =
+            records.iter().map(|record| (record.to_string(), *record)).collect();
+        let mut found: BTreeMap<RecordKey, Vec<EventKey>> = BTreeMap::new();
         let columns = ["event_id", "channel", "record_key"];
         self.each(&tables::INTERACTIONS, Some(&columns), |batch| {
             let [events, channels, keys] = columns.map(|name| text(batch, name));
-            let hits = (0..batch.num_rows()).filter(|at| wanted.contains(keys.value(*at)));
-            found.extend(hits.map(|at| EventKey::of(channels.value(at), events.value(at))));
+            for at in 0..batch.num_rows() {
+                if let Some(record) = wanted.get(keys.value(at)) {
+                    let event = EventKey::of(channels.value(at), events.value(at));
+                    found.entry(*record).or_default().push(event);
+                }
+            }
             Ok(())
         })?;
         Ok(found)

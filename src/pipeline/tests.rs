@@ -227,6 +227,53 @@ fn all_profiles_are_made_anew_where_they_are_made_otherwise() {
     assert_eq!(verify_state(&plan).unwrap().sequence, sequence, "once");
 }
 
+/// The rows of a table that are the same whatever happened on the way: without ids and versions.
+fn rows_of(plan: &Plan, table: &str) -> Vec<Value> {
+    let (store, root) = sink::open_store(&plan.publish.url, &plan.publish.options.0).unwrap();
+    let mut rows = published(&store, &root).remove(table).unwrap();
+    for row in &mut rows {
+        row.as_object_mut().unwrap().retain(|key, _| key != "identity_id" && key != "version");
+    }
+    rows.sort_by_key(Value::to_string);
+    rows
+}
+
+#[test]
+fn the_state_of_an_older_version_is_published_whole_and_goes_on() {
+    let events = events();
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = plan(events.path(), folder.path(), 100);
+    run(&plan, STREAM, 300);
+    let (before, mappings) = (outcome(&plan), rows_of(&plan, "identity_map"));
+    Store::make_older(&plan.state.path);
+
+    // Its tables had other columns, so a new version publishes to another place.
+    plan.publish.url = folder.path().join("new").display().to_string();
+    drop(Job::open(plan.clone()).unwrap());
+    let renewed = outcome(&plan);
+    assert!(renewed.customers.len() > 10 && mappings.len() > renewed.customers.len());
+    assert_eq!(renewed.customers, before.customers);
+    assert_eq!(rows_of(&plan, "identity_map"), mappings);
+    assert_eq!(renewed.interactions, [] as [Value; 0], "they stay where they were");
+    let sequence = verify_state(&plan).unwrap().sequence;
+    drop(Job::open(plan.clone()).unwrap());
+    assert_eq!(verify_state(&plan).unwrap().sequence, sequence, "once");
+
+    // What comes then makes of it what a new run makes of everything.
+    run(&plan, BULK, u64::MAX);
+    let straight = tempfile::tempdir().unwrap();
+    let straight = super::tests::plan(events.path(), straight.path(), 5_000);
+    run(&straight, BULK, u64::MAX);
+    let (after, expected) = (outcome(&plan), outcome(&straight));
+    assert_eq!(after.customers, expected.customers);
+    for table in ["identity_map", "profiles_marketing", "suppression"] {
+        let rows = rows_of(&straight, table);
+        assert!(!rows.is_empty(), "{table}");
+        assert_eq!(rows_of(&plan, table), rows, "{table}");
+    }
+    assert_eq!(after.interactions.len() + before.interactions.len(), expected.interactions.len());
+}
+
 #[test]
 fn published_profiles_are_found_by_what_they_carry() {
     let events = events();

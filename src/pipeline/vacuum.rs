@@ -177,6 +177,11 @@ impl Vacuums {
         if !self.has_looked {
             self.look();
         }
+        self.wait();
+    }
+
+    /// Waits for the one that is at work.
+    pub(super) fn wait(&mut self) {
         if let Err(error) = self.chore.wait() {
             VacuumFailed { error: &error }.emit(&self.telemetry);
         }

@@ -41,6 +41,8 @@ pub struct Event {
     pub identity: RawIdentity,
     /// What happened.
     pub details: Details,
+    /// Whether the customer asks to be forgotten by it.
+    pub asks_erasure: bool,
 }
 
 impl Event {

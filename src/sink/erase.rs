@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 
 use arrow::array::{AsArray, RecordBatch, StringArray};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Date32Type, Int64Type};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use roaring::RoaringBitmap;
 
@@ -43,6 +43,13 @@ pub enum Erasure<'a> {
         column: &'a str,
         /// The values.
         values: &'a [String],
+    },
+    /// Those of days before one, in a column of dates.
+    Before {
+        /// The column.
+        column: &'a str,
+        /// The first day that stays, counted since 1970.
+        day: i64,
     },
     /// Dead letters, or their replays, by where they were read.
     Letters(&'a [LetterPlace]),
@@ -141,6 +148,7 @@ enum Wanted<'a> {
     Keys { column: &'static str, gone: Vec<&'a str>, superseded: Vec<&'a str> },
     Superseded,
     Values { column: &'a str, values: BTreeSet<&'a str> },
+    Before { column: &'a str, day: i64 },
     Letters(BTreeSet<(&'a str, &'a str, u64)>),
 }
 
@@ -161,6 +169,7 @@ impl<'a> Wanted<'a> {
             (Erasure::Values { column, values }, _) => {
                 Self::Values { column, values: values.iter().map(String::as_str).collect() }
             }
+            (Erasure::Before { column, day }, _) => Self::Before { column, day },
             (Erasure::Letters(places), _) => {
                 let place = |it: &'a LetterPlace| (&*it.source, &*it.partition, it.offset);
                 Self::Letters(places.iter().map(place).collect())
@@ -179,6 +188,11 @@ impl<'a> Wanted<'a> {
             }
             Self::Superseded => add.deletion_vector.is_some(),
             Self::Values { values, .. } => !values.is_empty(),
+            // Where nothing is known of a file, it is looked into.
+            Self::Before { column, day } => {
+                let first = add.statistics()["minValues"][*column].as_str().and_then(days_of);
+                first.is_none_or(|first| first < *day)
+            }
             Self::Letters(places) => !places.is_empty(),
         }
     }
@@ -195,6 +209,15 @@ impl<'a> Wanted<'a> {
                 let hit = |batch: &RecordBatch| -> Result<Vec<bool>> {
                     let column = texts(batch, column)?;
                     Ok(column.iter().map(|it| it.is_some_and(|it| values.contains(it))).collect())
+                };
+                scan(live, &[column], hit).await
+            }
+            Self::Before { column, day } => {
+                let hit = |batch: &RecordBatch| -> Result<Vec<bool>> {
+                    let dates = batch.column_by_name(column);
+                    let dates = dates.and_then(|it| it.as_primitive_opt::<Date32Type>());
+                    let dates = dates.ok_or_else(|| not_so(column))?;
+                    Ok(dates.iter().map(|it| it.is_some_and(|it| i64::from(it) < *day)).collect())
                 };
                 scan(live, &[column], hit).await
             }
@@ -235,6 +258,12 @@ async fn scan(
         }
     }
     Ok(found)
+}
+
+/// The day of a date as statistics write it, counted since 1970.
+fn days_of(text: &str) -> Option<i64> {
+    let date: chrono::NaiveDate = text.parse().ok()?;
+    Some(date.signed_duration_since(chrono::NaiveDate::default()).num_days())
 }
 
 fn texts<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b StringArray> {

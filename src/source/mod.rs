@@ -84,6 +84,8 @@ pub struct Batch {
 pub struct Lag {
     /// `topic/partition`.
     pub partition: Arc<str>,
+    /// The next offset that is handed out, as far as that is known; else 0.
+    pub next: u64,
     /// Messages between the next that is handed out and the end that the broker tells; `None` where
     /// it tells none, or one that was passed already.
     pub records: Option<u64>,

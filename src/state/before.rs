@@ -136,6 +136,21 @@ impl From<Interaction> for profile::Interaction {
 }
 
 #[cfg(test)]
+impl super::Store {
+    /// Leaves the state at `path` as a version left it that did not note what it made profiles by.
+    pub(crate) fn make_older(path: &std::path::Path) {
+        use super::keyspace::{PROFILED_KEY, Space, Writes};
+        let mut store = Self::open(path, &super::Options::default()).expect("it opens");
+        let mut writes = Writes::default();
+        writes.delete(Space::Meta, PROFILED_KEY);
+        store.write_rows(writes).expect("it is written");
+        assert_eq!(store.view().profiled_by().expect("it is read"), None);
+        drop(store);
+        std::fs::write(path.join("format"), "onefold state 2\n").expect("the format is written");
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::state::row::{

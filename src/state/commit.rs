@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::erasure::Erasure;
+use super::erasure::{Erasure, ErasureAsked, write_asked};
 use super::keyspace::{
     CARRIED_KEY, MODEL_KEY, Outbox, PROFILED_KEY, Space, Writes, fact_key, judgement_key,
     outbox_key, position_key, shared_key,
@@ -84,6 +84,8 @@ pub struct Commit {
     /// Where ids were carried over from: the identities so far, and what is in the outbox about them, are forgotten, for
     /// nobody saw them. `None` for every other commit.
     pub carried_from: Option<String>,
+    /// Records whose customers ask to be forgotten.
+    pub erasures_asked: Vec<ErasureAsked>,
     /// What is erased by this commit, with its `removed` nodes; `None` for every other commit.
     pub erasure: Option<Erasure>,
 }
@@ -130,6 +132,7 @@ impl Commit {
         for (key, node) in &self.events {
             writes.put(Space::Events, key.0, encode(node)?);
         }
+        write_asked(&self.erasures_asked, &mut writes)?;
         window::write(&self.expiring, &self.latest_times, &mut writes)?;
         for ((source, partition), next) in &self.positions {
             let key = position_key(source, partition);

@@ -5,7 +5,7 @@
 //! An erasure is a commit like any other; what must still be done outside the state (tables,
 //! snapshots, bytes on the disk) is kept with it as a [`PendingErasure`] until it is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,8 @@ use crate::record::{EventKey, IdentityId, Micros, Origin, Pair, RecordKey};
 const SECRET_KEY: &[u8] = b"onefold/erasure/secret";
 /// What the keys of erasures begin with that are not done yet.
 pub(super) const PENDING_PREFIX: u8 = b'q';
+/// What the keys of requests begin with that are still to be taken up.
+const ASKED_PREFIX: u8 = b'a';
 /// What the keys of marks begin with.
 const MARK_PREFIX: u8 = b'x';
 const MARK_BYTES: usize = 17;
@@ -32,8 +34,17 @@ pub struct Erasure {
     pub events: Vec<EventKey>,
     /// What was judged of its records.
     pub judgements: Vec<Pair>,
-    /// What must follow.
-    pub pending: PendingErasure,
+    /// What must follow, by request.
+    pub pending: Vec<PendingErasure>,
+}
+
+/// Somebody asked by an event to be forgotten, and nothing was done yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ErasureAsked {
+    /// The record of the event.
+    pub record: RecordKey,
+    /// When they asked.
+    pub at: Micros,
 }
 
 /// An erasure that the state has and something else may still lack.
@@ -43,6 +54,8 @@ pub struct PendingErasure {
     pub id: [u8; 10],
     /// When it was asked for.
     pub at: Micros,
+    /// When the state took it up, by this machine's clock.
+    pub begun: Micros,
     /// By what the person was found; never the value.
     pub by: String,
     /// The identities that are no more.
@@ -100,6 +113,29 @@ impl Secret {
     pub(super) fn knows_event(&self, spaces: &Keyspaces, event: &EventKey) -> Result<bool> {
         spaces[Space::Meta].contains_key(self.of_event(event)).map_err(failed("read erasures"))
     }
+}
+
+/// What the keys of the requests of a record begin with.
+fn asked_prefix(record: &RecordKey) -> [u8; 17] {
+    let mut key = [ASKED_PREFIX; 17];
+    key[1..].copy_from_slice(&record.0);
+    key
+}
+
+/// Adds requests to `writes`; those of one record lie side by side, for none is read here.
+pub(super) fn write_asked(asked: &[ErasureAsked], writes: &mut Writes) -> Result<()> {
+    for it in asked {
+        let key = [&asked_prefix(&it.record)[..], &it.at.to_be_bytes()].concat();
+        writes.put(Space::Meta, key, encode(it)?);
+    }
+    Ok(())
+}
+
+fn delete_asked(view: &View, record: &RecordKey, writes: &mut Writes) -> Result<()> {
+    for row in view.scan(Space::Meta, &asked_prefix(record)) {
+        writes.delete(Space::Meta, row?.0);
+    }
+    Ok(())
 }
 
 fn pending_key(id: &[u8; 10]) -> [u8; 11] {
@@ -161,21 +197,47 @@ impl Store {
         for event in &events {
             writes.put(Space::Meta, secret.of_event(event), encode(&Micros::MAX)?);
         }
-        for ErasedRecord { key, is_row } in &erasure.pending.records {
-            let until = if *is_row { Micros::MAX } else { erasure.pending.at };
-            writes.put(Space::Meta, secret.of_record(key), encode(&until)?);
+        for pending in &erasure.pending {
+            for ErasedRecord { key, is_row } in &pending.records {
+                let until = if *is_row { Micros::MAX } else { pending.at };
+                writes.put(Space::Meta, secret.of_record(key), encode(&until)?);
+                delete_asked(&view, key, writes)?;
+            }
+            writes.put(Space::Meta, pending_key(&pending.id), encode(pending)?);
         }
         for pair in &erasure.judgements {
             writes.delete(Space::Meta, judgement_key(pair));
         }
-        let pending = &erasure.pending;
-        writes.put(Space::Meta, pending_key(&pending.id), encode(pending)?);
         self.secret = Some(secret);
         Ok(())
     }
 }
 
+impl Store {
+    /// Forgets requests: of records that are not there any more, nothing is to be erased.
+    ///
+    /// **Errors:** as of [`Store::commit`].
+    pub fn forget_asked(&mut self, records: &[RecordKey]) -> Result<()> {
+        let (view, mut writes) = (self.view(), Writes::default());
+        for record in records {
+            delete_asked(&view, record, &mut writes)?;
+        }
+        if writes.len() > 0 { self.write_rows(writes) } else { Ok(()) }
+    }
+}
+
 impl View {
+    /// The records whose customers ask to be forgotten, which is still to be taken up, and when they last asked.
+    pub fn erasures_asked(&self) -> Result<BTreeMap<RecordKey, Micros>> {
+        let mut asked = BTreeMap::new();
+        for row in self.scan(Space::Meta, &[ASKED_PREFIX]) {
+            let ErasureAsked { record, at } = decode("meta", &row?.1)?;
+            let last = asked.entry(record).or_insert(at);
+            *last = at.max(*last);
+        }
+        Ok(asked)
+    }
+
     /// The erasures that something may still lack, by name.
     pub fn pending_erasures(&self) -> Result<Vec<PendingErasure>> {
         let rows = self.scan(Space::Meta, &[PENDING_PREFIX]);

@@ -62,7 +62,7 @@ mod window;
 mod tests;
 
 pub use commit::Commit;
-pub use erasure::{ErasedRecord, Erasure, PendingErasure};
+pub use erasure::{ErasedRecord, Erasure, ErasureAsked, PendingErasure};
 pub use folder::check;
 pub use forward::{Followed, Forwarded, Place, Said, Waiting};
 pub use reader::Reader;

@@ -4,6 +4,7 @@
 //! hold it as `event`. `schemas/events.md` lists all of them.
 
 mod disk;
+mod erasure;
 mod letters;
 mod matching;
 mod plain;
@@ -18,11 +19,12 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 pub use disk::{IntakePaused, IntakeResumed};
+pub use erasure::{Erased, ErasuresBegun, ErasuresDelayed, ErasuresUndecided, InteractionsExpired};
 pub use letters::{
     LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft, LettersResumed,
 };
 pub use matching::{
-    Erased, IdentitiesCarried, JudgementsTaken, ModelBuiltIn, ModelTrained, RecordsRematched,
+    IdentitiesCarried, JudgementsTaken, ModelBuiltIn, ModelTrained, RecordsRematched,
 };
 pub use plain::{PlainTablesFailed, PlainTablesWritten};
 pub use process::{CommandFailed, HttpListening, ShutdownRequested, ThreadPanicked};

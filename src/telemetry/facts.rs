@@ -35,6 +35,12 @@ pub struct Facts {
     pub letters_waiting: u64,
     /// What waits for topics of customers, by what it is.
     pub topics_waiting: BTreeMap<&'static str, u64>,
+    /// Erasures that are begun and not ended.
+    pub erasures_pending: u64,
+    /// When the oldest of them was begun. **Units:** microseconds since 1970.
+    pub erasures_since: Option<i64>,
+    /// Requests that wait for somebody to say who is meant.
+    pub erasures_undecided: u64,
     /// Record nodes.
     pub records: u64,
     /// Live identities.
@@ -126,6 +132,8 @@ impl Facts {
             "dead_lettered": self.dead_lettered,
             "dead_letters_waiting": self.letters_waiting,
             "topics_waiting": self.topics_waiting,
+            "erasures_pending": self.erasures_pending,
+            "erasure_requests_undecided": self.erasures_undecided,
             "records": self.records,
             "identities": self.identities,
             "state_bytes": self.state_bytes,

@@ -28,6 +28,12 @@ const CONSENTS: &str = r#"{"event_id":"yes","channel":"web","type":"consent","ts
 const SUPPRESSION: &str =
     "[source.web.suppression]\nwhen = { \"/type\" = \"bounced\" }\nchannel = \"email\"\n";
 
+/// Somebody who comes, and asks to be forgotten.
+const REQUEST: &str = r#"{"event_id":"come","channel":"web","type":"login","ts":"2024-03-01T09:00:00.000Z","cookie_id":"00000000000000cc","login_email":"emmy@noether.example.org"}
+{"event_id":"forget","channel":"web","type":"forget_me","ts":"2024-03-02T09:00:00.000Z","cookie_id":"00000000000000cc","login_email":"emmy@noether.example.org"}
+"#;
+const ERASURE: &str = "[source.web.erasure]\nwhen = { \"/type\" = \"forget_me\" }\n";
+
 /// The passages of a point at which it is deadly, one after the other on one state. Each next start is killed the later.
 const PASSAGES: [u32; 6] = [1, 2, 3, 5, 9, 17];
 
@@ -43,8 +49,13 @@ struct Job {
 impl Job {
     /// Where dead letters go to a topic, it is made anew under the name of the folder.
     fn new(letters: Option<&Broker>) -> Self {
+        Self::with(letters, "", "")
+    }
+
+    /// One with more in its file, and more events.
+    fn with(letters: Option<&Broker>, settings: &str, events: &str) -> Self {
         let folder = folder();
-        let mut pace = PACE.to_owned() + SUPPRESSION;
+        let mut pace = PACE.to_owned() + SUPPRESSION + settings;
         if let Some(broker) = letters {
             let topic = topic(folder.path());
             broker.create_topic(&topic, 3);
@@ -53,7 +64,7 @@ impl Job {
                 &format!("[dead_letters.kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\n");
         }
         let lines = stream(90).lines.into_iter().filter(|line| line.channel == Channel::Web);
-        let lines = lines.map(|line| line.text + "\n").collect::<String>() + CONSENTS;
+        let lines = lines.map(|line| line.text + "\n").collect::<String>() + CONSENTS + events;
         fs::write(folder.path().join("web.jsonl"), lines).expect("write events");
         for silent in ["email", "phone", "store"] {
             fs::write(folder.path().join(format!("{silent}.jsonl")), "").expect("write no events");
@@ -132,12 +143,12 @@ fn plain(mut row: Value) -> String {
 /// Kills a job at the points of each step, and compares what it ends with.
 #[track_caller]
 fn assert_survives(steps: &[Step]) {
-    assert_survives_with(steps, None);
+    assert_survives_with(steps, None, &|| Job::new(None));
 }
 
 #[track_caller]
-fn assert_survives_with(steps: &[Step], letters: Option<&Broker>) {
-    let calm = Job::new(letters);
+fn assert_survives_with(steps: &[Step], letters: Option<&Broker>, make: &dyn Fn() -> Job) {
+    let calm = make();
     let report = calm.program.report();
     let expected = calm.rows();
     let has_rows = |(table, rows): (&&str, &BTreeSet<String>)| {
@@ -145,7 +156,7 @@ fn assert_survives_with(steps: &[Step], letters: Option<&Broker>) {
     };
     assert!(expected.iter().all(has_rows), "every table has rows");
     for (step, moment) in steps.iter().flat_map(|step| [(step, "before"), (step, "after")]) {
-        let job = Job::new(letters);
+        let job = make();
         let point = |times| format!("{}:{moment}:{times}", step.name());
         let dies_at = |times: &u32| job.dies_at(&point(*times));
         let deaths = match step {
@@ -253,8 +264,24 @@ fn an_erasure_that_is_killed_at_any_step_is_ended_by_the_next_start() {
 }
 
 #[test]
+fn a_request_of_an_event_survives_a_kill_at_any_step_and_is_done_once() {
+    let asking = || Job::with(None, ERASURE, REQUEST);
+    let steps = [Step::StateBatch, Step::LogEntry, Step::Receipt, Step::StateRewrite];
+    assert_survives_with(&steps, None, &asking);
+    let job = asking();
+    assert!(job.dies_at(&format!("{}:after:1", Step::Receipt.name())));
+    job.program.report();
+    let out = job.folder.path().join("out");
+    let receipts = fs::read_dir(out.join("_onefold/receipts")).expect("receipts");
+    assert_eq!(receipts.count(), 1);
+    let rows = format!("{:?}", job.rows());
+    assert!(rows.contains("ada@lovelace") && !rows.contains("emmy@"));
+}
+
+#[test]
 fn a_kill_as_letters_go_to_their_topic_loses_none() {
     let Some(python) = Python::find() else { return };
     let broker = Broker::start(&python);
-    assert_survives_with(&[Step::Letters, Step::LettersCleared, Step::StateBatch], Some(&broker));
+    let steps = [Step::Letters, Step::LettersCleared, Step::StateBatch];
+    assert_survives_with(&steps, Some(&broker), &|| Job::new(Some(&broker)));
 }

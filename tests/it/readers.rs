@@ -354,7 +354,7 @@ fn other_readers_agree_after_rows_left_and_files_went() {
     let found = python.run("tests/readers/matrix.py", &["plain", &subject.write_plain()]);
     let found: Value = serde_json::from_str(&found).expect("the script prints JSON");
     let expected = subject.expected(present);
-    assert_eq!(found, json!({ "duckdb": expected, "polars": expected }));
+    assert_eq!(found, json!({ "duckdb": expected, "polars": expected, "pyarrow": expected }));
 }
 
 #[test]

@@ -407,9 +407,18 @@ fn no_path_of_a_machine_is_named() {
     // In pieces, so that this file does not name them.
     let banned = [["/wo", "rk/"], ["/ro", "ot/"], ["../sha", "red"]].map(|pair| pair.concat());
     let mut files = Vec::new();
-    for folder in
-        ["src", "tests", "benches", "docs", "packaging", "pipelines", "schemas", ".ci", ".config"]
-    {
+    for folder in [
+        "src",
+        "tests",
+        "benches",
+        "docs",
+        "examples",
+        "packaging",
+        "pipelines",
+        "schemas",
+        ".ci",
+        ".config",
+    ] {
         let folder = root().join(folder);
         if folder.is_dir() {
             files.extend(files_below(&folder));

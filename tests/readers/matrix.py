@@ -3,16 +3,17 @@
 
 usage: matrix.py read FOLDER VERSION...     what each reader finds at each version, as JSON
        matrix.py gone FOLDER VERSION...     which of the versions each reader cannot read, as JSON: {R: [VERSION]}
-       matrix.py plain FILE                 what DuckDB and Polars find in a plain file, as JSON: {R: {"rows": ...}}
+       matrix.py plain FILE                 what readers that know no Delta find in a plain file, as JSON: {R: FOUND}
        matrix.py vacuum FOLDER              delta-rs removes what no version of now needs, files of any name
        matrix.py optimize FOLDER            delta-rs puts the files of the table together
        matrix.py restore FOLDER VERSION     delta-rs puts the table back to a version
 
-Printed by `read`, with R one of "duckdb", "polars", "delta-rs":
-{R: {VERSION: {"rows": COUNT, "sum": N, "nested": N, "keys": CRC-32 OF THE SORTED KEYS, "some": COUNT}}}
+Printed by `read`: {R: {VERSION: FOUND}}, with R one of "duckdb", "polars", "delta-rs", of a plain file one of "duckdb",
+"polars", "pyarrow"; FOUND is
+{"rows": COUNT, "sum": N, "nested": N, "keys": CRC-32 OF THE SORTED KEYS, "some": COUNT}
 where "some" counts the rows whose key starts with 0 to 3, found by a filter that files may be skipped by.
 
-Needs the packages of read_tables.py.
+Needs the packages of read_tables.py, and pyarrow.
 """
 
 import json
@@ -22,8 +23,10 @@ import zlib
 import deltalake
 import duckdb
 import polars as pl
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from read_tables import load
+from read_tables import connect
 
 FILTER = "key < '4'"
 TOTALS = "count(*), coalesce(sum(number), 0)"
@@ -35,9 +38,7 @@ def found(rows, total, nested, keys, some):
 
 
 def by_duckdb(folder, version):
-    connection = duckdb.connect()
-    load(connection, "delta")
-    return found_by_duckdb(connection, f"delta_scan('{folder}', version={version})")
+    return found_by_duckdb(connect(), f"delta_scan('{folder}', version={version})")
 
 
 def found_by_duckdb(connection, table):
@@ -77,10 +78,20 @@ def by_delta_rs(folder, version):
     return found(rows, total, nested, keys, some)
 
 
+def found_by_pyarrow(file):
+    table = pq.read_table(file)
+    items = pc.list_flatten(table["items"].combine_chunks())
+    nested = pc.sum(pc.struct_field(items, "amount")).as_py()
+    total = pc.sum(table["number"], min_count=0).as_py()
+    some = pq.read_table(file, columns=["key"], filters=[("key", "<", "4")]).num_rows
+    return found(table.num_rows, total, nested, table["key"].to_pylist(), some)
+
+
 def in_plain_file(file):
     return {
         "duckdb": found_by_duckdb(duckdb.connect(), f"read_parquet('{file}')"),
         "polars": found_by_polars(pl.scan_parquet(file)),
+        "pyarrow": found_by_pyarrow(file),
     }
 
 

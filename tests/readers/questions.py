@@ -1,27 +1,32 @@
 #!/usr/bin/env python3
-"""Asks tables the questions of a page.
+"""Asks tables the questions of a page, and prints the page with the answers of now.
 
-usage: questions.py PAGE FOLDER      runs every block of SQL of the page, its tables in FOLDER, with DuckDB
+usage: questions.py PAGE      in the folder from which the page's queries name their tables
 
-Prints the rows of each query as tables. Needs the packages of read_tables.py.
+A question is a block of SQL; below it, where it has an answer, is that as a block of text. Needs the packages of
+examples/requirements.txt.
 """
 
 import pathlib
 import re
 import sys
 
-from read_tables import duckdb_connection
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples"))
 
-SHOWN = "onefold-demo/tables"
+from pages import Page, as_markdown
+
+QUESTION = re.compile(r"^```sql\n(.*?)^```$(?:\n\n^```text\n.*?^```$)?", re.M | re.S)
 
 
 def main():
-    page, folder = sys.argv[1:]
-    connection = duckdb_connection(folder, {})
-    for block in re.findall(r"^```sql\n(.*?)^```$", pathlib.Path(page).read_text(), re.M | re.S):
-        found = connection.sql(block.replace(SHOWN, folder))
-        if found is not None:
-            print(found)
+    page = Page()
+
+    def answered(question):
+        sql = question[1]
+        return as_markdown(sql, page.ask(sql))
+
+    text = pathlib.Path(sys.argv[1]).read_text()
+    sys.stdout.write(QUESTION.sub(answered, text))
 
 
 main()

@@ -15,13 +15,15 @@ Needs the packages duckdb, duckdb-extension-delta and duckdb-extension-httpfs (a
 deltalake.
 """
 
-import importlib
 import json
-import os
+import pathlib
 import sys
 
-import duckdb
 import polars as pl
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "examples"))
+
+from pages import connect, load
 
 TABLES = [
     "profiles",
@@ -35,19 +37,8 @@ TABLES = [
 ]
 
 
-def load(connection, name):
-    """Loads a DuckDB extension out of its Python package: nothing is downloaded."""
-    package = importlib.import_module(f"duckdb_extension_{name}")
-    folder = os.path.join(os.path.dirname(package.__file__), "extensions", f"v{duckdb.__version__}")
-    connection.execute(f"LOAD '{folder}/{name}.duckdb_extension'")
-
-
 def duckdb_connection(root, options):
-    connection = duckdb.connect()
-    connection.execute("SET autoinstall_known_extensions = false")
-    connection.execute("SET autoload_known_extensions = false")
-    connection.execute("SET TimeZone = 'UTC'")
-    load(connection, "delta")
+    connection = connect()
     if root.startswith("s3://"):
         load(connection, "httpfs")
         endpoint = options.get("AWS_ENDPOINT_URL", "")

@@ -9,8 +9,8 @@ use super::matching::OwnFields;
 use super::{one_of, size};
 use crate::config::problem::{At, Result, unknown_key};
 use crate::config::settings::{
-    ConsentSettings, DetailSettings, LimitSettings, MoneySettings, SourceSettings,
-    SuppressionSettings,
+    ConsentSettings, DetailSettings, ErasureRequestSettings, LimitSettings, MoneySettings,
+    SourceSettings, SuppressionSettings,
 };
 use crate::config::value::{OneOrMany, Reference, Scalar};
 use crate::normalise::DateOrder;
@@ -72,6 +72,7 @@ pub(super) fn mapping(
         money,
         consent: compile.consent(&settings.consent, &at.under("consent")),
         suppression: compile.suppression(&settings.suppression, &at.under("suppression")),
+        erasure: compile.erasure(&settings.erasure, &at.under("erasure")),
         detail: compile.detail(&settings.detail, &at.under("detail")),
         month_first: compile.month_first(settings, date_order, at),
         limits: limits(&settings.limits, &at.under("limits")),
@@ -344,6 +345,17 @@ impl Compile {
                     false => SuppressionState::Suppressed,
                 },
             }
+        });
+        rules.collect()
+    }
+
+    fn erasure(self, given: &OneOrMany<ErasureRequestSettings>, at: &At) -> Vec<When> {
+        let rules = given.0.iter().enumerate().map(|(i, rule)| {
+            let at = at.item(i).under("when");
+            if rule.when.is_empty() {
+                at.note(at.problem("is empty, so every event would erase its customer; say which"));
+            }
+            self.when(&rule.when, &at)
         });
         rules.collect()
     }

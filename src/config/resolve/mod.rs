@@ -13,10 +13,13 @@ mod topics;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{DeadLettersMax, OnError, Plan, PublishPlan, RunPlan, SnapshotPlan, StatePlan};
+use super::plan::{
+    DeadLettersMax, OnError, Plan, PublishPlan, RetentionPlan, RunPlan, SnapshotPlan, StatePlan,
+};
 use super::problem::{At, Notes, Result, nearest};
 use super::settings::{
-    DeadLettersMaxSettings, PublishSettings, RunSettings, Settings, SnapshotSettings, StateSettings,
+    DeadLettersMaxSettings, PublishSettings, RetentionSettings, RunSettings, Settings,
+    SnapshotSettings, StateSettings,
 };
 use super::units;
 use super::value::Scalar;
@@ -25,10 +28,7 @@ use crate::source::{Options, SourcePlan};
 /// Memory below which a state cannot work.
 const MEMORY_MIN: u64 = 16 << 20;
 
-/// Events are forgotten by the day on which they happened.
-const EVENT_WINDOW_MIN: Duration = Duration::from_hours(24);
-/// What a commit under way writes is younger than that.
-const RETENTION_MIN: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Larger batches win nothing and cost memory.
 const BATCH_MAX: usize = 1_000_000;
@@ -62,6 +62,7 @@ pub(super) fn plan(settings: &Settings, notes: &Notes, at: &At) -> Plan {
         matching,
         state: state(&settings.state, &at.under("state")),
         publish,
+        retention: retention(&settings.retention, &at.under("retention")),
         letter_topic,
         run: run(&settings.run, &at.under("run")),
         http: settings.http.as_ref().and_then(|it| http::plan(it, &at.under("http"))),
@@ -95,13 +96,7 @@ fn state(settings: &StateSettings, at: &At) -> StatePlan {
     });
     let snapshot = settings.snapshot.as_ref().map(|it| self::snapshot(it, &at.under("snapshot")));
     let place = at.under("event_window");
-    let event_window = settings.event_window.as_deref().map(|text| {
-        let window = pace(Some(text), text, &place);
-        if window < EVENT_WINDOW_MIN {
-            place.note(place.wrong(text, "give at least 1d: events are forgotten by whole days"));
-        }
-        window
-    });
+    let event_window = settings.event_window.as_deref().map(|text| days(text, &place));
     let place = at.under("disk_reserve");
     let disk_reserve = at.take(size(settings.disk_reserve.as_deref(), "256MiB", &place));
     StatePlan {
@@ -147,13 +142,14 @@ fn publish(settings: &PublishSettings, sources: &[SourcePlan], at: &At) -> Publi
     }
     let place = at.under("retention");
     let retention = pace(settings.retention.as_deref(), "7d", &place);
-    if let Some(text) = settings.retention.as_deref().filter(|_| retention < RETENTION_MIN) {
+    if let Some(text) = settings.retention.as_deref().filter(|_| retention < DAY) {
         place.note(place.wrong(text, "give at least 1d: a commit under way must not be deleted"));
     }
     let place = at.under("plain_interval");
     let plain = settings.plain_interval.as_deref();
     PublishPlan {
         retention,
+        erasure_bound: pace(settings.erasure_bound.as_deref(), "1d", &at.under("erasure_bound")),
         plain_interval: plain.map(|text| pace(Some(text), text, &place)),
         url: url.to_owned(),
         carry_ids_from: carried.map(ToOwned::to_owned),
@@ -161,6 +157,15 @@ fn publish(settings: &PublishSettings, sources: &[SourcePlan], at: &At) -> Publi
         options: options(&settings.options),
         profiles: profiles::plan(settings, sources, at),
         topics: None,
+    }
+}
+
+fn retention(settings: &RetentionSettings, at: &At) -> RetentionPlan {
+    let after =
+        |text: &Option<String>, key: &str| text.as_deref().map(|text| days(text, &at.under(key)));
+    RetentionPlan {
+        inactive: after(&settings.inactive, "inactive"),
+        interactions: after(&settings.interactions, "interactions"),
     }
 }
 
@@ -206,6 +211,15 @@ fn pace(given: Option<&str>, default: &str, at: &At) -> Duration {
     let read = units::duration(text).filter(|duration| !duration.is_zero());
     let remedy = "give a duration above zero, such as 500ms, 30s or 5m";
     at.take(read.ok_or_else(|| at.wrong(text, remedy))).unwrap_or(Duration::MAX)
+}
+
+/// A time after which something is forgotten, which is done by whole days.
+fn days(text: &str, at: &At) -> Duration {
+    let time = pace(Some(text), text, at);
+    if time < DAY {
+        at.note(at.wrong(text, "give at least 1d: what is forgotten is so by whole days"));
+    }
+    time
 }
 
 /// A number of bytes above zero.

@@ -1,5 +1,8 @@
 //! After an erasure everything is as if the person had never come, and nothing of them is anywhere.
 
+mod asked;
+mod expired;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -49,7 +49,7 @@ impl Source for Script {
 
     fn lag(&self) -> Vec<Lag> {
         let (partition, records) = ("0".into(), Some(self.steps.len() as u64));
-        vec![Lag { partition, records, newest_message_at: None, lost: 0 }]
+        vec![Lag { partition, next: 0, records, newest_message_at: None, lost: 0 }]
     }
 
     fn unacknowledged(&mut self) -> u64 {

@@ -3,25 +3,31 @@
 //! Whatever ends it early, what was committed is ended by the next start: each step does nothing
 //! where it is done already, and the last, which writes the state anew, also takes the note of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Job;
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, now_micros};
 use crate::error::{Error, Result};
 use crate::normalise;
 use crate::pipeline::erasure::{ErasurePreview, ErasureRequest, Receipt, Traces, Traits};
 use crate::pipeline::snapshot::replace_snapshots;
 use crate::pipeline::tables::{LookupKey, normal, unreadable};
 use crate::pipeline::{DeadLetters, PublishedTables, identify, ledger};
-use crate::record::{EventKey, Field, IdentityId, NodeId, Origin, Pair, RawField, RecordKey};
+use crate::record::{
+    EventKey, Field, IdentityId, Micros, NodeId, Origin, Pair, RawField, RecordKey,
+};
 use crate::state::{ErasedRecord, Erasure, PendingErasure, View};
 use crate::telemetry::Erased;
 
-/// Whom a request means.
-struct Found {
-    identities: Vec<IdentityId>,
-    nodes: Vec<NodeId>,
-    letters: Vec<Origin>,
+/// Who is to be forgotten together.
+pub(super) struct Found {
+    /// When they asked, or somebody did for them.
+    pub(super) at: Micros,
+    /// By what they were found; never a value.
+    pub(super) by: String,
+    pub(super) identities: BTreeSet<IdentityId>,
+    /// Whether rows with keys of their own never come back, not in a later version either.
+    pub(super) rows_for_good: bool,
 }
 
 impl Job {
@@ -45,36 +51,56 @@ impl Job {
         request: &ErasureRequest,
     ) -> Result<Option<[u8; 10]>> {
         let Some(found) = self.find(request)? else { return Ok(None) };
+        Ok(self.begin_erasures(&[found])?.pop())
+    }
+
+    /// Takes people out of the state, in one commit; what is left to do is noted there. Everything that was committed is
+    /// in the tables already, and no two of them have an identity in common. Returns the erasures' names.
+    ///
+    /// **Errors:** `Unavailable` where a store is away: nothing was done; otherwise the state must be opened anew.
+    pub(super) fn begin_erasures(&mut self, found: &[Found]) -> Result<Vec<[u8; 10]>> {
+        let nodes: Vec<Vec<NodeId>> =
+            found.iter().map(|found| self.nodes_of(&found.identities)).collect();
         let view = self.store.view();
-        let record = |node: &NodeId| {
-            let row = self.registry.known(*node);
-            ErasedRecord { key: row.key, is_row: row.record_id.is_some() }
+        let records = |(found, nodes): (&Found, &Vec<NodeId>)| -> Vec<ErasedRecord> {
+            let record = |node: &NodeId| {
+                let row = self.registry.known(*node);
+                let is_row = found.rows_for_good && row.record_id.is_some();
+                ErasedRecord { key: row.key, is_row }
+            };
+            nodes.iter().map(record).collect()
         };
-        let records: Vec<ErasedRecord> = found.nodes.iter().map(record).collect();
-        let keys: BTreeSet<RecordKey> = records.iter().map(|record| record.key).collect();
-        let events = self.events_of(&keys)?;
+        let records: Vec<Vec<ErasedRecord>> = found.iter().zip(&nodes).map(records).collect();
+        let keys: BTreeSet<RecordKey> = records.iter().flatten().map(|record| record.key).collect();
+        let mut events = self.events_of(&keys)?;
         let judgements = judgements_of(&view, &keys)?;
-        let id = name_of(&found.identities, view.sequence());
-        let pending = PendingErasure {
-            id,
-            at: request.at,
-            by: request.by.kind().into(),
-            identities: found.identities,
-            records,
-            letters: found.letters,
-            events: events.len() as u64,
-        };
-        let mut draft = identify::draft_erased(
-            &found.nodes,
-            &judgements,
-            &view,
-            &mut self.registry,
-            &mut self.resolver,
-        );
+        let (letters, begun) = (self.letters_of(&nodes)?, now_micros());
+        let mut pending = Vec::with_capacity(found.len());
+        let mut all_events = Vec::new();
+        for ((found, records), letters) in found.iter().zip(records).zip(letters) {
+            let own = records.iter().filter_map(|record| events.remove(&record.key)).flatten();
+            let before = all_events.len();
+            all_events.extend(own);
+            pending.push(PendingErasure {
+                id: name_of(&found.identities, view.sequence()),
+                at: found.at,
+                begun,
+                by: found.by.clone(),
+                identities: found.identities.iter().copied().collect(),
+                records,
+                letters,
+                events: (all_events.len() - before) as u64,
+            });
+        }
+        let names = pending.iter().map(|pending| pending.id).collect();
+        let mut gone = nodes.concat();
+        gone.sort_unstable();
+        let (registry, resolver) = (&mut self.registry, &mut self.resolver);
+        let mut draft = identify::draft_erased(&gone, &judgements, &view, registry, resolver);
         drop(view);
-        draft.commit.erasure = Some(Erasure { events, judgements, pending });
+        draft.commit.erasure = Some(Erasure { events: all_events, judgements, pending });
         self.store.commit(&draft.commit)?;
-        Ok(Some(id))
+        Ok(names)
     }
 
     /// Says whom a request means.
@@ -84,13 +110,15 @@ impl Job {
         &mut self,
         request: &ErasureRequest,
     ) -> Result<ErasurePreview> {
-        let found = self.find(request)?;
+        let Some(found) = self.find(request)? else { return Ok(ErasurePreview::default()) };
+        let nodes = [self.nodes_of(&found.identities)];
+        let letters = self.letters_of(&nodes)?;
         self.store.settle()?;
-        Ok(found.map_or_else(ErasurePreview::default, |found| ErasurePreview {
+        Ok(ErasurePreview {
             identities: found.identities.len() as u64,
-            records: found.nodes.len() as u64,
-            dead_letters: found.letters.len() as u64,
-        }))
+            records: nodes[0].len() as u64,
+            dead_letters: letters.iter().flatten().count() as u64,
+        })
     }
 
     /// Ends erasures that the state has, and something else may still lack; the receipts of all of them.
@@ -102,20 +130,30 @@ impl Job {
             return Ok(Vec::new());
         }
         let clock = Stopwatch::start();
-        self.forget_judged(&pending)?;
+        let receipts = self.erase_outside(&pending)?;
+        self.rewrite_erased(&receipts, &clock)?;
+        self.store.settle()?;
+        Ok(receipts)
+    }
+
+    /// Takes what was erased from the state out of all else; the receipts, by erasure. May be done again.
+    ///
+    /// **Errors:** `Unavailable` where a store is away.
+    pub(super) fn erase_outside(&mut self, pending: &[PendingErasure]) -> Result<Vec<Receipt>> {
+        self.forget_judged(pending)?;
         self.publish_finally()?;
         let letters: BTreeSet<Origin> =
             pending.iter().flat_map(|it| it.letters.iter().cloned()).collect();
         self.store.forget_letters_of(&letters)?;
-        let topics = self.tell_erased(&pending)?;
+        let topics = self.tell_erased(pending)?;
         let tables =
-            self.publisher.erase(&self.plan.publish, &Traces::of(&pending), &self.store.view())?;
+            self.publisher.erase(&self.plan.publish, &Traces::of(pending), &self.store.view())?;
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
         }
         let snapshots = replace_snapshots(&self.plan, &self.store.view())?;
         let mut receipts = Vec::with_capacity(pending.len());
-        for it in &pending {
+        for it in pending {
             let mut receipt = Receipt {
                 receipt: hex(&it.id),
                 pipeline: self.plan.name.clone(),
@@ -136,8 +174,14 @@ impl Job {
             self.publisher.put_receipt(&receipt)?;
             receipts.push(receipt);
         }
+        Ok(receipts)
+    }
+
+    /// Writes the state anew, and with that forgets what was still to be done.
+    ///
+    /// **Errors:** after any error the state must be opened anew.
+    pub(super) fn rewrite_erased(&mut self, receipts: &[Receipt], clock: &Stopwatch) -> Result<()> {
         self.store.rewrite()?;
-        self.store.settle()?;
         Erased {
             sequence: self.store.sequence(),
             erasures: receipts.len() as u64,
@@ -145,15 +189,13 @@ impl Job {
             duration: clock.elapsed(),
         }
         .emit(&self.telemetry);
-        Ok(receipts)
+        Ok(())
     }
 
     /// Who carries an identifier; everything that was committed is in the tables then.
     fn find(&mut self, request: &ErasureRequest) -> Result<Option<Found>> {
         if self.carrying {
-            return Err(Error::invalid(
-                "publish.carry_ids_from: run the pipeline first until ids are carried over",
-            ));
+            return Err(carries());
         }
         self.publish_finally()?;
         let wanted = Wanted::of(request)?;
@@ -175,11 +217,16 @@ impl Job {
                 named.join(", ")
             )));
         }
+        let by = request.by.kind().into();
+        Ok(Some(Found { at: request.at, by, identities, rows_for_good: true }))
+    }
+
+    /// The nodes of identities, ascending.
+    fn nodes_of(&self, identities: &BTreeSet<IdentityId>) -> Vec<NodeId> {
         let members = identities.iter().flat_map(|identity| self.registry.members(identity));
         let mut nodes: Vec<NodeId> = members.copied().collect();
         nodes.sort_unstable();
-        let letters = self.letters_of(&nodes)?;
-        Ok(Some(Found { identities: identities.into_iter().collect(), nodes, letters }))
+        nodes
     }
 
     fn is_meant(&self, node: NodeId, identity: &IdentityId, wanted: &Wanted) -> bool {
@@ -198,23 +245,30 @@ impl Job {
         }
     }
 
-    /// The dead letters that name the person of some records.
-    fn letters_of(&self, nodes: &[NodeId]) -> Result<Vec<Origin>> {
+    /// Of each person, given by their nodes, the dead letters that name them.
+    fn letters_of(&self, people: &[Vec<NodeId>]) -> Result<Vec<Vec<Origin>>> {
         let view = self.store.view();
-        let mut traits = Traits::default();
-        for node in nodes {
-            let row = self.registry.known(*node);
-            if let Some(identity) = self.resolver.identity(*node) {
-                traits.note(&identity, row.record_id.as_deref());
+        let mut all = Vec::with_capacity(people.len());
+        for nodes in people {
+            let mut traits = Traits::default();
+            for node in nodes {
+                let row = self.registry.known(*node);
+                if let Some(identity) = self.resolver.identity(*node) {
+                    traits.note(&identity, row.record_id.as_deref());
+                }
+                let facts = view.facts(*node)?;
+                facts.presented.keys().for_each(|(presented, _)| traits.note_presented(presented));
             }
-            let facts = view.facts(*node)?;
-            facts.presented.keys().for_each(|(presented, _)| traits.note_presented(presented));
+            all.push(traits);
         }
-        DeadLetters::open(&self.plan)?.naming(|bytes| traits.are_in(bytes))
+        DeadLetters::open(&self.plan)?.naming(&all, Traits::are_in)
     }
 
-    /// The events of records, as the tables have them.
-    fn events_of(&self, records: &BTreeSet<RecordKey>) -> Result<Vec<EventKey>> {
+    /// The events of records, as the tables have them, by record.
+    fn events_of(
+        &self,
+        records: &BTreeSet<RecordKey>,
+    ) -> Result<BTreeMap<RecordKey, Vec<EventKey>>> {
         let settings = normalise::Settings::default();
         PublishedTables::open(&self.plan.publish, settings)?.events_of(records)
     }
@@ -268,8 +322,12 @@ impl Wanted {
     }
 }
 
+pub(super) fn carries() -> Error {
+    Error::invalid("publish.carry_ids_from: run the pipeline first until ids are carried over")
+}
+
 /// The name of an erasure: of these identities, at this commit.
-fn name_of(identities: &[IdentityId], sequence: u64) -> [u8; 10] {
+fn name_of(identities: &BTreeSet<IdentityId>, sequence: u64) -> [u8; 10] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&sequence.to_be_bytes());
     for identity in identities {

@@ -11,7 +11,7 @@ use super::Publisher;
 use crate::config::PublishPlan;
 use crate::error::{Context, Kind, Result};
 use crate::failpoint::{Step, around};
-use crate::sink::PlainWhen;
+use crate::sink::{Erasure, PlainWhen};
 use crate::state::View;
 use crate::telemetry::Activity;
 
@@ -41,6 +41,21 @@ impl Publisher {
         }
         write_plain(plan, PlainWhen::Erased)?;
         Ok(removed)
+    }
+
+    /// Takes interactions out of their table that happened before a day, counted since 1970; returns how many. Their
+    /// files go with the earlier versions.
+    ///
+    /// **Errors:** `Unavailable` where the store is away: the same call may be made again; `Fenced`.
+    pub(in crate::pipeline) fn expire(&mut self, day: i64, view: &View) -> Result<u64> {
+        self.telemetry.beat(Activity::Publishing);
+        let commit = self.info(view);
+        let before = Erasure::Before { column: "event_date", day };
+        let erased = self.runtime.block_on(self.interactions.erase(before, &commit))?;
+        if erased.rows > 0 {
+            self.renew_latest()?;
+        }
+        Ok(erased.rows)
     }
 
     /// Puts a receipt beside the tables.

@@ -237,13 +237,15 @@ impl World {
         let pending = PendingErasure {
             id: [7; 10],
             at: Micros::MIN,
+            begun: 0,
             by: "id".into(),
             identities: vec![identity],
             records,
             letters: Vec::new(),
             events: 0,
         };
-        draft.commit.erasure = Some(Erasure { events: Vec::new(), judgements, pending });
+        draft.commit.erasure =
+            Some(Erasure { events: Vec::new(), judgements, pending: vec![pending] });
         drop(view);
         shop.store.commit(&draft.commit).unwrap();
         if crashes {

@@ -135,6 +135,7 @@ impl Known {
             .iter()
             .flat_map(|(topic, all)| all.iter().map(|partition| name(topic, *partition)));
         let lag = |partition: Arc<str>| Lag {
+            next: self.next.get(&partition).copied().unwrap_or_default(),
             records: self.ends.get(&partition).and_then(|end| {
                 let next = self.next.get(&partition).copied().unwrap_or_default();
                 end.checked_sub(next)

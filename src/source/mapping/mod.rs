@@ -51,6 +51,8 @@ pub struct Mapping {
     pub consent: Vec<ConsentRule>,
     /// Addresses that must not be used any more; the first rule that holds counts.
     pub suppression: Vec<SuppressionRule>,
+    /// Which events ask that their customer be forgotten: those for which one of these holds.
+    pub erasure: Vec<When>,
     /// What else the event tells.
     pub detail: DetailRule,
     /// Which events write a date's month before its day.
@@ -159,6 +161,7 @@ impl Mapping {
             },
             identity: self.identity(&root),
             details,
+            asks_erasure: self.erasure.iter().any(|when| when.holds(&root)),
         })
     }
 

@@ -13,6 +13,7 @@ fn erase(store: &Store, node: NodeId, at: i64, is_row: bool) -> Commit {
     let pending = PendingErasure {
         id: ID,
         at,
+        begun: at,
         by: "email".into(),
         identities: vec![identity_id(node)],
         records: vec![ErasedRecord { key, is_row }],
@@ -39,7 +40,7 @@ fn erase(store: &Store, node: NodeId, at: i64, is_row: bool) -> Commit {
         erasure: Some(Erasure {
             events: Vec::new(),
             judgements: judgements.into_iter().filter(|pair| pair.keys().contains(&key)).collect(),
-            pending,
+            pending: vec![pending],
         }),
         ..Commit::default()
     }

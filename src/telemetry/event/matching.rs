@@ -79,32 +79,6 @@ impl JudgementsTaken {
     }
 }
 
-/// Somebody was erased, from the state and from all that was made of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Erased {
-    /// The commit without them.
-    pub sequence: u64,
-    /// How many erasures were ended.
-    pub erasures: u64,
-    /// How many records are no more.
-    pub records: u64,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-impl Erased {
-    /// Logs it at `INFO`, and tells `to`.
-    pub fn emit(self, to: &Telemetry) {
-        let Self { sequence, erasures, records, duration } = self;
-        let duration_ms = milliseconds(duration);
-        info!(name: "erased", sequence, erasures, records, duration_ms, "erased");
-        to.note(|facts| {
-            facts.sequence = sequence;
-            facts.last_commit = Some(Moment::default());
-        });
-    }
-}
-
 /// Identity ids were taken over from an earlier output.
 #[derive(Clone, Copy, Debug)]
 pub struct IdentitiesCarried {

@@ -2,6 +2,7 @@
 
 use prometheus::{Counter, Gauge, GaugeVec};
 
+use super::erasure::ErasureGauges;
 use super::process;
 use super::real;
 use super::shelf::Shelf;
@@ -37,6 +38,7 @@ pub(super) struct Gauges {
     newest_event: GaugeVec,
     newest_event_age: GaugeVec,
     unavailable: GaugeVec,
+    erasures: ErasureGauges,
     process: Process,
 }
 
@@ -185,6 +187,7 @@ impl Gauges {
                 "1 while a source's broker or store is away, else 0.",
                 &["source"],
             ),
+            erasures: ErasureGauges::new(on),
             process: Process::new(on),
         }
     }
@@ -217,6 +220,7 @@ impl Gauges {
             self.topics_waiting.with_label_values(&[of]).set(real(*waiting));
         }
         self.set_sources(facts);
+        self.erasures.set(facts);
         self.paused.set(f64::from(u8::from(facts.is_paused)));
         if let Some((free, size)) = process::disk_space(&facts.state_path) {
             self.disk_free.set(real(free));
@@ -245,6 +249,6 @@ impl Gauges {
 
 /// Microseconds as seconds.
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
-fn seconds(micros: i64) -> f64 {
+pub(super) fn seconds(micros: i64) -> f64 {
     micros as f64 / MICROS
 }

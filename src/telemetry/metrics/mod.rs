@@ -9,6 +9,7 @@
 //! partitions of their topics, and words of this program, so their number is bounded and none is a
 //! personal value. `schemas/metrics.md` lists all of them.
 
+mod erasure;
 mod gauges;
 mod letters;
 mod process;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
 
+use self::erasure::ErasureCounters;
 use self::gauges::Gauges;
 use self::letters::Letters;
 pub use self::shelf::Spec;
@@ -76,6 +78,7 @@ pub struct Metrics {
     pub(super) letters: Letters,
     pub(super) topics: Topics,
     pub(super) vacuum: VacuumCounters,
+    pub(super) erasures: ErasureCounters,
     work: Work,
     http_requests: IntCounterVec,
 }
@@ -142,6 +145,7 @@ impl Default for Metrics {
             letters: Letters::new(&mut on),
             topics: Topics::new(&mut on),
             vacuum: VacuumCounters::new(&mut on),
+            erasures: ErasureCounters::new(&mut on),
             work: Work::new(&mut on),
             http_requests: http_requests(&mut on),
             gauges: Gauges::new(&mut on),

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use crate::contract::assert_is_current;
 
 /// The files of the events.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     include_str!("../event.rs"),
     include_str!("../event/disk.rs"),
+    include_str!("../event/erasure.rs"),
     include_str!("../event/letters.rs"),
     include_str!("../event/matching.rs"),
     include_str!("../event/plain.rs"),

@@ -15,7 +15,8 @@ impl Python {
     pub(crate) fn find() -> Option<Self> {
         let named = std::env::var_os("ONEFOLD_TEST_VENV").map(PathBuf::from);
         let must = named.is_some() || std::env::var("CI").is_ok_and(|ci| ci == "true");
-        let folder = named.unwrap_or_else(|| repository(".venv-test"));
+        let folder =
+            named.map_or_else(|| repository(".venv-test"), |named| repository(".").join(named));
         if folder.join("bin/python").exists() {
             return Some(Self(folder));
         }
@@ -33,8 +34,16 @@ impl Python {
     /// Runs a script of the repository and returns what it printed.
     #[track_caller]
     pub(crate) fn run(&self, script: &str, arguments: &[&str]) -> String {
+        self.run_within(&repository("."), &repository(script), arguments)
+    }
+
+    /// The same in another folder; nothing compiled is left anywhere.
+    #[track_caller]
+    pub(crate) fn run_within(&self, folder: &Path, script: &Path, arguments: &[&str]) -> String {
         let mut command = Command::new(self.program("python"));
-        let ran = command.arg(repository(script)).args(arguments).output().expect("run Python");
+        command.arg(script).args(arguments).current_dir(folder);
+        let ran = command.env("PYTHONDONTWRITEBYTECODE", "1").output().expect("run Python");
+        let script = script.display();
         let error = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.success(), "{script} {arguments:?}: {error}");
         String::from_utf8(ran.stdout).expect("scripts print UTF-8")
