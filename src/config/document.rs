@@ -29,7 +29,7 @@ const PLACES: [&str; 3] = ["state.path", "state.snapshot.url", "publish.url"];
 const HIDDEN: [&str; 2] = ["options", "token"];
 
 /// What is of use only to a job that reads its sources.
-const OF_JOBS: [&str; 2] = ["source.", "dead_letters."];
+const OF_JOBS: [&str; 3] = ["source.", "dead_letters.", "publish.topics."];
 
 /// A pipeline file with its variables filled in.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ use std::rc::Rc;
 
 pub use plan::{
     DeadLettersMax, HttpPlan, LetterTopicPlan, MatchPlan, OnError, OperatingPoint, Plan,
-    PublishPlan, RunPlan, SnapshotPlan, StatePlan, TlsPlan, Token,
+    PublishPlan, RunPlan, SnapshotPlan, StatePlan, TlsPlan, Token, TopicsPlan,
 };
 pub use problem::Problem;
 pub use reference::reference;

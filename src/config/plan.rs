@@ -123,6 +123,21 @@ pub struct PublishPlan {
     pub carry_ids_from: Option<String>,
     /// What profiles are made by.
     pub profiles: profile::Settings,
+    /// The topics that hear of customers; `None`: there are none.
+    pub topics: Option<TopicsPlan>,
+}
+
+/// The topics that hear of customers, of which there is one at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicsPlan {
+    /// `host:port`, several with commas.
+    pub brokers: String,
+    /// The topic of profiles.
+    pub profiles: Option<String>,
+    /// The topic of changes.
+    pub changes: Option<String>,
+    /// Settings of librdkafka.
+    pub options: Options,
 }
 
 /// What is forgotten by itself.

@@ -448,6 +448,25 @@ pub struct PublishSettings {
     /// `[publish.survivorship]`: which of many values stands in a profile.
     #[serde(default)]
     pub survivorship: SurvivorshipSettings,
+    /// `[publish.topics]`: topics that hear of customers besides the tables.
+    pub topics: Option<TopicsSettings>,
+}
+
+/// `[publish.topics]`: topics that hear of customers besides the tables, as soon as something is committed. All are keyed
+/// by the customer's id.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopicsSettings {
+    /// `host:port`, several with commas.
+    pub brokers: String,
+    /// A compacted topic of present profiles, each as JSON with the columns of `profiles`; a tombstone for a customer
+    /// who is no more. A topic that is new gets all of them.
+    pub profiles: Option<String>,
+    /// A topic of what `identity_changes` says from now on, a row as JSON a message; not compacted.
+    pub changes: Option<String>,
+    /// Any librdkafka setting of producers, e.g. `"security.protocol" = "SASL_SSL"`.
+    #[serde(default)]
+    pub options: BTreeMap<String, Scalar>,
 }
 
 /// `[publish.survivorship]`: which of many values stands in a profile, or comes first. A rule is `most_frequent`,

@@ -306,7 +306,7 @@ fn the_topic_of_dead_letters_is_checked() {
     );
     check(
         &format!("{LETTERS}options = {{ acks = \"0\", \"linger.ms\" = 5 }}"),
-        "p.toml: dead_letters.kafka.options.acks: letters are delivered at least once and in their order; leave it out",
+        "p.toml: dead_letters.kafka.options.acks: messages are delivered at least once and in their order; leave it out",
     );
     check(
         &format!("{LETTERS}options = {{ \"bootstrap.servers\" = \"x\" }}"),
@@ -315,6 +315,38 @@ fn the_topic_of_dead_letters_is_checked() {
     check(
         &format!("{LETTERS}topik = 1"),
         "p.toml: dead_letters.kafka.topik: unknown key; did you mean `topic`?",
+    );
+}
+
+#[test]
+fn customers_have_topics_where_some_are_named() {
+    assert_eq!(plan_of(MINIMAL).publish.topics, None);
+    let text = "[publish.topics]\nbrokers = \"h:1\"\nprofiles = \"p\"\nchanges = \"c\"\n\
+                options = { \"linger.ms\" = 5 }\n";
+    let topics = plan_of(&format!("{MINIMAL}\n{text}")).publish.topics.expect("there are some");
+    assert_eq!((topics.profiles.as_deref(), topics.changes.as_deref()), (Some("p"), Some("c")));
+    assert_eq!((topics.brokers.as_str(), topics.options.0["linger.ms"].as_str()), ("h:1", "5"));
+    let identity = "[source.web.identity]\nemail = \"/e\"";
+    let check = |topics: &str, expected: &str| {
+        let text = format!("{identity}\n[publish.topics]\nbrokers = \"h\"\n{topics}");
+        check_more(&text, expected);
+    };
+    check("", "p.toml: publish.topics: names no topic; give `profiles`, `changes` or both");
+    check(
+        "profiles = \"t\"\nchanges = \"t\"",
+        "p.toml: publish.topics.changes = \"t\": is that of profiles, which keeps one message a \
+         customer; name another",
+    );
+    check(
+        "profiles = \"\"\noptions = { acks = 1 }",
+        "p.toml: publish.topics.profiles = \"\": name a topic\n\
+         p.toml: publish.topics.options.acks: messages are delivered at least once and in their \
+         order; leave it out",
+    );
+    check(
+        "profiles = \"t\"\n[dead_letters.kafka]\nbrokers = \"h\"\ntopic = \"t\"",
+        "p.toml: publish.topics.profiles = \"t\": is that of the dead letters; name a topic of its \
+         own",
     );
 }
 

@@ -11,8 +11,10 @@ use std::time::Duration;
 use super::carry;
 use super::letters::letter_topic;
 use super::publish::runtime;
-use crate::config::{LetterTopicPlan, Plan, PublishPlan, in_words};
+use super::topics::customer_topic;
+use crate::config::{Plan, PublishPlan, in_words};
 use crate::error::{Error, Kind, Result};
+use crate::sink::topic::Topic;
 use crate::sink::{self, Table, tables};
 use crate::source::{self, Input, Sample, SourcePlan};
 use crate::state;
@@ -86,7 +88,9 @@ pub fn check(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Findings {
         // A broker that is away takes its time to be so.
         let mut asked: Vec<_> =
             sources.map(|source| scope.spawn(move || check_source(source))).collect();
-        asked.extend(topic.map(|topic| scope.spawn(move || check_topic(topic, &plan.name))));
+        let topic = topic.map(|it| ("dead_letters.kafka".to_owned(), letter_topic(it, &plan.name)));
+        let topics = topic.into_iter().chain(customer_topics(plan, is_sound));
+        asked.extend(topics.map(|(key, topic)| scope.spawn(move || check_topic(key, &topic))));
         let panicked = |_| Findings {
             problems: vec![Finding::of(
                 "source",
@@ -147,13 +151,24 @@ fn check_place(url: &str, options: &source::Options) -> Result<()> {
     runtime()?.block_on(sink::check_store(&store, &root))
 }
 
-/// Whether the topic of the dead letters is there.
-fn check_topic(plan: &LetterTopicPlan, pipeline: &str) -> Findings {
-    let checked = letter_topic(plan, pipeline).check().map_err(|error| match error.kind() {
+/// The topics of customers, each with its key.
+fn customer_topics(plan: &Plan, is_sound: &dyn Fn(&str) -> bool) -> Vec<(String, Topic)> {
+    let Some(topics) = plan.publish.topics.as_ref().filter(|_| is_sound("publish.topics")) else {
+        return Vec::new();
+    };
+    let named = [("profiles", &topics.profiles), ("changes", &topics.changes)];
+    let named = named.into_iter().filter_map(|(key, topic)| Some((key, topic.as_ref()?)));
+    let topic = |topic: &String| customer_topic(topics, topic, &plan.name);
+    named.map(|(key, name)| (format!("publish.topics.{key}"), topic(name))).collect()
+}
+
+/// Whether a topic that is produced to is there.
+fn check_topic(key: String, topic: &Topic) -> Findings {
+    let checked = topic.check().map_err(|error| match error.kind() {
         Kind::Unavailable => error.context("check `brokers`, and that they answer from here"),
         _ => error,
     });
-    let problems = checked.err().map(|error| Finding::of("dead_letters.kafka", &error));
+    let problems = checked.err().map(|error| Finding::of(&key, &error));
     Findings { problems: problems.into_iter().collect(), ..Findings::default() }
 }
 
@@ -346,7 +361,8 @@ mod tests {
         let checked = |brokers: &str, topic: &str| {
             let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
             let options = source::Options::default();
-            check_topic(&LetterTopicPlan { brokers, topic, options }, "shop").problems
+            let topic = letter_topic(&config::LetterTopicPlan { brokers, topic, options }, "shop");
+            check_topic("dead_letters.kafka".to_owned(), &topic).problems
         };
         assert_eq!(checked(broker.bootstrap_servers(), "letters"), []);
         for (brokers, topic, said) in [
@@ -358,6 +374,24 @@ mod tests {
             assert_eq!(problems[0].key, "dead_letters.kafka");
             assert!(problems[0].text.contains(said), "{problems:?}");
         }
+    }
+
+    #[test]
+    fn the_topics_of_customers_must_be_there() {
+        let broker = Broker::start(&["customers"], 2).unwrap();
+        let env = |name: &str| (name == "BROKERS" || name == "OUT").then(|| "nowhere:1".to_owned());
+        let mut plan = config::parse(&PIPELINE.replace("${FOLDER}", "/nowhere"), "shop.toml", &env);
+        let plan = plan.as_mut().unwrap();
+        plan.publish.topics = Some(config::TopicsPlan {
+            brokers: broker.bootstrap_servers().to_owned(),
+            profiles: Some("customers".to_owned()),
+            changes: Some("chnges".to_owned()),
+            options: source::Options::default(),
+        });
+        let found = check(plan, &|key| key == "publish.topics").problems;
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(found.key, "publish.topics.changes");
+        assert!(found.text.contains("topic `chnges` is not there"), "{}", found.text);
     }
 
     const NO_BROKER: (&str, &str) = ("BROKERS", "localhost:1");

@@ -8,6 +8,7 @@ mod letters;
 mod publish;
 mod replay;
 mod tell;
+mod topics;
 
 use std::time::Duration;
 
@@ -15,12 +16,13 @@ use super::backoff::Patience;
 use super::batch::Readers;
 use super::breaker::Breaker;
 use super::carry;
+use super::courier::Courier;
 use super::disk::Disk;
 use super::identify;
 use super::index::keep_notes;
 pub(super) use super::index::load_index;
 use super::intake::{Arrival, Intake};
-use super::letters::Courier;
+use super::letters::Letters;
 use super::model;
 use super::opening::open_state;
 use super::plain::Plains;
@@ -28,6 +30,7 @@ use super::publish::Publisher;
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
 use super::snapshot::Snapshots;
+use super::topics::Topics;
 use super::vacuum::Vacuums;
 use super::window::{self, Window};
 use advance::advance;
@@ -73,7 +76,9 @@ pub struct Job {
     disk: Disk,
     forgetting: Forgetting,
     /// Takes dead letters to their topic while the job runs.
-    courier: Option<Courier>,
+    courier: Option<Courier<Letters>>,
+    /// Take profiles and changes to their topics while the job runs.
+    topics: Option<Topics>,
     breaker: Breaker,
     /// Why the job must stop, though nothing failed: too much of what comes cannot be used.
     tripped: Option<Error>,
@@ -129,6 +134,7 @@ impl Job {
             disk: Disk::new(&plan.state.path, plan.state.disk_reserve),
             forgetting: Forgetting::new(&plan.sources),
             courier: None,
+            topics: None,
             plan,
             store,
             registry,
@@ -172,6 +178,7 @@ impl Job {
         }
         self.tell_start();
         self.start_letters()?;
+        self.start_topics()?;
         let (batch, telemetry) = (self.plan.run.batch, &self.telemetry);
         let intake = Intake::start(&self.plan.sources, &self.positions, batch, telemetry)?;
         let looped = self.run_loop(&intake, options, stop, progress);
@@ -188,6 +195,7 @@ impl Job {
                 intake.acknowledge(&self.positions);
             }
             self.finish_letters(stop)?;
+            self.finish_topics(stop)?;
             if !is_held_back {
                 // Who asks for a stop does not want to wait for that.
                 if matches!(cause, StopCause::Finished | StopCause::Idle) {
@@ -200,7 +208,7 @@ impl Job {
             }
             Ok(cause)
         });
-        self.courier = None;
+        (self.courier, self.topics) = (None, None);
         intake.stop();
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
@@ -235,6 +243,7 @@ impl Job {
         let mut delays = 0;
         while !stop.is_asked() {
             self.send_letters()?;
+            self.send_topics()?;
             let waiting = Stopwatch::start();
             let has_room = self.disk.has_room(&self.telemetry);
             let (messages, ended) =

@@ -32,6 +32,7 @@ mod breaker;
 mod carry;
 mod check;
 mod chore;
+mod courier;
 mod dead_letter;
 mod disk;
 mod erasure;
@@ -63,6 +64,7 @@ mod tables;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod vacuum;
 mod window;
 

@@ -26,10 +26,11 @@ use self::rows_at_once::{
     ROWS_AT_ONCE, append, change_bytes, chunked, interaction_bytes, move_bytes,
 };
 use super::registry::Registry;
+use super::topics::Present;
 use crate::clock;
 use crate::config::PublishPlan;
 use crate::error::{Context, Error, Kind, Result};
-use crate::profile::{Interaction, Settings};
+use crate::profile::{Interaction, Profile, Settings};
 use crate::record::{DeadLetter, IdentityId, Replay};
 use crate::resolve::Resolver;
 use crate::sink::{self, CommitInfo, Latest, Table, TableSpec, rows, tables};
@@ -341,6 +342,17 @@ pub(super) fn other_pipeline(spec: &TableSpec, other: &str) -> Error {
         "table {} is published by the pipeline `{other}`: give publish.url a place of its own, or set `name` back",
         spec.name
     ))
+}
+
+/// The profiles of identities as they are now, in their order.
+pub(super) fn profiles_of(
+    view: &View,
+    present: Present<'_>,
+    identities: &[IdentityId],
+    version: u64,
+) -> Result<Vec<Profile>> {
+    let Present { registry, resolver, settings } = present;
+    Members { view, registry, resolver, settings }.profiles(identities, version)
 }
 
 /// A runtime for the object store's client.

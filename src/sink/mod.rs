@@ -22,7 +22,7 @@
 //! could lack. Those whose rows are replaced are 3/7 with the one feature `deletionVectors`: a reader
 //! that does not know it refuses them, and never shows a masked row.
 //!
-//! Dead letters may go to a topic, too: [`letters`].
+//! Dead letters may go to a topic, too ([`letters`]), and so may profiles and changes ([`feed`]).
 //!
 //! Files that were replaced stay, so that earlier versions can be read, until the vacuum takes them
 //! ([`Table::vacuum`]); rows that are to be nowhere leave every file at once ([`Table::erase`]).
@@ -36,6 +36,7 @@ mod compact;
 mod definition;
 mod erase;
 mod evidence;
+pub mod feed;
 mod file;
 mod json;
 mod latest;
@@ -57,6 +58,7 @@ pub mod tables;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod topic;
 mod uploads;
 mod upsert;
 mod vacuum;

@@ -130,6 +130,10 @@ pub(super) enum Outbox {
     Letters = 8,
     /// What `identity_changes` says of records.
     Moves = 9,
+    /// Identities whose profile changed, for their topic.
+    TopicProfiles = 10,
+    /// What `identity_changes` says, for its topic.
+    TopicChanges = 11,
 }
 
 impl Outbox {

@@ -5,66 +5,24 @@
 
 use std::collections::BTreeSet;
 
-use super::keyspace::{Outbox, Space, Writes, key_bytes, outbox_key};
+use super::forward::{Place, Waiting};
+use super::keyspace::{Outbox, Space, Writes};
 use super::row::{decode_chunk, encode_chunks};
 use super::store::Store;
 use super::view::View;
 use crate::error::Result;
 use crate::record::{DeadLetter, Origin};
 
-/// Where a chunk of letters lies in the outbox: its commit, and its number within that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LetterPlace {
-    sequence: u64,
-    ordinal: u32,
-}
-
-impl LetterPlace {
-    fn of(key: &[u8]) -> Result<Self> {
-        let [_, a, b, c, d, e, f, g, h, ordinal @ ..] = key_bytes::<13>(Space::Outbox, key)?;
-        let sequence = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        Ok(Self { sequence, ordinal: u32::from_be_bytes(ordinal) })
-    }
-}
-
-/// Letters that wait, in the order of commits.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WaitingLetters {
-    /// The letters.
-    pub letters: Vec<DeadLetter>,
-    /// Where they lie, ascending; empty where none waits.
-    pub places: Vec<LetterPlace>,
-}
-
 impl View {
     /// The next letters behind a place, or the first; chunk by chunk until they are of `bytes` or
     /// more.
-    pub fn letters(&self, after: Option<LetterPlace>, bytes: usize) -> Result<WaitingLetters> {
-        let from = after.map_or((0, 0), |it| match it.ordinal.checked_add(1) {
-            Some(ordinal) => (it.sequence, ordinal),
-            None => (it.sequence + 1, 0),
-        });
-        let mut waiting = WaitingLetters::default();
-        let mut size = 0;
-        for row in self.outbox_from(Outbox::Letters, from) {
-            let (key, chunk) = row?;
-            let letters: Vec<DeadLetter> = decode_chunk("outbox", &chunk)?;
-            size += letters.iter().map(DeadLetter::bytes).sum::<usize>();
-            waiting.letters.extend(letters);
-            waiting.places.push(LetterPlace::of(&key)?);
-            if size >= bytes {
-                break;
-            }
-        }
-        Ok(waiting)
+    pub fn letters(&self, after: Option<Place>, bytes: usize) -> Result<Waiting<DeadLetter>> {
+        self.waiting(Outbox::Letters, after, bytes, DeadLetter::bytes)
     }
 
     /// How many letters wait.
     pub fn letters_waiting(&self) -> Result<u64> {
-        self.outbox_from(Outbox::Letters, (0, 0)).try_fold(0, |count, row| {
-            let letters: Vec<DeadLetter> = decode_chunk("outbox", &row?.1)?;
-            Ok(count + letters.len() as u64)
-        })
+        self.count_waiting::<DeadLetter>(Outbox::Letters)
     }
 }
 
@@ -72,12 +30,8 @@ impl Store {
     /// Forgets letters that their topic has. This is no commit.
     ///
     /// **Errors:** as of [`Store::commit`].
-    pub fn clear_letters(&mut self, places: &[LetterPlace]) -> Result<()> {
-        let mut writes = Writes::default();
-        for LetterPlace { sequence, ordinal } in places {
-            writes.delete(Space::Outbox, outbox_key(Outbox::Letters, *sequence, *ordinal));
-        }
-        self.write_rows(writes)
+    pub fn clear_letters(&mut self, places: &[Place]) -> Result<()> {
+        self.clear_places(Outbox::Letters, places)
     }
 
     /// Forgets those letters that wait and were read at some places.
@@ -109,7 +63,7 @@ impl Store {
         let count = view.letters_waiting()?;
         if count > 0 {
             let places = view.outbox_from(Outbox::Letters, (0, 0));
-            let places = places.map(|row| LetterPlace::of(&row?.0)).collect::<Result<Vec<_>>>()?;
+            let places = places.map(|row| Place::of(&row?.0)).collect::<Result<Vec<_>>>()?;
             self.clear_letters(&places)?;
         }
         Ok(count)

@@ -3,7 +3,7 @@
 //! One micro-batch is one [`Commit`]: facts only, no list that was read and modified.
 //! [`Store::commit`] writes it as one atomic, fsynced batch; [`Store::view`] reads the state as it
 //! was at one commit; what is to be published waits in the outbox until [`Store::clear_outbox`], and
-//! dead letters that go to a topic, too, until [`Store::clear_letters`].
+//! what goes to a topic, until that has it ([`Store::clear_letters`], [`Store::clear_forwarded`]).
 //! The index that the matcher reads is in memory, made from the rows of [`View::records`],
 //! [`View::edges`] and [`View::members`] on open, and no part of this module.
 //!
@@ -43,6 +43,7 @@ mod commit;
 mod database;
 mod erasure;
 mod folder;
+mod forward;
 mod journal;
 mod keyspace;
 mod letters;
@@ -63,7 +64,7 @@ mod tests;
 pub use commit::Commit;
 pub use erasure::{ErasedRecord, Erasure, ErasureAsked, PendingErasure};
 pub use folder::check;
-pub use letters::{LetterPlace, WaitingLetters};
+pub use forward::{Followed, Forwarded, Place, Said, Waiting};
 pub use reader::Reader;
 pub use row::{
     Counters, Edge, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, Status,

@@ -10,6 +10,7 @@ use super::commit::Commit;
 use super::database::{open_database, poisoned, write};
 use super::erasure::Secret;
 use super::folder::{Folder, Witness};
+use super::forward::Forwarding;
 use super::keyspace::{
     CARRIED_KEY, Keyspaces, MODEL_KEY, Outbox, Space, Writes, cluster_key, fact_key, failed,
     outbox_key, shared_key,
@@ -59,6 +60,8 @@ pub struct Store {
     pub(super) scattered: Scattered,
     /// Under which erasures are marked; `None` before the first.
     pub(super) secret: Option<Secret>,
+    /// What goes to topics.
+    pub(super) forwarding: Forwarding,
     pub(super) options: Options,
     pub(super) poisoned: bool,
     pub(super) is_settled: bool,
@@ -82,6 +85,7 @@ impl Store {
         let mut store = Self {
             witness: Witness::create(&folder, head.batch)?,
             secret: Secret::read(&spaces)?,
+            forwarding: Forwarding::default(),
             folder,
             database: Some(database),
             spaces,
@@ -94,6 +98,7 @@ impl Store {
         if store.folder.is_older {
             store.bring_up_to_date()?;
         }
+        store.go_on_following()?;
         Ok(store)
     }
 
@@ -118,6 +123,7 @@ impl Store {
             }
         }
         writes.append(commit.writes(sequence)?);
+        let forwarded = self.forward(commit, sequence, &mut writes)?;
         self.move_members(commit, &mut writes)?;
         let mut head = commit.head_after(&self.head)?;
         let new_nodes = self.head.next_node..head.next_node;
@@ -130,6 +136,7 @@ impl Store {
             self.write_erasure(erasure, &removed, &mut writes)?;
         }
         self.write(writes, head)?;
+        self.forwarded_more(forwarded, commit.carried_from.is_some());
         Ok(sequence)
     }
 
@@ -357,7 +364,8 @@ impl Store {
         for row in self.spaces[Space::Identities].iter() {
             writes.delete(Space::Identities, row.key().map_err(failed("read identities"))?);
         }
-        for kind in [Outbox::Changes, Outbox::Moves, Outbox::Touched] {
+        let of_topics = [Outbox::TopicProfiles, Outbox::TopicChanges];
+        for kind in [Outbox::Changes, Outbox::Moves, Outbox::Touched].into_iter().chain(of_topics) {
             let range = outbox_key(kind, 0, 0)..=outbox_key(kind, u64::MAX, u32::MAX);
             for row in self.spaces[Space::Outbox].range(range) {
                 writes.delete(Space::Outbox, row.key().map_err(failed("read outbox"))?);

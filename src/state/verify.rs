@@ -163,6 +163,7 @@ fn verify_outbox(view: &View) -> Result<()> {
     view.interactions(0).try_for_each(|row| row.map(drop))?;
     view.dead_letters(0).try_for_each(|row| row.map(drop))?;
     view.letters_waiting()?;
+    view.topics_waiting()?;
     view.changes(0).try_for_each(|row| row.map(drop))?;
     view.touched()?;
     view.mappings()?;

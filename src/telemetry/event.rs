@@ -11,6 +11,7 @@ mod plain;
 mod process;
 mod snapshot;
 mod source;
+mod topics;
 mod vacuum;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use snapshot::{SnapshotFailed, SnapshotTaken};
 pub use source::{
     BatchUnreadable, OffsetsLost, OffsetsNotAcknowledged, OffsetsRefused, SourceLagged,
 };
+pub use topics::{TopicDelayed, TopicDelivered, TopicForgotten, TopicLeft, TopicResumed};
 pub use vacuum::{TablesVacuumed, VacuumFailed};
 
 use super::facts::Moment;

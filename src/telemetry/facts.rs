@@ -33,6 +33,8 @@ pub struct Facts {
     pub dead_lettered: u64,
     /// Dead letters that wait for their topic.
     pub letters_waiting: u64,
+    /// What waits for topics of customers, by what it is.
+    pub topics_waiting: BTreeMap<&'static str, u64>,
     /// Erasures that are begun and not ended.
     pub erasures_pending: u64,
     /// When the oldest of them was begun. **Units:** microseconds since 1970.
@@ -129,6 +131,7 @@ impl Facts {
             "duplicate": self.duplicate,
             "dead_lettered": self.dead_lettered,
             "dead_letters_waiting": self.letters_waiting,
+            "topics_waiting": self.topics_waiting,
             "erasures_pending": self.erasures_pending,
             "erasure_requests_undecided": self.erasures_undecided,
             "records": self.records,

@@ -56,6 +56,11 @@ impl Telemetry {
         self.0.metrics.letters.failures.inc();
     }
 
+    /// A topic of customers was found away: that of `profiles`, or of `changes`.
+    pub fn topic_failed(&self, of: &'static str) {
+        self.0.metrics.topics.failures.with_label_values(&[of]).inc();
+    }
+
     /// Sends what still waits to be sent.
     pub fn flush(&self) {
         self.0.traces.flush();

@@ -36,7 +36,8 @@ pub use event::{
     PipelineStopped, PlainTablesFailed, PlainTablesWritten, PublishDelayed, PublishHeldBack,
     RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken,
     SourceFinished, SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened,
-    StopCause, TablesPublished, TablesVacuumed, ThreadPanicked, VacuumFailed,
+    StopCause, TablesPublished, TablesVacuumed, ThreadPanicked, TopicDelayed, TopicDelivered,
+    TopicForgotten, TopicLeft, TopicResumed, VacuumFailed,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;

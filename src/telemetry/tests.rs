@@ -314,6 +314,47 @@ fn logging_begins_once() {
 }
 
 #[test]
+fn customers_on_the_way_to_their_topics() {
+    let telemetry = Telemetry::default();
+    let of = "profiles";
+    check(
+        || TopicDelivered { of, messages: 5, omitted: 1 }.emit(&telemetry),
+        json!({"level": "DEBUG", "message": "messages delivered to topic", "of": of, "messages": 5,
+            "omitted": 1}),
+    );
+    let error = Error::unavailable("ask `h:1` for topic `customers`");
+    check(
+        || TopicDelayed { of, retry_in: SECOND, error: &error }.emit(),
+        json!({"level": "WARN", "message": "messages to topic delayed", "of": of,
+            "retry_in_ms": 1000, "error": "ask `h:1` for topic `customers`"}),
+    );
+    check(
+        || TopicResumed { of, attempts: 3 }.emit(),
+        json!({"level": "INFO", "message": "messages to topic resumed", "of": of, "attempts": 3}),
+    );
+    check(
+        || TopicLeft { of, waiting: 7 }.emit(),
+        json!({"level": "WARN", "message": "messages to topic left for the next start", "of": of,
+            "waiting": 7}),
+    );
+    check(
+        || TopicForgotten { waited: 7 }.emit(),
+        json!({"level": "WARN", "message": "what waited is for no topic any more", "waited": 7}),
+    );
+    telemetry.topic_failed(of);
+    telemetry.note(|facts| {
+        facts.topics_waiting.insert(of, 2);
+    });
+    let text = telemetry.scrape().expect("it can be told");
+    for (name, count) in
+        [("delivered_total", 5), ("omitted_total", 1), ("failures_total", 1), ("waiting", 2)]
+    {
+        let sample = format!("onefold_publish_topic_{name}{{of=\"profiles\"}} {count}");
+        assert!(text.lines().any(|line| line == sample), "{sample}");
+    }
+}
+
+#[test]
 fn dead_letters_on_the_way_to_their_topic() {
     let telemetry = Telemetry::default();
     check(

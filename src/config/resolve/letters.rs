@@ -8,11 +8,11 @@ use crate::config::problem::At;
 use crate::config::settings::LetterTopicSettings;
 use crate::source::{Input, SourcePlan};
 
-/// What is said of settings that would lose or mix up letters.
-const KEPT: &str = "letters are delivered at least once and in their order; leave it out";
+/// What is said of settings that would lose or mix up messages.
+const KEPT: &str = "messages are delivered at least once and in their order; leave it out";
 
 /// librdkafka settings that have a key of their own, or are not for a pipeline to decide.
-const RESERVED: [(&str, &str); 5] = [
+pub(super) const RESERVED: [(&str, &str); 5] = [
     ("enable.idempotence", KEPT),
     ("acks", KEPT),
     ("request.required.acks", KEPT),
@@ -44,7 +44,7 @@ pub(super) fn plan(
 }
 
 /// Whether a source reads a topic of one of these brokers.
-fn reads(source: &SourcePlan, brokers: &str, topic: &str) -> bool {
+pub(super) fn reads(source: &SourcePlan, brokers: &str, topic: &str) -> bool {
     let Input::Kafka(kafka) = &source.input else { return false };
     let theirs = addresses(&kafka.brokers);
     kafka.topics.iter().any(|it| it == topic) && !theirs.is_disjoint(&addresses(brokers))

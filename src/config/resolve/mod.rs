@@ -8,6 +8,7 @@ mod mapping;
 mod matching;
 mod profiles;
 mod source;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -51,7 +52,10 @@ pub(super) fn plan(settings: &Settings, notes: &Notes, at: &At) -> Plan {
     let topic = settings.dead_letters.kafka.as_ref();
     let letter_at = at.under("dead_letters").under("kafka");
     let letter_topic = topic.map(|topic| letters::plan(topic, &sources, &letter_at));
-    let publish = publish(&settings.publish, &sources, &at.under("publish"));
+    let mut publish = publish(&settings.publish, &sources, &at.under("publish"));
+    let topics_at = at.under("publish").under("topics");
+    let topics = settings.publish.topics.as_ref();
+    publish.topics = topics.map(|it| topics::plan(it, &sources, letter_topic.as_ref(), &topics_at));
     Plan {
         name: settings.name.clone(),
         sources,
@@ -152,6 +156,7 @@ fn publish(settings: &PublishSettings, sources: &[SourcePlan], at: &At) -> Publi
         interval: pace(settings.interval.as_deref(), "30s", &at.under("interval")),
         options: options(&settings.options),
         profiles: profiles::plan(settings, sources, at),
+        topics: None,
     }
 }
 

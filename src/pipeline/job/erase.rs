@@ -145,6 +145,7 @@ impl Job {
         let letters: BTreeSet<Origin> =
             pending.iter().flat_map(|it| it.letters.iter().cloned()).collect();
         self.store.forget_letters_of(&letters)?;
+        let topics = self.tell_erased(pending)?;
         let tables =
             self.publisher.erase(&self.plan.publish, &Traces::of(pending), &self.store.view())?;
         if let Some(snapshots) = &mut self.snapshots {
@@ -165,7 +166,7 @@ impl Job {
                 tables: tables.clone(),
                 snapshots: snapshots.clone(),
                 state: self.store.sequence(),
-                not_reached: self.not_reached(),
+                not_reached: self.not_reached(&topics),
                 signature: String::new(),
             };
             let signature = self.store.sign(&receipt.to_sign()?)?;
@@ -289,12 +290,13 @@ impl Job {
         }
     }
 
-    fn not_reached(&self) -> Vec<String> {
+    fn not_reached(&self, topics: &[String]) -> Vec<String> {
         let mut not_reached =
             vec!["the sources: topics and files that the pipeline reads".to_owned()];
         if let Some(letters) = &self.plan.letter_topic {
             not_reached.push(format!("dead letters in the topic {}", letters.topic));
         }
+        not_reached.extend_from_slice(topics);
         not_reached.push("copies that others made of tables, of the state or of snapshots".into());
         not_reached
     }

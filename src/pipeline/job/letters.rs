@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::super::letters::Courier;
+use super::super::letters;
 use super::super::report::Stop;
 use super::Job;
 use crate::clock::Stopwatch;
@@ -20,7 +20,7 @@ impl Job {
     pub(super) fn start_letters(&mut self) -> Result<()> {
         if let Some(topic) = &self.plan.letter_topic {
             let (name, telemetry) = (&self.plan.name, &self.telemetry);
-            self.courier = Some(Courier::start(topic, name, &self.store, telemetry)?);
+            self.courier = Some(letters::start(topic, name, &self.store, telemetry)?);
             return Ok(());
         }
         let waited = self.store.forget_letters()?;
@@ -33,20 +33,24 @@ impl Job {
     /// Forgets what was delivered, and hands over what is next.
     pub(super) fn send_letters(&mut self) -> Result<()> {
         match &mut self.courier {
-            Some(courier) => courier.turn(&mut self.store),
+            Some(courier) => courier.turn(&mut self.store, letters::load),
             None => Ok(()),
         }
     }
 
     /// Delivers what waits, within the time that a stop may take.
     pub(super) fn finish_letters(&mut self, stop: &Stop) -> Result<()> {
-        let Some(courier) = self.courier.take() else { return Ok(()) };
+        let Some(mut courier) = self.courier.take() else { return Ok(()) };
         let (waited, patience) = (Stopwatch::start(), self.plan.run.shutdown_timeout);
-        // Who was asked to stop is killed when the time is over.
-        let draining = patience.saturating_sub(ENDING.max(patience / 4));
-        courier.finish(&mut self.store, || match stop.asked_for() {
-            Some(asked) => asked < draining,
+        let goes_on = || match stop.asked_for() {
+            Some(asked) => asked < draining(patience),
             None => waited.elapsed() < patience,
-        })
+        };
+        courier.drain(&mut self.store, letters::load, goes_on).map(drop)
     }
+}
+
+/// How long a stop that was asked for may wait for topics: whoever asked kills when the time is over.
+pub(super) fn draining(patience: Duration) -> Duration {
+    patience.saturating_sub(ENDING.max(patience / 4))
 }

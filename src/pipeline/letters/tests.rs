@@ -7,6 +7,9 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use super::*;
+use crate::clock::Stopwatch;
+use crate::error::Kind;
+use crate::pipeline::courier::TICK;
 use crate::record::{Origin, Reason};
 use crate::source::Options;
 use crate::state::{self, Commit};
@@ -63,25 +66,27 @@ fn letters_wait_while_the_broker_is_away_and_go_when_it_is_back() {
     commit(&mut store, 0..3);
     cluster.broker_down(1).unwrap();
     let telemetry = Telemetry::default();
-    let mut courier = Courier::start(&plan(&cluster), "shop", &store, &telemetry).unwrap();
+    let mut courier = start(&plan(&cluster), "shop", &store, &telemetry).unwrap();
     let waited = Stopwatch::start();
     let failures = "onefold_dead_letter_topic_failures_total";
     while metric(&telemetry, failures) == 0 {
         let turn = Stopwatch::start();
-        courier.turn(&mut store).unwrap();
+        courier.turn(&mut store, load).unwrap();
         assert!(turn.elapsed() < Duration::from_secs(1), "the loop does not wait");
         assert!(waited.elapsed() < Duration::from_secs(60));
         std::thread::sleep(TICK);
     }
     // The job goes on meanwhile.
     courier.note(commit(&mut store, 3..5));
-    courier.turn(&mut store).unwrap();
+    courier.turn(&mut store, load).unwrap();
     assert_eq!(waiting(&store), 5);
     assert_eq!(metric(&telemetry, "onefold_dead_letter_topic_waiting"), 5);
 
     cluster.broker_up(1).unwrap();
     let waited = Stopwatch::start();
-    courier.finish(&mut store, || waited.elapsed() < Duration::from_secs(60)).unwrap();
+    assert!(
+        courier.drain(&mut store, load, || waited.elapsed() < Duration::from_secs(60)).unwrap()
+    );
     assert_eq!(waiting(&store), 0);
     assert_eq!(metric(&telemetry, "onefold_dead_letter_topic_waiting"), 0);
     assert_eq!(metric(&telemetry, "onefold_dead_letter_topic_delivered_total"), 5);
@@ -96,14 +101,17 @@ fn what_is_not_delivered_in_time_is_left_for_the_next_start() {
     let mut store = store(folder.path());
     commit(&mut store, 0..4);
     cluster.broker_down(1).unwrap();
-    let courier = Courier::start(&plan(&cluster), "shop", &store, &Telemetry::default()).unwrap();
-    courier.finish(&mut store, || false).unwrap();
+    let mut courier = start(&plan(&cluster), "shop", &store, &Telemetry::default()).unwrap();
+    assert!(!courier.drain(&mut store, load, || false).unwrap());
     assert_eq!(waiting(&store), 4);
+    drop(courier);
 
     cluster.broker_up(1).unwrap();
-    let courier = Courier::start(&plan(&cluster), "shop", &store, &Telemetry::default()).unwrap();
+    let mut courier = start(&plan(&cluster), "shop", &store, &Telemetry::default()).unwrap();
     let waited = Stopwatch::start();
-    courier.finish(&mut store, || waited.elapsed() < Duration::from_secs(60)).unwrap();
+    assert!(
+        courier.drain(&mut store, load, || waited.elapsed() < Duration::from_secs(60)).unwrap()
+    );
     assert_eq!((waiting(&store), in_topic(&cluster)), (0, 4));
 }
 
@@ -117,7 +125,7 @@ fn a_setting_that_is_refused_is_told_at_the_start() {
         topic: "letters".to_owned(),
         options: Options(options.into()),
     };
-    let started = Courier::start(&plan, "shop", &store, &Telemetry::default());
+    let started = start(&plan, "shop", &store, &Telemetry::default());
     let error = started.map(drop).unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid);
     let text = error.to_string();

@@ -236,8 +236,8 @@ impl World {
         let mut draft = identify::draft_erased(&gone, &judgements, &view, registry, resolver);
         let pending = PendingErasure {
             id: [7; 10],
-            begun: 0,
             at: Micros::MIN,
+            begun: 0,
             by: "id".into(),
             identities: vec![identity],
             records,

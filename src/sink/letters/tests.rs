@@ -1,5 +1,8 @@
 //! Letters in a topic of the broker that librdkafka brings along.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
@@ -11,6 +14,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use super::*;
 use crate::error::Kind;
 use crate::record::Reason;
+use crate::sink::topic::{ALONE_BYTES, Delivered, Topic};
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 
@@ -20,9 +24,9 @@ fn cluster(partitions: i32) -> Cluster {
     cluster
 }
 
-fn topic(cluster: &Cluster, options: &[(&str, &str)]) -> LetterTopic {
+fn topic(cluster: &Cluster, options: &[(&str, &str)]) -> Topic {
     let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    LetterTopic::new(&cluster.bootstrap_servers(), "letters", &options.collect(), "shop")
+    Topic::new(&cluster.bootstrap_servers(), "letters", &options.collect(), "shop")
 }
 
 fn letter(partition: &str, offset: u64, payload: &[u8]) -> DeadLetter {
@@ -103,7 +107,7 @@ fn a_letter_comes_as_it_was_read_and_says_why() {
     }));
     let letters = [first, letter("web/0", 8, b"")];
     let delivered = topic.open().unwrap().deliver(&letters, &mut go_on).unwrap();
-    assert_eq!(delivered, Delivered { letters: 2, omitted: 0 });
+    assert_eq!(delivered, Delivered { messages: 2, omitted: 0 });
     let found = consume(&cluster, 1, 2);
     assert_eq!(found[0].key.as_deref(), Some(&b"k\x00"[..]));
     assert_eq!(found[0].value.as_deref(), Some(&b"{\xff\x00"[..]));
@@ -162,17 +166,17 @@ fn what_is_too_large_comes_without_its_payload() {
     heavy.envelope = Some(Box::new(Envelope { key: Some(vec![b'k'; 4000]), headers: Vec::new() }));
     let letters = [letter("web/0", 0, b"{}"), letter("web/0", 1, &[b'x'; 4000]), heavy];
     let delivered = producer.deliver(&letters, &mut go_on).unwrap();
-    assert_eq!(delivered, Delivered { letters: 3, omitted: 2 });
+    assert_eq!(delivered, Delivered { messages: 3, omitted: 2 });
 
     // The broker says so, of a batch as a whole, and then of a letter.
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     cluster.request_errors(RDKafkaApiKey::Produce, &[too_large]);
     let letters = [letter("web/0", 3, b"{}"), letter("web/0", 4, b"{}")];
     let delivered = producer.deliver(&letters, &mut go_on).unwrap();
-    assert_eq!(delivered, Delivered { letters: 2, omitted: 0 });
+    assert_eq!(delivered, Delivered { messages: 2, omitted: 0 });
     cluster.request_errors(RDKafkaApiKey::Produce, &[too_large]);
     let delivered = producer.deliver(&[letter("web/0", 5, b"{}")], &mut go_on).unwrap();
-    assert_eq!(delivered, Delivered { letters: 1, omitted: 1 });
+    assert_eq!(delivered, Delivered { messages: 1, omitted: 1 });
 
     let found = consume(&cluster, 1, 6);
     let told: Vec<_> = found
@@ -210,7 +214,7 @@ fn a_broker_that_is_away_is_told_and_a_wait_can_be_ended() {
     assert_eq!(error.kind(), Kind::Unavailable);
     drop(producer);
 
-    let elsewhere = LetterTopic::new("127.0.0.1:1", "letters", &BTreeMap::new(), "shop");
+    let elsewhere = Topic::new("127.0.0.1:1", "letters", &BTreeMap::new(), "shop");
     let error = elsewhere.check().unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.to_string().contains("ask `127.0.0.1:1` for topic `letters`"), "{error}");

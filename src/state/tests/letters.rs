@@ -7,8 +7,8 @@ fn commit(offsets: std::ops::Range<u64>, bytes: usize, forwards_letters: bool) -
     Commit { dead_letters, forwards_letters, ..Commit::default() }
 }
 
-fn offsets(waiting: &WaitingLetters) -> Vec<u64> {
-    waiting.letters.iter().map(|letter| letter.origin.offset).collect()
+fn offsets(waiting: &Waiting<DeadLetter>) -> Vec<u64> {
+    waiting.rows.iter().map(|letter| letter.origin.offset).collect()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn letters_wait_for_their_topic_and_for_the_table_each_by_themselves() {
     assert_eq!(store.view().letters_waiting().expect("count"), 5);
     let all = store.view().letters(None, usize::MAX).expect("letters");
     assert_eq!(offsets(&all), [2, 3, 4, 5, 6]);
-    assert_eq!(all.letters[0], dead_letter(2, 9), "whole");
+    assert_eq!(all.rows[0], dead_letter(2, 9), "whole");
     let first = store.view().letters(None, 1).expect("letters");
     assert_eq!(offsets(&first), [2, 3, 4], "a commit's");
     let sequence = store.sequence();
@@ -39,7 +39,7 @@ fn letters_wait_for_their_topic_and_for_the_table_each_by_themselves() {
     assert_eq!(offsets(&rest), [5, 6]);
     assert_eq!(store.view().letters(None, 1).expect("letters"), rest);
     let none = store.view().letters(rest.places.last().copied(), 1).expect("letters");
-    assert_eq!(none, WaitingLetters::default());
+    assert_eq!(none, Waiting { rows: Vec::new(), places: Vec::new() });
 
     assert_eq!(store.forget_letters().expect("forget"), 2);
     assert_eq!(store.forget_letters().expect("forget"), 0);
@@ -55,7 +55,7 @@ fn large_letters_are_read_a_few_at_a_time() {
     loop {
         let some = store.view().letters(after, 150_000).expect("letters");
         let Some(last) = some.places.last() else { break };
-        assert!(some.letters.len() <= 2);
+        assert!(some.rows.len() <= 2);
         after = Some(*last);
         read.extend(offsets(&some));
     }

@@ -27,6 +27,7 @@ pub(super) struct Gauges {
     disk_free: Gauge,
     disk_size: Gauge,
     letters_waiting: Gauge,
+    topics_waiting: GaugeVec,
     table_files: Gauge,
     table_bytes: Gauge,
     open_duration: Gauge,
@@ -130,6 +131,11 @@ impl Gauges {
                 "onefold_dead_letter_topic_waiting",
                 "Dead letters that wait in the state for their topic; 0 where there is none.",
             ),
+            topics_waiting: on.gauges(
+                "onefold_publish_topic_waiting",
+                "Rows that wait in the state for the topic of profiles or changes.",
+                &["of"],
+            ),
             table_files: on.gauge(
                 "onefold_table_files",
                 "Files of the published tables, as of the last publish.",
@@ -210,6 +216,9 @@ impl Gauges {
         self.index_duration.set(facts.index_duration.as_secs_f64());
         self.commit.set(facts.last_commit.unwrap_or(facts.started));
         self.publish.set(facts.last_publish.unwrap_or(facts.started));
+        for (of, waiting) in &facts.topics_waiting {
+            self.topics_waiting.with_label_values(&[of]).set(real(*waiting));
+        }
         self.set_sources(facts);
         self.erasures.set(facts);
         self.paused.set(f64::from(u8::from(facts.is_paused)));

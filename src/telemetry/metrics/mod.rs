@@ -14,6 +14,7 @@ mod gauges;
 mod letters;
 mod process;
 mod shelf;
+mod topics;
 mod vacuum;
 mod work;
 
@@ -27,6 +28,7 @@ use self::gauges::Gauges;
 use self::letters::Letters;
 pub use self::shelf::Spec;
 use self::shelf::{LONG, SHORT, Shelf};
+use self::topics::Topics;
 use self::vacuum::VacuumCounters;
 pub use self::work::Matching;
 use self::work::Work;
@@ -74,6 +76,7 @@ pub struct Metrics {
     pub(super) rows_published: IntCounterVec,
     pub(super) judgements: IntCounter,
     pub(super) letters: Letters,
+    pub(super) topics: Topics,
     pub(super) vacuum: VacuumCounters,
     pub(super) erasures: ErasureCounters,
     work: Work,
@@ -140,6 +143,7 @@ impl Default for Metrics {
             judgements: on
                 .counter("onefold_judgements_taken_total", "Judgements taken into the state."),
             letters: Letters::new(&mut on),
+            topics: Topics::new(&mut on),
             vacuum: VacuumCounters::new(&mut on),
             erasures: ErasureCounters::new(&mut on),
             work: Work::new(&mut on),

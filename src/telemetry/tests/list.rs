@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::contract::assert_is_current;
 
 /// The files of the events.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     include_str!("../event.rs"),
     include_str!("../event/disk.rs"),
     include_str!("../event/erasure.rs"),
@@ -15,6 +15,7 @@ const SOURCES: [&str; 10] = [
     include_str!("../event/process.rs"),
     include_str!("../event/snapshot.rs"),
     include_str!("../event/source.rs"),
+    include_str!("../event/topics.rs"),
     include_str!("../event/vacuum.rs"),
 ];
 
