@@ -44,6 +44,13 @@ pub enum Erasure<'a> {
         /// The values.
         values: &'a [String],
     },
+    /// Those that somebody knows by some columns.
+    Where {
+        /// The columns.
+        columns: &'a [&'a str],
+        /// Who knows them.
+        gone: &'a dyn Gone,
+    },
     /// Those of days before one, in a column of dates.
     Before {
         /// The column.
@@ -53,6 +60,14 @@ pub enum Erasure<'a> {
     },
     /// Dead letters, or their replays, by where they were read.
     Letters(&'a [LetterPlace]),
+}
+
+/// Knows the rows that leave a table.
+pub trait Gone: std::fmt::Debug + Sync {
+    /// Of each row of a batch, whether it goes.
+    ///
+    /// **Errors:** `Invalid` where the batch lacks a column.
+    fn rows(&self, batch: &RecordBatch) -> Result<Vec<bool>>;
 }
 
 /// Where a dead letter was read, as `dead_letters` says it.
@@ -148,6 +163,7 @@ enum Wanted<'a> {
     Keys { column: &'static str, gone: Vec<&'a str>, superseded: Vec<&'a str> },
     Superseded,
     Values { column: &'a str, values: BTreeSet<&'a str> },
+    Where { columns: &'a [&'a str], gone: &'a dyn Gone },
     Before { column: &'a str, day: i64 },
     Letters(BTreeSet<(&'a str, &'a str, u64)>),
 }
@@ -169,6 +185,7 @@ impl<'a> Wanted<'a> {
             (Erasure::Values { column, values }, _) => {
                 Self::Values { column, values: values.iter().map(String::as_str).collect() }
             }
+            (Erasure::Where { columns, gone }, _) => Self::Where { columns, gone },
             (Erasure::Before { column, day }, _) => Self::Before { column, day },
             (Erasure::Letters(places), _) => {
                 let place = |it: &'a LetterPlace| (&*it.source, &*it.partition, it.offset);
@@ -188,6 +205,7 @@ impl<'a> Wanted<'a> {
             }
             Self::Superseded => add.deletion_vector.is_some(),
             Self::Values { values, .. } => !values.is_empty(),
+            Self::Where { .. } => true,
             // Where nothing is known of a file, it is looked into.
             Self::Before { column, day } => {
                 let first = add.statistics()["minValues"][*column].as_str().and_then(days_of);
@@ -212,6 +230,7 @@ impl<'a> Wanted<'a> {
                 };
                 scan(live, &[column], hit).await
             }
+            Self::Where { columns, gone } => scan(live, columns, |batch| gone.rows(batch)).await,
             Self::Before { column, day } => {
                 let hit = |batch: &RecordBatch| -> Result<Vec<bool>> {
                     let dates = batch.column_by_name(column);

@@ -63,7 +63,7 @@ mod uploads;
 mod upsert;
 mod vacuum;
 
-pub use erase::{Erased, Erasure, LetterPlace};
+pub use erase::{Erased, Erasure, Gone, LetterPlace};
 pub use evidence::match_evidence;
 pub use json::json_rows;
 pub use latest::{Latest, read_latest, replace_latest, write_latest};

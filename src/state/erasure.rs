@@ -64,8 +64,17 @@ pub struct PendingErasure {
     pub records: Vec<ErasedRecord>,
     /// The dead letters that name the person.
     pub letters: Vec<Origin>,
-    /// How many events that were.
-    pub events: u64,
+    /// The events that are no more, as far as the tables had them.
+    pub events: Vec<EventKey>,
+    /// The commit that began it: what later ones say of the same records is of somebody new.
+    pub commit: u64,
+}
+
+impl PendingErasure {
+    /// Each record, with the commit that took it out; of a record that came again, the last.
+    pub fn commits(&self) -> impl Iterator<Item = (RecordKey, u64)> {
+        self.records.iter().map(|record| (record.key, self.commit))
+    }
 }
 
 /// A record that is no more.

@@ -7,7 +7,7 @@
 //! Which topics are followed is said by the state itself ([`Store::follow`]), so whoever commits,
 //! a job or a command, forwards.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -266,13 +266,16 @@ impl Store {
         self.write_rows(writes)
     }
 
-    /// Forgets what still was to be said of records that are erased, but for that they are gone.
+    /// Forgets what still was to be said of records that are erased, but for that they are gone, and what commits said of
+    /// them that came after the one with each.
     ///
     /// **Errors:** as of [`Store::commit`].
-    pub fn forget_moves_of(&mut self, records: &BTreeSet<RecordKey>) -> Result<()> {
+    pub fn forget_moves_of(&mut self, records: &BTreeMap<RecordKey, u64>) -> Result<()> {
         let is_kept = |said: &Said| match said {
             Said::Identity(_) => true,
-            Said::Record(row) => row.is_removed || !records.contains(&row.record),
+            Said::Record(row) => {
+                row.is_removed || records.get(&row.record).is_none_or(|last| row.epoch > *last)
+            }
         };
         let mut writes = Writes::default();
         let mut gone = 0;

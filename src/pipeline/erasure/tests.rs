@@ -220,9 +220,36 @@ fn an_erasure_that_was_cut_short_is_ended_by_the_next_start() {
     assert_eq!(receipts.len(), 1);
 }
 
+/// Found when a customer left and came back by the same browser before files were written anew.
+#[test]
+fn who_comes_back_before_an_erasure_is_ended_stays() {
+    let line = |id: &str, time: &str| {
+        login(1, time, "anna@example.org", "Anna")
+            .replace("\"event_id\":\"e1\"", &format!("\"event_id\":\"{id}\""))
+    };
+    let (folder, plan) =
+        web(&[line("gone-1", "2026-01-02T00:00:00Z"), line("gone-2", "2026-01-03T00:00:00Z")]);
+    run(&plan, BULK, u64::MAX);
+    let at = crate::pipeline::time("2026-02-01T00:00:00Z").unwrap();
+    let by = LookupKey::Email("anna@example.org".into());
+    let mut job = Job::open(plan.clone()).unwrap();
+    job.begin_erasure(&ErasureRequest { at, ..request(by) }).unwrap().unwrap();
+    let back = line("back", "2026-03-01T00:00:00Z");
+    fs::write(folder.path().join("web.jsonl.1.jsonl"), back).unwrap();
+    job.run(BULK, &crate::pipeline::Stop::default(), &mut |_| ()).unwrap();
+    drop(job);
+    let counts = ["profiles", "identity_map", "interactions"].map(|table| rows(&plan, table).len());
+    assert_eq!(counts, [1, 1, 1]);
+    let changes = rows(&plan, "identity_changes");
+    let of_records = changes.iter().filter(|row| !row["record_key"].is_null());
+    assert_eq!(of_records.map(|row| text(row, "change")).collect::<Vec<_>>(), ["assigned"]);
+    let all = everything(&plan, &folder.path().join("out"));
+    assert!(!all.contains("gone-") && all.contains("anna@"));
+}
+
 #[test]
 fn every_table_knows_what_an_erasure_takes() {
-    let traces = Traces::of(&[]);
+    let traces = Traces::of(&[], |_| false);
     for spec in sink::tables::ALL {
         traces.in_table(spec).unwrap();
     }

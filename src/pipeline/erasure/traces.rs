@@ -1,27 +1,61 @@
 //! Where in the tables is somebody who was erased?
+//!
+//! Between the commit that erases and the day on which files are written anew, the person may come
+//! again, and what they say then counts: under the same record, where it is of the same content. So
+//! rows are known not by the record alone but by the events that were erased, or by the commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
 
 use super::receipt::TableTrace;
 use crate::error::{Error, Result};
-use crate::record::Origin;
-use crate::sink::{CommitInfo, Erasure, LetterPlace, Table, TableSpec};
+use crate::record::{EventKey, Origin, RecordKey};
+use crate::sink::{CommitInfo, Erasure, Gone, LetterPlace, Table, TableSpec};
 use crate::state::PendingErasure;
 
-/// The keys of rows that speak of whom was erased.
+/// What tells the rows that speak of whom was erased.
 pub(in crate::pipeline) struct Traces {
-    records: Vec<String>,
+    /// Records that are not there any more.
+    gone: Vec<String>,
+    /// Records that came again.
+    back: Vec<String>,
+    interactions: Told,
+    consents: Told,
+    moved: Moved,
     letters: Vec<LetterPlace>,
 }
 
 impl Traces {
-    pub(in crate::pipeline) fn of(pending: &[PendingErasure]) -> Self {
-        let records = pending.iter().flat_map(|it| &it.records);
+    /// `is_there` says whether a record came again.
+    pub(in crate::pipeline) fn of(
+        pending: &[PendingErasure],
+        is_there: impl Fn(&RecordKey) -> bool,
+    ) -> Self {
+        let mut through: BTreeMap<RecordKey, u64> = BTreeMap::new();
+        for (record, commit) in pending.iter().flat_map(PendingErasure::commits) {
+            let last = through.entry(record).or_default();
+            *last = commit.max(*last);
+        }
         let letter = |origin: &Origin| LetterPlace {
             source: origin.source.to_string(),
             partition: origin.partition.to_string(),
             offset: origin.offset,
         };
+        let events: BTreeSet<EventKey> =
+            pending.iter().flat_map(|it| it.events.iter().copied()).collect();
+        let (back, gone): (Vec<&RecordKey>, Vec<_>) =
+            through.keys().partition(|record| is_there(record));
+        let texts = |keys: Vec<&RecordKey>| keys.into_iter().map(ToString::to_string).collect();
+        let records: BTreeSet<String> = through.keys().map(ToString::to_string).collect();
+        let told = |channel| Told { records: records.clone(), events: events.clone(), channel };
         Self {
-            records: records.map(|record| record.key.to_string()).collect(),
+            gone: texts(gone),
+            back: texts(back),
+            interactions: told("channel"),
+            consents: told("event_channel"),
+            moved: Moved(through.iter().map(|(key, last)| (key.to_string(), *last)).collect()),
             letters: pending.iter().flat_map(|it| &it.letters).map(letter).collect(),
         }
     }
@@ -31,9 +65,17 @@ impl Traces {
         Ok(match spec.name {
             // The present row is gone already. A masked one may be of anybody whose profile the person was in.
             "profiles" | "profiles_marketing" | "suppression" => Erasure::Superseded,
-            "identity_map" => Erasure::Keys { gone: &self.records, superseded: &[] },
-            "interactions" | "consent_history" | "identity_changes" => {
-                Erasure::Values { column: "record_key", values: &self.records }
+            "identity_map" => Erasure::Keys { gone: &self.gone, superseded: &self.back },
+            "interactions" => Erasure::Where {
+                columns: &["record_key", "event_id", "channel"],
+                gone: &self.interactions,
+            },
+            "consent_history" => Erasure::Where {
+                columns: &["record_key", "event_id", "event_channel"],
+                gone: &self.consents,
+            },
+            "identity_changes" => {
+                Erasure::Where { columns: &["record_key", "epoch"], gone: &self.moved }
             }
             "dead_letters" | "dead_letter_replays" => Erasure::Letters(&self.letters),
             name => return Err(Error::internal(format!("nobody can be erased from {name}"))),
@@ -54,4 +96,53 @@ impl Traces {
             ..TableTrace::default()
         })
     }
+}
+
+/// Rows of events that were erased.
+#[derive(Debug)]
+struct Told {
+    records: BTreeSet<String>,
+    events: BTreeSet<EventKey>,
+    /// The column of the event's channel.
+    channel: &'static str,
+}
+
+impl Gone for Told {
+    fn rows(&self, batch: &RecordBatch) -> Result<Vec<bool>> {
+        let [records, events, channels] = ["record_key", "event_id", self.channel]
+            .map(|name| batch.column_by_name(name).and_then(|it| it.as_string_opt::<i32>()));
+        let (Some(records), Some(events), Some(channels)) = (records, events, channels) else {
+            return Err(without_columns());
+        };
+        let is_gone = |row: usize| {
+            self.records.contains(records.value(row))
+                && self.events.contains(&EventKey::of(channels.value(row), events.value(row)))
+        };
+        Ok((0..batch.num_rows()).map(is_gone).collect())
+    }
+}
+
+/// What was said of records up to the commit that erased each.
+#[derive(Debug)]
+struct Moved(BTreeMap<String, u64>);
+
+impl Gone for Moved {
+    fn rows(&self, batch: &RecordBatch) -> Result<Vec<bool>> {
+        let records = batch.column_by_name("record_key").and_then(|it| it.as_string_opt::<i32>());
+        let epochs = batch.column_by_name("epoch");
+        let epochs = epochs.and_then(|it| it.as_primitive_opt::<Int64Type>());
+        let (Some(records), Some(epochs)) = (records, epochs) else {
+            return Err(without_columns());
+        };
+        let is_gone = |row: usize| {
+            let last = (!records.is_null(row)).then(|| self.0.get(records.value(row))).flatten();
+            let epoch = u64::try_from(epochs.value(row)).unwrap_or_default();
+            last.is_some_and(|last| epoch <= *last)
+        };
+        Ok((0..batch.num_rows()).map(is_gone).collect())
+    }
+}
+
+fn without_columns() -> Error {
+    Error::invalid("a table lacks the columns by which rows are erased")
 }

@@ -75,21 +75,20 @@ impl Job {
         let mut events = self.events_of(&keys)?;
         let judgements = judgements_of(&view, &keys)?;
         let (letters, begun) = (self.letters_of(&nodes)?, now_micros());
+        let commit = view.sequence() + 1;
         let mut pending = Vec::with_capacity(found.len());
-        let mut all_events = Vec::new();
         for ((found, records), letters) in found.iter().zip(records).zip(letters) {
             let own = records.iter().filter_map(|record| events.remove(&record.key)).flatten();
-            let before = all_events.len();
-            all_events.extend(own);
             pending.push(PendingErasure {
                 id: name_of(&found.identities, view.sequence()),
                 at: found.at,
                 begun,
                 by: found.by.clone(),
                 identities: found.identities.iter().copied().collect(),
+                events: own.collect(),
                 records,
                 letters,
-                events: (all_events.len() - before) as u64,
+                commit,
             });
         }
         let names = pending.iter().map(|pending| pending.id).collect();
@@ -98,7 +97,8 @@ impl Job {
         let (registry, resolver) = (&mut self.registry, &mut self.resolver);
         let mut draft = identify::draft_erased(&gone, &judgements, &view, registry, resolver);
         drop(view);
-        draft.commit.erasure = Some(Erasure { events: all_events, judgements, pending });
+        let events = pending.iter().flat_map(|pending| pending.events.iter().copied()).collect();
+        draft.commit.erasure = Some(Erasure { events, judgements, pending });
         self.store.commit(&draft.commit)?;
         Ok(names)
     }
@@ -146,8 +146,9 @@ impl Job {
             pending.iter().flat_map(|it| it.letters.iter().cloned()).collect();
         self.store.forget_letters_of(&letters)?;
         let topics = self.tell_erased(pending)?;
-        let tables =
-            self.publisher.erase(&self.plan.publish, &Traces::of(pending), &self.store.view())?;
+        let is_there = |record: &RecordKey| self.registry.node_of(record).is_some();
+        let traces = Traces::of(pending, is_there);
+        let tables = self.publisher.erase(&self.plan.publish, &traces, &self.store.view())?;
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
         }
@@ -161,7 +162,7 @@ impl Job {
                 found_by: it.by.clone(),
                 identities: it.identities.iter().map(ToString::to_string).collect(),
                 records: it.records.len() as u64,
-                events: it.events,
+                events: it.events.len() as u64,
                 dead_letters: it.letters.len() as u64,
                 tables: tables.clone(),
                 snapshots: snapshots.clone(),

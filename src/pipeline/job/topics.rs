@@ -3,7 +3,7 @@
 //! As soon as they are committed, once a turn of the loop, whether the tables' store is there or not; but not before ids
 //! are carried over. At the end a while is waited for what is on the way.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::report::Stop;
@@ -12,7 +12,6 @@ use super::Job;
 use super::letters::draining;
 use crate::clock::Stopwatch;
 use crate::error::Result;
-use crate::record::RecordKey;
 use crate::state::{Followed, PendingErasure};
 use crate::telemetry::TopicForgotten;
 
@@ -62,8 +61,11 @@ impl Job {
         if followed_so_far == Followed::default() {
             return Ok(Vec::new());
         }
-        let records = pending.iter().flat_map(|it| &it.records).map(|record| record.key);
-        self.store.forget_moves_of(&records.collect::<BTreeSet<RecordKey>>())?;
+        let mut through = BTreeMap::new();
+        for (record, commit) in pending.iter().flat_map(PendingErasure::commits) {
+            through.insert(record, commit);
+        }
+        self.store.forget_moves_of(&through)?;
         let plan = self.plan.publish.topics.clone();
         let Some(plan) = plan.filter(|plan| followed(Some(plan)) == followed_so_far) else {
             let later = "topics of customers: they are told by the next run of the pipeline";

@@ -242,7 +242,8 @@ impl World {
             identities: vec![identity],
             records,
             letters: Vec::new(),
-            events: 0,
+            events: Vec::new(),
+            commit: view.sequence() + 1,
         };
         draft.commit.erasure =
             Some(Erasure { events: Vec::new(), judgements, pending: vec![pending] });
@@ -254,7 +255,8 @@ impl World {
         self.publish_finally();
         let (shop, publisher) = (self.shop.as_mut().unwrap(), self.publisher.as_mut().unwrap());
         let view = shop.store.view();
-        let traces = Traces::of(&view.pending_erasures().unwrap());
+        let is_there = |record: &RecordKey| shop.registry.node_of(record).is_some();
+        let traces = Traces::of(&view.pending_erasures().unwrap(), is_there);
         let commit = publisher.info(&view);
         let runtime = publisher.runtime.handle().clone();
         for table in publisher.tables_mut() {

@@ -187,7 +187,10 @@ fn of_what_is_erased_only_that_is_still_said() {
     let before = shop.store.forwarded(Forwarded::Changes);
     let gone = commit.moves[0].record;
     let under_way = shop.store.view().changes_waiting(None, usize::MAX).unwrap();
-    shop.store.forget_moves_of(&[gone].into()).unwrap();
+    let before_it = [(gone, commit.moves[0].epoch - 1)].into();
+    shop.store.forget_moves_of(&before_it).unwrap();
+    assert_eq!(shop.store.forwarded(Forwarded::Changes), before, "it came later");
+    shop.store.forget_moves_of(&[(gone, commit.moves[0].epoch)].into()).unwrap();
     assert_eq!(shop.store.forwarded(Forwarded::Changes), before - 1);
     let waiting = shop.store.view().changes_waiting(None, usize::MAX).unwrap();
     let of_gone = |said: &Said| matches!(said, Said::Record(row) if row.record == gone);

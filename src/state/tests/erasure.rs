@@ -18,7 +18,8 @@ fn erase(store: &Store, node: NodeId, at: i64, is_row: bool) -> Commit {
         identities: vec![identity_id(node)],
         records: vec![ErasedRecord { key, is_row }],
         letters: Vec::new(),
-        events: 1,
+        events: Vec::new(),
+        commit: 1,
     };
     Commit {
         removed: vec![(node, key)],
