@@ -109,6 +109,19 @@ pub fn phone(raw: &str, region: Option<&str>) -> Result<Phone, NoPhone> {
     Ok(Phone { key, e164, digits: dialled.digits, repaired: dialled.repaired })
 }
 
+/// The key of a number in the form that profiles show, the E.164 form or mere digits, without reading it by its
+/// country's plan: that was done. `None` where it is of no such form.
+pub fn key_of_shown(shown: &str) -> Option<String> {
+    let national = match shown.strip_prefix('+') {
+        Some(digits) => &digits[country_code(digits)?..],
+        None if is_north_american(shown) => &shown[1..],
+        None => shown,
+    };
+    let key = key(national);
+    let is_number = key.len() >= DIGITS_MIN && key.bytes().all(|b| b.is_ascii_digit());
+    is_number.then_some(key)
+}
+
 fn written(number: &PhoneNumber) -> String {
     format!("+{}{}", number.code().value(), number.national())
 }
