@@ -31,7 +31,12 @@ pub(super) struct Arguments {
     subject: Subject,
 
     /// Do not erase: tell whether this state signed a receipt, and whether it is as it was signed.
-    #[arg(long, group = "subject", value_name = "RECEIPT")]
+    #[arg(
+        long,
+        group = "subject",
+        value_name = "RECEIPT",
+        conflicts_with_all = ["email", "phone", "id", "name", "born"]
+    )]
     verify: Option<PathBuf>,
 
     /// Erase those who asked for it by events (`[source.NAME.erasure]`) at once, and list the requests of which it cannot

@@ -1,18 +1,28 @@
 //! `onefold lookup`: what is known of a customer?
 
-use std::process::ExitCode;
+mod card;
+mod timeline;
 
-use serde_json::Value;
+use std::process::ExitCode;
 
 use super::subject::Subject;
 use super::{PipelineFile, output, settings};
 use crate::error::{Context, Kind, Result};
-use crate::pipeline::PublishedTables;
+use crate::pipeline::{Customer, PublishedTables};
 
-/// Show the profiles that carry an identifier.
+/// Lines of a screen, which a customer fills unless told otherwise.
+const SCREEN_LINES: usize = 40;
+/// Events that are read for a screen, and for programs that do not say how many.
+const EVENTS: usize = 20;
+/// What is said of a customer's doings at least, however long the rest is.
+const TIMELINE_LINES_MIN: usize = 8;
+
+/// Show the customers who carry an identifier: who they are, how to reach them, what they did last.
 ///
-/// Reads the published tables, so it works while the job runs. E-mail addresses and phone numbers
-/// may be written in any way that the matcher understands. Exits 1 where there is none.
+/// Reads the published tables, so it works while the job runs. E-mail addresses, phone numbers, names
+/// and dates may be written in any way that the matcher understands; names in any order, with middle
+/// names or without. The id of an identity that was merged into another finds that one. Exits 1 where
+/// there is nobody.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -21,7 +31,11 @@ pub(super) struct Arguments {
     #[command(flatten)]
     subject: Subject,
 
-    /// Print profiles as JSON, one a line.
+    /// How many of the latest events are shown. Default: what fits a screen; as JSON, 20.
+    #[arg(long, value_name = "N")]
+    events: Option<usize>,
+
+    /// Print customers as JSON, one a line: their profile, events and changes.
     #[arg(long)]
     json: bool,
 }
@@ -29,114 +43,38 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let plan = arguments.pipeline.load_without_sources()?;
     let tables = PublishedTables::open(&plan.publish, settings(&plan))?;
-    let profiles = tables.lookup(&arguments.subject.key())?;
-    for profile in &profiles {
-        let text = if arguments.json {
-            serde_json::to_string(profile).context(Kind::Internal, "write a profile as JSON")?
+    let events = arguments.events.unwrap_or(EVENTS);
+    let customers = tables.customers(&arguments.subject.key(), events)?;
+    for (at, customer) in customers.iter().enumerate() {
+        if arguments.json {
+            let text = serde_json::to_string(customer);
+            output::say(&text.context(Kind::Internal, "write a customer as JSON")?)?;
         } else {
-            card(profile)
-        };
-        output::say(&text)?;
+            output::say(&page(customer, arguments.events.is_none(), at > 0))?;
+        }
     }
-    if profiles.is_empty() {
+    if customers.is_empty() {
         output::complain("no profile carries that identifier");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A profile as a person reads it.
-fn card(profile: &Value) -> String {
-    let text = |name: &str| profile[name].as_str().unwrap_or_default();
-    let mut lines = vec![format!(
-        "{}  {}",
-        text("identity_id"),
-        [text("given_name"), text("surname")].join(" ").trim()
-    )];
-    let mut line = |name: &str, value: String| {
-        if !value.is_empty() {
-            lines.push(format!("  {name:<12} {value}"));
-        }
-    };
-    line("birth date", text("birth_date").to_owned());
-    line("e-mails", values(profile, "emails"));
-    line("phones", values(profile, "phones"));
-    line(
-        "addresses",
-        each(profile, "addresses", |a| {
-            let parts = ["line", "city", "region", "postcode", "country"];
-            parts.iter().filter_map(|part| a[part].as_str()).collect::<Vec<_>>().join(", ")
-        }),
-    );
-    line(
-        "purchases",
-        each(profile, "purchases", |p| {
-            let returned = match p["returns"].as_i64() {
-                Some(1..) => format!(", {} returned in {}", money(p, "return_minor"), p["returns"]),
-                _ => String::new(),
-            };
-            format!("{} in {}{returned}", money(p, "purchase_minor"), p["purchases"])
-        }),
-    );
-    line(
-        "consent",
-        each(profile, "consent", |c| {
-            let part = |name: &str| c[name].as_str().unwrap_or_default();
-            let by = if part("channel").is_empty() { "" } else { " by " };
-            let since = part("since").split('T').next().unwrap_or_default();
-            format!("{}{by}{} {} {since}", part("purpose"), part("channel"), part("state"))
-        }),
-    );
-    let ways = ["email", "sms", "phone", "post"].map(|way| {
-        let reach = profile[format!("contact_{way}")].as_str().unwrap_or("unknown");
-        format!("{way} {}", reach.replace('_', " "))
-    });
-    line("marketing", ways.join("; "));
-    line(
-        "events",
-        each(profile, "activity", |a| {
-            let part = |name: &str| a[name].as_str().unwrap_or_default().to_owned();
-            format!("{} {} {}", a["events"], part("channel"), part("type"))
-        }),
-    );
-    line(
-        "calls",
-        each(profile, "reasons", |r| {
-            let open = match r["unresolved"].as_i64() {
-                Some(open @ 1..) => format!(", {open} unresolved"),
-                _ => String::new(),
-            };
-            format!("{} {}{open}", r["contacts"], r["reason"].as_str().unwrap_or_default())
-        }),
-    );
-    line("products", each(profile, "products", |p| text_of(p, "product")));
-    line("categories", each(profile, "categories", |c| text_of(c, "category")));
-    line("household", text("household_id").to_owned());
-    line("seen", format!("{} to {}", text("first_seen"), text("last_seen")));
-    lines.join("\n")
+/// A customer as a person reads it, cut to a screen where that is wished.
+fn page(customer: &Customer, fits_a_screen: bool, follows_another: bool) -> String {
+    let mut lines: Vec<String> = follows_another.then(String::new).into_iter().collect();
+    lines.extend(card::lines(&customer.profile));
+    // A line between, and one over the timeline.
+    let rest = SCREEN_LINES.saturating_sub(lines.len() + 2).max(TIMELINE_LINES_MIN);
+    let told = timeline::lines(customer, fits_a_screen.then_some(rest));
+    if !told.is_empty() {
+        lines.push(String::new());
+        lines.extend(told);
+    }
+    lines.iter().map(|line| shown(line)).collect::<Vec<_>>().join("\n")
 }
 
-fn text_of(entry: &Value, name: &str) -> String {
-    entry[name].as_str().unwrap_or_default().to_owned()
-}
-
-fn values(profile: &Value, list: &str) -> String {
-    each(profile, list, |entry| entry["value"].as_str().unwrap_or_default().to_owned())
-}
-
-fn each(profile: &Value, list: &str, text: impl Fn(&Value) -> String) -> String {
-    let entries = profile[list].as_array().map(Vec::as_slice).unwrap_or_default();
-    entries.iter().map(text).collect::<Vec<_>>().join("; ")
-}
-
-/// Minor units as an amount, `12.30 EUR`.
-fn money(row: &Value, column: &str) -> String {
-    let minor = row[column].as_i64().unwrap_or_default();
-    let decimals =
-        usize::try_from(row["decimals"].as_i64().unwrap_or_default()).unwrap_or_default();
-    let currency = row["currency"].as_str().unwrap_or_default();
-    let digits = format!("{:0>width$}", minor.unsigned_abs(), width = decimals + 1);
-    let (whole, part) = digits.split_at(digits.len() - decimals);
-    let point = if part.is_empty() { "" } else { "." };
-    format!("{}{whole}{point}{part} {currency}", if minor < 0 { "-" } else { "" })
+/// A line without what a terminal would obey.
+fn shown(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

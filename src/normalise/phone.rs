@@ -109,6 +109,31 @@ pub fn phone(raw: &str, region: Option<&str>) -> Result<Phone, NoPhone> {
     Ok(Phone { key, e164, digits: dialled.digits, repaired: dialled.repaired })
 }
 
+/// The key of a number in the form that profiles show, the E.164 form or mere digits, without reading it by its
+/// country's plan: that was done, and the plans take long to load. `None` where it is of no such form.
+pub fn key_of_shown(shown: &str) -> Option<String> {
+    let national = match shown.strip_prefix('+') {
+        Some(digits) => digits.get(zone(digits)..)?,
+        None if is_north_american(shown) => &shown[1..],
+        None => shown,
+    };
+    let key = key(national);
+    let is_number = key.len() >= DIGITS_MIN && key.bytes().all(|b| b.is_ascii_digit());
+    is_number.then_some(key)
+}
+
+/// How many of the first digits of an E.164 number are its country code, by the zones of ITU-T E.164.
+fn zone(digits: &str) -> usize {
+    match digits.as_bytes() {
+        [b'1' | b'7', ..] => 1,
+        [b'2', b'0' | b'7', ..] | [b'3', b'0'..=b'4' | b'6' | b'9', ..] => 2,
+        [b'4', b'0' | b'1' | b'3'..=b'9', ..] | [b'5', b'1'..=b'8', ..] => 2,
+        [b'6', b'0'..=b'6', ..] | [b'8', b'1' | b'2' | b'4' | b'6', ..] => 2,
+        [b'9', b'0'..=b'5' | b'8', ..] => 2,
+        _ => 3,
+    }
+}
+
 fn written(number: &PhoneNumber) -> String {
     format!("+{}{}", number.code().value(), number.national())
 }
@@ -323,6 +348,15 @@ fn letters_to_digits(text: &str) -> (String, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zones_are_those_of_the_plans() {
+        for code in (1..1000_u16).filter(|code| DATABASE.by_code(code).is_some()) {
+            let digits = format!("{code}123456");
+            assert_eq!(Some(zone(&digits)), country_code(&digits), "{code}");
+        }
+    }
+
     use crate::normalise::vectors;
 
     fn key_of(raw: &str, region: Option<&str>) -> String {

@@ -90,5 +90,5 @@ pub use review::{Listed, Review, Reviewed, ReviewedRecord, review};
 pub use snapshot::{Restored, Snapshot, restore_snapshot, snapshots, take_snapshot, verify_state};
 pub use status::{StateStatus, Status, TableStatus, by_source, status};
 pub use subject::{SubjectRows, subject_data};
-pub use tables::{LookupKey, PublishedTables};
+pub use tables::{Customer, LookupKey, PublishedTables};
 pub use vacuum::{VacuumAct, Vacuumed, vacuum};

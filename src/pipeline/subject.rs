@@ -6,17 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
 use serde_json::Value;
 
 use super::dead_letter::DeadLetters;
 use super::erasure::Traits;
 use super::tables::{LookupKey, PublishedTables};
 use crate::config::Plan;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::normalise;
-use crate::sink::{TableSpec, json_rows, tables};
+use crate::sink::{TableSpec, tables};
 
 /// The rows of one table that speak of a person.
 #[derive(Clone, Debug)]
@@ -71,24 +69,14 @@ fn texts(rows: &[Value], column: &str) -> BTreeSet<String> {
     rows.iter().filter_map(|row| row[column].as_str()).map(str::to_owned).collect()
 }
 
-/// The rows of a table that hold one of some values.
+/// The rows of a table that hold one of some values, by time.
 fn rows_of(
     published: &PublishedTables,
     spec: &'static TableSpec,
     column: &str,
     values: &BTreeSet<String>,
 ) -> Result<Vec<Value>> {
-    let mut found = Vec::new();
-    published.each(spec, None, |batch: &RecordBatch| {
-        let keys = batch[column].as_string::<i32>();
-        let hits: BooleanArray =
-            keys.iter().map(|key| Some(key.is_some_and(|key| values.contains(key)))).collect();
-        if hits.true_count() > 0 {
-            let rows = filter_record_batch(batch, &hits).context(Kind::Internal, "filter rows")?;
-            found.extend(json_rows(&rows)?);
-        }
-        Ok(())
-    })?;
+    let mut found = published.rows_with(spec, column, values)?;
     let at = |row: &Value| row["occurred_at"].as_str().map(str::to_owned);
     found.sort_by_cached_key(at);
     Ok(found)

@@ -1,12 +1,12 @@
 //! What do the published tables say? The reading side, for those who have only those.
 
 mod ids;
+mod lookup;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringArray};
-use arrow::compute::filter_record_batch;
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -14,13 +14,14 @@ use tokio::runtime::Runtime;
 
 use super::publish::runtime;
 use crate::config::PublishPlan;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::evaluate::{Placed, TruthKind};
 use crate::normalise;
 use crate::record::{EventKey, Field, RawField, RawIdentity, RecordKey};
 use crate::sink::{self, Table, TableSpec, tables};
 
 pub(super) use ids::EarlierEvent;
+pub use lookup::Customer;
 
 /// The tables of one pipeline, open for reading.
 pub struct PublishedTables {
@@ -39,6 +40,13 @@ pub enum LookupKey {
     Phone(String),
     /// An identity id, a row key, or any other identifier: loyalty, cookie, device or card.
     Id(String),
+    /// A full name and a birth date, each in any spelling.
+    Person {
+        /// The name, in any order.
+        name: String,
+        /// The birth date.
+        born: String,
+    },
 }
 
 impl LookupKey {
@@ -48,6 +56,7 @@ impl LookupKey {
             Self::Email(_) => "email",
             Self::Phone(_) => "phone",
             Self::Id(_) => "id",
+            Self::Person { .. } => "name and birth date",
         }
     }
 }
@@ -108,62 +117,6 @@ impl PublishedTables {
         Ok(placed)
     }
 
-    /// The profiles that carry an identifier, as JSON objects.
-    pub fn lookup(&self, key: &LookupKey) -> Result<Vec<serde_json::Value>> {
-        let wanted = match key {
-            LookupKey::Email(email) => self.normal(Field::Email, RawField::Email, email),
-            LookupKey::Phone(phone) => self.normal(Field::Phone, RawField::Phone, phone),
-            LookupKey::Id(id) => Some(id.trim().to_lowercase()),
-        };
-        let wanted = wanted.ok_or_else(unreadable)?;
-        let table = self.table(&tables::PROFILES)?;
-        let mut found = Vec::new();
-        self.runtime.block_on(async {
-            let mut batches = table.scan(None);
-            while let Some(batch) = batches.try_next().await? {
-                let hits = self.hits(&batch, key, &wanted);
-                if hits.true_count() > 0 {
-                    let rows = filter_record_batch(&batch, &hits)
-                        .context(Kind::Internal, "filter profiles")?;
-                    found.extend(sink::json_rows(&rows)?);
-                }
-            }
-            Ok::<_, Error>(())
-        })?;
-        Ok(found)
-    }
-
-    fn hits(&self, batch: &RecordBatch, key: &LookupKey, wanted: &str) -> BooleanArray {
-        let carries = |column: &str, same: &dyn Fn(&str) -> bool| -> Vec<bool> {
-            let lists = batch[column].as_list::<i32>();
-            let entries = lists.values().as_struct();
-            let values = entries.column_by_name("value").expect("the column is declared so");
-            let values = values.as_string::<i32>();
-            let offsets = lists.value_offsets().windows(2);
-            offsets
-                .map(|ends| (ends[0]..ends[1]).any(|at| same(values.value(at as usize))))
-                .collect()
-        };
-        match key {
-            LookupKey::Email(_) => carries("emails", &|value| {
-                self.normal(Field::Email, RawField::Email, value).as_deref() == Some(wanted)
-            }),
-            LookupKey::Phone(_) => carries("phones", &|value| {
-                self.normal(Field::Phone, RawField::Phone, value).as_deref() == Some(wanted)
-            }),
-            LookupKey::Id(_) => {
-                let carried = carries("ids", &|value| value.eq_ignore_ascii_case(wanted));
-                let named = text(batch, "identity_id").iter().map(|id| id == Some(wanted));
-                carried.into_iter().zip(named).map(|(carried, named)| carried || named).collect()
-            }
-        }
-        .into()
-    }
-
-    fn normal(&self, field: Field, raw: RawField, value: &str) -> Option<String> {
-        normal(&self.settings, field, raw, value)
-    }
-
     /// The events of records, by record.
     pub(super) fn events_of(
         &self,
@@ -193,8 +146,7 @@ impl PublishedTables {
         columns: Option<&[&str]>,
         mut take: impl FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let open = Table::open_existing(Arc::clone(&self.store), &self.root, spec);
-        let Some(table) = self.runtime.block_on(open)? else { return Ok(()) };
+        let Some(table) = self.runtime.block_on(self.open_table(spec))? else { return Ok(()) };
         let mut batches = table.scan(columns);
         while let Some(batch) = self.runtime.block_on(batches.try_next())? {
             take(&batch)?;
@@ -208,10 +160,12 @@ impl PublishedTables {
     }
 
     fn table(&self, spec: &'static TableSpec) -> Result<Table> {
-        let open = Table::open_existing(Arc::clone(&self.store), &self.root, spec);
-        self.runtime.block_on(open)?.ok_or_else(|| {
-            Error::invalid(format!("table {} is not there yet: run the pipeline first", spec.name))
-        })
+        let table = self.runtime.block_on(self.open_table(spec))?;
+        table.ok_or_else(|| lookup::not_there(spec))
+    }
+
+    async fn open_table(&self, spec: &'static TableSpec) -> Result<Option<Table>> {
+        Table::open_existing(Arc::clone(&self.store), &self.root, spec).await
     }
 }
 

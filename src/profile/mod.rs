@@ -7,6 +7,7 @@
 
 pub mod consent;
 mod facts;
+mod handles;
 mod household;
 mod row;
 mod settings;
@@ -16,6 +17,7 @@ mod values;
 
 pub use consent::{ConsentFact, ConsentKey, Contact, Reach, SuppressionFact, suppressed};
 pub use facts::Facts;
+pub use handles::{Handles, Person, Sought};
 pub use row::{
     ActivityRow, Cause, Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, Move,
     OtherValue, Profile, Quality, ReasonRow, SourceId, Suppressed, Touches, Traits, Value,

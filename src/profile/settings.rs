@@ -25,7 +25,7 @@ impl Default for Settings {
 }
 
 /// What a profile is made by, in this version of the program: raised whenever the same members give another profile.
-const EDITION: u32 = 2;
+const EDITION: u32 = 3;
 
 impl Settings {
     /// A text that is another one where the same members would give another profile.

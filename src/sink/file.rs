@@ -35,9 +35,18 @@ pub(super) const ROW_GROUP_ROWS: usize = 122_880;
 /// twice while it ends it.
 const ROW_GROUP_BYTES: usize = 64 << 20;
 
+/// Rows in a page of any column at most: to fetch one row, a page of each column is read.
+const PAGE_ROWS: usize = 4_096;
+
 /// Rows in a page of the key column of a table whose rows are replaced: to find a few keys, as many
 /// pages are read.
 pub(super) const KEY_PAGE_ROWS: usize = 256;
+
+/// How often a Bloom filter says that a row group may hold a value that it does not.
+const FALSE_POSITIVES: f64 = 0.01;
+/// Values of a row of a list at most, on average, for which a filter is as good as that. Filters are
+/// folded to the size that the values really need, so this costs memory while a file is written.
+const LIST_VALUES: u64 = 8;
 
 /// What all our Parquet files have in common.
 pub(super) fn properties() -> WriterPropertiesBuilder {
@@ -50,10 +59,19 @@ pub(super) fn properties() -> WriterPropertiesBuilder {
         .set_statistics_enabled(EnabledStatistics::None)
 }
 
-fn table_properties(spec: &TableSpec) -> WriterProperties {
-    let mut properties = properties();
-    for path in spec.dictionary_paths() {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::new(path), true);
+pub(super) fn table_properties(spec: &TableSpec) -> WriterProperties {
+    let mut properties = properties().set_data_page_row_count_limit(PAGE_ROWS);
+    for (path, column) in spec.leaves() {
+        let (is_list, path) = (path.len() > 1, ColumnPath::new(path));
+        if column.few_values {
+            properties = properties.set_column_dictionary_enabled(path.clone(), true);
+        }
+        if column.filtered {
+            let values = if is_list { LIST_VALUES } else { 1 } * ROW_GROUP_ROWS as u64;
+            properties = properties
+                .set_column_bloom_filter_fpp(path.clone(), FALSE_POSITIVES)
+                .set_column_bloom_filter_max_ndv(path, values);
+        }
     }
     for name in spec.statistics {
         let path = ColumnPath::new(vec![(*name).into()]);
@@ -268,8 +286,13 @@ fn day(days: i32) -> Option<Value> {
 }
 
 fn time(micros: i64) -> Option<Value> {
+    time_text(micros).map(Value::String)
+}
+
+/// A time as the log's statistics write it: texts order as times do. `None` for one of other than four digits of a year.
+pub(super) fn time_text(micros: i64) -> Option<String> {
     let time = DateTime::from_timestamp_micros(micros).filter(has_four_digits)?;
-    Some(json!(time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()))
+    Some(time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
 }
 
 fn has_four_digits(time: &DateTime<Utc>) -> bool {

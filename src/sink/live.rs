@@ -15,6 +15,7 @@ use roaring::RoaringBitmap;
 use super::layout::Files;
 use super::log::Add;
 use super::read::{Opened, Reader};
+use super::seek::Wanted;
 use super::table::Table;
 use super::{definition, mask};
 use crate::error::{Context, Error, Kind, Result};
@@ -41,6 +42,18 @@ pub(super) struct Live {
 
 impl Source {
     pub(super) async fn open(self) -> Result<Live> {
+        self.open_by(Reader::open).await
+    }
+
+    /// The same without knowing where each page lies.
+    pub(super) async fn open_briefly(self) -> Result<Live> {
+        self.open_by(Reader::open_briefly).await
+    }
+
+    async fn open_by<F>(self, open: impl FnOnce(Reader) -> F) -> Result<Live>
+    where
+        F: Future<Output = Result<Opened>>,
+    {
         let Self { store, folder, schema, add } = self;
         let mask = match &add.deletion_vector {
             Some(vector) => mask::load(&store, &folder, vector).await?,
@@ -48,7 +61,7 @@ impl Source {
         };
         let path = data_path(&folder, &add)?;
         let bytes = u64::try_from(add.size).context(Kind::Data, "read a data file's size")?;
-        let opened = Reader { store, path, bytes }.open().await?;
+        let opened = open(Reader { store, path, bytes }).await?;
         definition::same_schema(&schema, opened.schema())?;
         if mask.max().is_some_and(|row| u64::from(row) >= opened.rows()) {
             return Err(Error::data("a deletion vector masks rows that its file has not"));
@@ -115,6 +128,47 @@ impl Live {
                 definition::filled(&unmasked(rows, first, &mask)?, &wanted)
             })
             .boxed())
+    }
+
+    /// Whether the file has a column of the table, which one of an earlier version of the program may lack.
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.opened.schema().column_with_name(column).is_some()
+    }
+
+    /// The rows of the row groups that may hold what is wanted in the leaf of that path.
+    pub(super) async fn groups_with(
+        &self,
+        leaf: &[String],
+        wanted: &Wanted,
+    ) -> Result<Vec<Range<usize>>> {
+        self.opened.groups_with(leaf, wanted).await
+    }
+
+    /// Reads one column of some rows, masked or not.
+    pub(super) fn column(
+        &self,
+        column: &str,
+        ranges: &[Range<usize>],
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        self.opened.read(Some(&[column.to_owned()]), Some(ranges))
+    }
+
+    /// Reads some rows as a whole, whether they are masked or not.
+    pub(super) async fn pick(&self, rows: &RoaringBitmap) -> Result<Vec<RecordBatch>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let row = |row: u32| usize::try_from(row).context(Kind::Data, "read a data file");
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for number in rows {
+            let number = row(number)?;
+            match ranges.last_mut() {
+                Some(last) if last.end == number => last.end += 1,
+                _ => ranges.push(number..number + 1),
+            }
+        }
+        let batches = self.opened.read(None, Some(&ranges))?;
+        batches.and_then(async |rows| definition::filled(&rows, &self.schema)).try_collect().await
     }
 
     /// The rows that hold some of `keys`, which ascend, and are not masked.

@@ -3,6 +3,8 @@
 //! The key column has small pages and an index of them, so what is read to find rows grows with the
 //! rows that are asked for, not with the file.
 
+mod filter;
+
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,11 +65,19 @@ impl Page {
 }
 
 impl Reader {
-    /// Reads the footer.
-    pub(super) async fn open(mut self) -> Result<Opened> {
-        let options = ArrowReaderOptions::new()
-            .with_skip_arrow_metadata(true)
-            .with_page_index_policy(PageIndexPolicy::Optional);
+    /// Reads the footer, and where each page lies.
+    pub(super) async fn open(self) -> Result<Opened> {
+        self.open_with(PageIndexPolicy::Optional).await
+    }
+
+    /// Reads the footer alone: rows can be read, but not few of them at the cost of few.
+    pub(super) async fn open_briefly(self) -> Result<Opened> {
+        self.open_with(PageIndexPolicy::Skip).await
+    }
+
+    async fn open_with(mut self, pages: PageIndexPolicy) -> Result<Opened> {
+        let options =
+            ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(pages);
         let metadata = ArrowReaderMetadata::load_async(&mut self, options).await;
         let metadata = metadata
             .map_err(|error| parquet_error(error).context(format!("open {}", self.path)))?;

@@ -47,6 +47,8 @@ pub struct Column {
     pub nullable: bool,
     /// Whether it has so few distinct values that a dictionary pays.
     pub few_values: bool,
+    /// Whether data files say by a Bloom filter which values a row group may hold.
+    pub filtered: bool,
     /// What it says, with its unit.
     pub about: &'static str,
 }
@@ -77,7 +79,7 @@ pub enum Type {
 impl Column {
     /// A column that always has a value.
     pub const fn new(name: &'static str, kind: Type, about: &'static str) -> Self {
-        Self { name, kind, nullable: false, few_values: false, about }
+        Self { name, kind, nullable: false, few_values: false, filtered: false, about }
     }
 
     /// Values may be missing.
@@ -91,6 +93,13 @@ impl Column {
     #[must_use]
     pub const fn few(mut self) -> Self {
         self.few_values = true;
+        self
+    }
+
+    /// Rows are looked up by its values.
+    #[must_use]
+    pub const fn bloom(mut self) -> Self {
+        self.filtered = true;
         self
     }
 
@@ -117,18 +126,21 @@ impl Column {
         if let Type::List(fields) = &self.kind {
             column["fields"] = fields.iter().map(Self::describe).collect();
         }
+        if self.filtered {
+            column["bloom"] = true.into();
+        }
         column
     }
 
-    /// The Parquet paths of the leaves with few distinct values.
-    fn dictionary_paths(&self, path: Vec<String>, out: &mut Vec<Vec<String>>) {
+    /// The leaves with their Parquet paths.
+    fn leaves<'a>(&'a self, path: Vec<String>, out: &mut Vec<(Vec<String>, &'a Self)>) {
         if let Type::List(fields) = &self.kind {
             for field in *fields {
                 let inner = ["list", "element", field.name].map(String::from);
-                field.dictionary_paths([&path[..], &inner].concat(), out);
+                field.leaves([&path[..], &inner].concat(), out);
             }
-        } else if self.few_values {
-            out.push(path);
+        } else {
+            out.push((path, self));
         }
     }
 }
@@ -217,12 +229,12 @@ impl TableSpec {
         }
     }
 
-    /// The Parquet paths of the columns that get a dictionary.
-    pub(super) fn dictionary_paths(&self) -> Vec<Vec<String>> {
-        let mut paths = Vec::new();
+    /// The Parquet paths of the leaves, and what each is.
+    pub(super) fn leaves(&self) -> Vec<(Vec<String>, &Column)> {
+        let mut leaves = Vec::new();
         for column in self.columns {
-            column.dictionary_paths(vec![column.name.into()], &mut paths);
+            column.leaves(vec![column.name.into()], &mut leaves);
         }
-        paths
+        leaves
     }
 }

@@ -27,7 +27,7 @@ pub static IDENTITY_MAP: TableSpec = TableSpec {
         column("source", Text, "The source of its earliest event.").few(),
         column("record_id", Text, "The source's own row key; null for records made of events.")
             .or_null(),
-        column("identity_id", Text, "The identity."),
+        column("identity_id", Text, "The identity.").bloom(),
     ],
 };
 
@@ -51,14 +51,16 @@ pub static IDENTITY_CHANGES: TableSpec = TableSpec {
             Text,
             "The identity it happened to; the one that the record belongs to from then on, or \
              belonged to.",
-        ),
+        )
+        .bloom(),
         column(
             "other_identity_id",
             Text,
             "The identity merged into, or split from; the one that the record belonged to, null \
              for a new one.",
         )
-        .or_null(),
+        .or_null()
+        .bloom(),
         column("cause", Text, "Why: records, judgement, model, erasure, backfill or upgrade.")
             .few(),
         column("epoch", Long, "The commit that made it."),
@@ -80,7 +82,7 @@ pub static INTERACTIONS: TableSpec = TableSpec {
         column("channel", Text, "The channel.").few(),
         column("type", Text, "The type within the channel.").few(),
         column("occurred_at", Timestamp, "When it happened."),
-        column("record_key", Text, "The record it belongs to; join through identity_map."),
+        column("record_key", Text, "The record it belongs to; join through identity_map.").bloom(),
         column("source", Text, "The source it was read from.").few(),
         column("event_date", Date, "The UTC day of occurred_at."),
         column("money_kind", Text, "purchase or return.").or_null().few(),

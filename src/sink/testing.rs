@@ -21,7 +21,7 @@ use super::table::{CommitInfo, Table};
 use crate::error::Result;
 
 /// Limits at which a few rows do what otherwise a few hundred thousand do.
-pub(super) const TINY: Limits = Limits {
+pub(crate) const TINY: Limits = Limits {
     bucket_rows: 16,
     small_rows: 4,
     fold_percent: 40,

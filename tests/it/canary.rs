@@ -214,6 +214,8 @@ fn events_broken_in_every_way_are_told_of_nowhere() {
         &["lookup", PIPELINE, "--email", "canarymail8@example.org"],
         &["lookup", PIPELINE, "--phone", "canaryphone"],
         &["lookup", PIPELINE, "--id", "canaryloyalty8"],
+        &["lookup", PIPELINE, "--name", "Canarygiven Canaryother", "--born", "1961-09-23"],
+        &["lookup", PIPELINE, "--name", "Canarygiven Canarysurname", "--born", "canarydate"],
         &["why", PIPELINE, "w1", "canaryevent7"],
         &["why", PIPELINE, "w1", "canarymail7@example.org"],
         &["why-not", PIPELINE, "w1", "canarymail7@example.org"],
@@ -255,6 +257,7 @@ fn events_broken_in_every_way_are_told_of_nowhere() {
         &["erase", PIPELINE, "--verify", &truth],
         &["erase", PIPELINE, "--id", "canaryloyalty7", "--dry-run"],
         &["erase", PIPELINE, "--phone", "canaryphone"],
+        &["erase", PIPELINE, "--name", "Canarygiven Canarysurname", "--born", "1961-09-23"],
         &["erase", PIPELINE, "--email", "canarymail7@example.org", "--all"],
         &["erase", PIPELINE, "--email", "canarymail7@example.org"],
     ] {

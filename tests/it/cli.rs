@@ -62,7 +62,8 @@ fn a_customer_is_found_by_any_spelling_of_an_identifier() {
     let lookup = |by: &str, value: &str| {
         family(folder.path(), &["lookup", EVENTS, by, value, "--json"]).report()
     };
-    let maria: Value = lookup("--email", "maria.oliver@gmail.com");
+    let told: Value = lookup("--email", "maria.oliver@gmail.com");
+    let maria = &told["profile"];
     assert_eq!((&maria["given_name"], &maria["surname"]), (&"Maria".into(), &"Oliver".into()));
     assert_eq!(maria["first_seen"], "2024-03-01T09:00:00Z");
     let id = maria["identity_id"].as_str().expect("an id");
@@ -75,8 +76,22 @@ fn a_customer_is_found_by_any_spelling_of_an_identifier() {
         ("--id", "C0FFEE0000000001"),
         ("--id", id),
     ] {
-        assert_eq!(lookup(by, value), maria, "{by} {value}");
+        assert_eq!(lookup(by, value), told, "{by} {value}");
     }
+    for (name, born) in [("Maria Oliver", "1985-07-14"), ("OLIVER, Maria Luisa", "14.7.1985")] {
+        let named = ["lookup", EVENTS, "--name", name, "--born", born, "--json"];
+        let named: Value = family(folder.path(), &named).report();
+        assert_eq!(named, told, "{name}");
+    }
+    let events = told["interactions"].as_array().expect("a list");
+    assert_eq!(events.len() as u64, maria["events"].as_u64().expect("a number"));
+    let times: Vec<&str> =
+        events.iter().map(|row| row["occurred_at"].as_str().expect("a time")).collect();
+    assert!(times.is_sorted_by(|a, b| a >= b), "{times:?}");
+    assert_eq!(told["changes"][0]["change"], "created");
+    let two = ["lookup", EVENTS, "--id", id, "--events", "2", "--json"];
+    let two: Value = family(folder.path(), &two).report();
+    assert_eq!(two["interactions"].as_array().expect("a list"), &events[..2]);
     let card = family(folder.path(), &["lookup", EVENTS, "--id", "5550001"]).succeed().output;
     insta::assert_snapshot!("lookup", card);
 
@@ -86,6 +101,12 @@ fn a_customer_is_found_by_any_spelling_of_an_identifier() {
     assert_eq!(nobody.log, "no profile carries that identifier\n");
     let unread = family(folder.path(), &["lookup", EVENTS, "--phone", "wrong"]).run();
     assert_eq!(unread.code, Some(2), "{unread:?}");
+    let nameless = family(folder.path(), &["lookup", EVENTS, "--name", "Maria Oliver"]).run();
+    assert_eq!(nameless.code, Some(2), "{nameless:?}");
+    let named = ["erase", EVENTS, "--name", "Maria Oliver", "--born", "1985-07-14"];
+    let named = family(folder.path(), &named).run();
+    assert_eq!(named.code, Some(2), "{named:?}");
+    assert!(named.log.contains("erase by --id"), "{}", named.log);
 }
 
 /// A command that asks what was made of the events, and cannot read them.

@@ -153,6 +153,25 @@ fn bare_part(text: &str) -> Result<Name, NoName> {
     Ok(Name { token, shown: shown(text) })
 }
 
+/// The words by which somebody who bears a given name or a surname is found: all of it as one word, and each that may
+/// be a name for itself; none where it is no name.
+pub fn known_words(text: &str) -> BTreeSet<String> {
+    let Ok(name) = part(text) else { return BTreeSet::new() };
+    let mut words = part_tokens(text);
+    words.insert(name.token);
+    words
+}
+
+/// The words of a full name that somebody asks for: the given name, the surname, and those between; none where it is
+/// no name.
+pub fn asked_words(text: &str) -> Vec<String> {
+    let Ok(name) = full(&clean(text, Lines::Join).text) else { return Vec::new() };
+    let main = [name.given, name.surname].into_iter().flatten().map(|name| name.token);
+    let mut words: Vec<String> = main.collect();
+    words.extend(name.tokens);
+    words
+}
+
 /// Splits a full name.
 ///
 /// **Errors:** why it is no name.

@@ -318,6 +318,11 @@ impl Wanted {
             LookupKey::Email(text) => value(Field::Email, RawField::Email, text),
             LookupKey::Phone(text) => value(Field::Phone, RawField::Phone, text),
             LookupKey::Id(id) => Some(Self::Id(id.trim().to_lowercase())),
+            LookupKey::Person { .. } => {
+                return Err(Error::invalid(
+                    "a name and a birth date may be several people's: look them up, and erase by --id",
+                ));
+            }
         };
         wanted.ok_or_else(unreadable)
     }

@@ -6,7 +6,9 @@ use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, 
 
 use super::{batch, consent, hex, list, longs, optional_texts, optional_times, texts, times};
 use crate::error::Result;
-use crate::profile::{Profile, Quality, Seen, SourceId, Touch, Value, ValueAddress, first_day};
+use crate::profile::{
+    Handles, Profile, Quality, Seen, SourceId, Touch, Value, ValueAddress, first_day,
+};
 use crate::record::{Address, Issue};
 use crate::sink::spec::TableSpec;
 use crate::sink::tables;
@@ -54,7 +56,14 @@ pub fn profiles(rows: &[Profile]) -> Result<RecordBatch> {
         reasons(spec, rows)?,
     ]);
     columns.extend(touches(rows));
+    columns.push(lookup_keys(spec, rows)?);
     batch(spec, columns)
+}
+
+fn lookup_keys(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
+    let keys: Vec<Vec<i32>> = rows.iter().map(|profile| Handles::of(profile).keys()).collect();
+    let all = Int32Array::from_iter_values(keys.iter().flatten().copied());
+    list(spec, "lookup_keys", keys.iter().map(Vec::len), vec![Arc::new(all)])
 }
 
 /// The columns that say where a value is from, but for its record.

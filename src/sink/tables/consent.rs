@@ -71,7 +71,7 @@ pub static CONSENT_HISTORY: TableSpec = TableSpec {
     columns: &[
         column("event_id", Text, "The source's name for the event, unique in its channel."),
         column("event_channel", Text, "The channel that the event came by.").few(),
-        column("record_key", Text, "The record that said it; join through identity_map."),
+        column("record_key", Text, "The record that said it; join through identity_map.").bloom(),
         column("purpose", Text, "What the consent is for.").few(),
         column("channel", Text, "The way of contact that it is for; null for all.").or_null().few(),
         column("state", Text, "granted or withdrawn.").few(),

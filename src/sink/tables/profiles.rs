@@ -94,8 +94,21 @@ pub static PROFILES: TableSpec = TableSpec {
         LAST_CHANNEL,
         FIRST_CAMPAIGN,
         LAST_CAMPAIGN,
+        column(
+            "lookup_keys",
+            List(LOOKUP_KEY),
+            "By what `onefold lookup` finds the row: no more than that can be told from them.",
+        )
+        .or_null(),
     ],
 };
+
+const LOOKUP_KEY: &[Column] = &[column(
+    "key",
+    Integer,
+    "32 bits of a hash of an e-mail address, a number, an id, or a birth date with a name.",
+)
+.bloom()];
 
 pub(super) const LANGUAGE: Column =
     column("language", Text, "The language that most events say.").or_null().few();

@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
+use parquet::file::properties::EnabledStatistics;
+use parquet::schema::types::ColumnPath;
 use serde_json::Value;
 
 use super::*;
 use crate::contract::assert_is_current;
+use crate::sink::file;
 
 fn every() -> impl Iterator<Item = &'static TableSpec> {
     ALL.into_iter().chain([&MATCH_EVIDENCE])
@@ -13,7 +16,7 @@ fn every() -> impl Iterator<Item = &'static TableSpec> {
 
 /// An object with its members in an order that reads well; lists of objects get a line an entry.
 fn written(value: &Value, indent: usize, out: &mut String) {
-    let order = ["table", "name", "type", "nullable", "description", "key", "sorted_by"];
+    let order = ["table", "name", "type", "nullable", "bloom", "description", "key", "sorted_by"];
     let Value::Object(members) = value else {
         write!(out, "{value}").unwrap();
         return;
@@ -84,7 +87,8 @@ fn describe(column: &Column, under: &str, page: &mut String) {
     let described = column.describe();
     let kind = described["type"].as_str().unwrap();
     let nullable = if column.nullable { "yes" } else { "" };
-    let about = column.about.replace('|', "\\|");
+    let filtered = if column.filtered { " (Bloom filter)" } else { "" };
+    let about = column.about.replace('|', "\\|") + filtered;
     if let super::super::Type::List(fields) = &column.kind {
         writeln!(page, "| `{path}[]` | {kind} | {nullable} | {about} |").unwrap();
         fields.iter().for_each(|field| describe(field, &format!("{path}[]."), page));
@@ -101,5 +105,21 @@ fn statistics_name_no_personal_column() {
         assert!(spec.statistics.iter().all(|name| allowed.contains(name)), "{}", spec.name);
         let known = |name: &&str| spec.columns.iter().any(|c| c.name == *name);
         assert!(spec.statistics.iter().all(known), "{}", spec.name);
+    }
+}
+
+/// A filter lies in the data file that has the values; least and greatest values lie in footers, too, which tools copy.
+#[test]
+fn data_files_tell_no_bounds_of_personal_values() {
+    for spec in every() {
+        let properties = file::table_properties(spec);
+        for (path, column) in spec.leaves() {
+            let leaf = ColumnPath::new(path.clone());
+            let has_bounds = properties.statistics_enabled(&leaf) != EnabledStatistics::None;
+            let may_have = path.len() == 1 && spec.statistics.contains(&path[0].as_str());
+            assert_eq!(has_bounds, may_have, "{}: {leaf}", spec.name);
+            let has_filter = properties.bloom_filter_properties(&leaf).is_some();
+            assert_eq!(has_filter, column.filtered, "{}: {leaf}", spec.name);
+        }
     }
 }
