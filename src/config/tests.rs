@@ -206,7 +206,7 @@ fn unknown_keys_get_a_suggestion() {
     check_error(
         "name = \"retail\"",
         "name = \"retail\"\nzzzzzz = 1",
-        "p.toml: zzzzzz: unknown key; known here: name, source, match, state, publish, dead_letters, run, http",
+        "p.toml: zzzzzz: unknown key; known here: name, source, match, state, publish, retention, dead_letters, run, http",
     );
     check_more(
         "identity.email = { pat = \"/email\" }",

@@ -130,7 +130,9 @@ fn a_backfill_that_is_killed_carries_ids_over_all_the_same() {
     job("anew", &anew).report();
     out("anew").assert_hold(&expected);
     assert!(out("anew").identity_map() == out("first").identity_map(), "the same ids");
-    let rows = out("anew").rows(&IDENTITY_CHANGES, &["change", "cause"]);
+    let mut rows = out("anew").rows(&IDENTITY_CHANGES, &["change", "cause"]);
+    let records = rows.extract_if(.., |row| word(row, "change") == "assigned").count();
+    assert_eq!(records, out("anew").identity_map().len(), "of each record once");
     assert!(rows.iter().all(|row| word(row, "change") == "carried"), "{:?}", rows.first());
     let difference = onefold(&["diff", &from, &out("anew").url, "--json"]).report();
     assert_eq!(difference["identities"]["unchanged"], rows.len());

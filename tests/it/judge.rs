@@ -57,9 +57,10 @@ impl Place {
 
     /// Every change of an identity that a judgement caused: what, which, and the other.
     fn judged_changes(&self) -> Vec<(String, String, String)> {
-        let columns = ["change", "identity_id", "other_identity_id", "cause", "epoch"];
+        let columns =
+            ["change", "identity_id", "other_identity_id", "cause", "epoch", "record_key"];
         let mut rows = self.tables().rows(&IDENTITY_CHANGES, &columns);
-        rows.retain(|row| row["cause"] == "judgement");
+        rows.retain(|row| row["cause"] == "judgement" && row["record_key"].is_null());
         rows.sort_by_key(|row| row["epoch"].as_i64());
         let change = |row: &Value| {
             let of = |column| word(row, column);
