@@ -1,5 +1,6 @@
 //! Which identifiers belong to more than one person, and were those people kept apart?
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -102,7 +103,8 @@ pub struct KeptApart {
 
 /// Counts, by kind, the shared identifiers whose people a resolution kept apart.
 ///
-/// A person is found where most of their events are; of equal ones, in the first identity by name.
+/// A person is found where most of their events are; of equal ones, where the first of them is in the truth, for the
+/// names of identities depend on what came first.
 /// People are kept apart if no two of them are found in one identity. `events` are `(event id,
 /// person)` of the truth, `identity_of` tells the identity of an event, if it has one.
 pub fn kept_apart<'a>(
@@ -137,14 +139,17 @@ fn homes<'a>(
 ) -> BTreeMap<&'a str, &'a str> {
     let sharers: BTreeSet<&str> =
         shared.iter().flat_map(|identifier| &identifier.people).map(String::as_str).collect();
-    let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-    for (event, person) in events.iter().filter(|(_, person)| sharers.contains(person.as_str())) {
-        if let Some(identity) = identity_of(event) {
-            *counts.entry(person).or_default().entry(identity).or_default() += 1;
+    // By person and identity, how many events there are, and the place of the first.
+    let mut counts: BTreeMap<&str, BTreeMap<&str, (usize, usize)>> = BTreeMap::new();
+    for (at, (event, person)) in events.iter().enumerate() {
+        let identity = sharers.contains(person.as_str()).then(|| identity_of(event)).flatten();
+        if let Some(identity) = identity {
+            counts.entry(person).or_default().entry(identity).or_insert((0, at)).0 += 1;
         }
     }
-    let most = |identities: BTreeMap<&'a str, usize>| {
-        identities.into_iter().rev().max_by_key(|(_, events)| *events).map(|(identity, _)| identity)
+    let most = |identities: BTreeMap<&'a str, (usize, usize)>| {
+        let found = identities.into_iter().max_by_key(|(_, (events, at))| (*events, Reverse(*at)));
+        found.map(|(identity, _)| identity)
     };
     counts
         .into_iter()
