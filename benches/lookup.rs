@@ -14,7 +14,7 @@ use futures::{StreamExt, stream};
 use onefold::clock::Stopwatch;
 use onefold::error::Result;
 use onefold::profile::{Change, ChangeKind, Interaction, Mapping};
-use onefold::record::{Details, EventKey, RecordKey};
+use onefold::record::RecordKey;
 use onefold::sink::{CommitInfo, Table, TableSpec, open_store, rows, tables};
 use people::{identity, profile, report};
 
@@ -173,16 +173,9 @@ fn commit(number: u64) -> CommitInfo {
 /// Every customer has some, spread over all times.
 fn interaction(number: u64, count: u64) -> Interaction {
     let customer = number.wrapping_mul(7_919) % count;
-    Interaction {
-        event_id: format!("event-{number:012}"),
-        event_key: EventKey::hash([&number.to_be_bytes()[..]]),
-        source: "web".into(),
-        channel: "web".into(),
-        kind: "page_view".into(),
-        occurred_at: 1_750_000_000_000_000 + (number * 1_000_000) as i64,
-        record: record(customer * RECORDS_A_CUSTOMER + number % RECORDS_A_CUSTOMER),
-        details: Details::default(),
-    }
+    let at = 1_750_000_000_000_000 + (number * 1_000_000) as i64;
+    let own = customer * RECORDS_A_CUSTOMER + number % RECORDS_A_CUSTOMER;
+    people::interaction(number, at, record(own))
 }
 
 fn created(number: u64, epoch: u64) -> Change {

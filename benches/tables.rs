@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use onefold::clock::Stopwatch;
 use onefold::error::Result;
 use onefold::profile::Interaction;
-use onefold::record::{Details, EventKey, RecordKey};
+use onefold::record::RecordKey;
 use onefold::sink::{CommitInfo, Limits, Table, open_store, rows, tables};
 use people::{identity, profile, report};
 
@@ -83,17 +83,9 @@ async fn append(count: u64) -> Result<()> {
 }
 
 fn interaction(number: u64, time_ms: i64) -> Interaction {
-    Interaction {
-        event_id: format!("event-{number:012}"),
-        event_key: EventKey::hash([&number.to_be_bytes()[..]]),
-        source: "web".into(),
-        channel: "web".into(),
-        kind: "page_view".into(),
-        // Some come a minute late.
-        occurred_at: time_ms * 1000 - (number % 97) as i64 * 600_000,
-        record: RecordKey::hash([&(number % 50_000).to_be_bytes()[..]]),
-        details: Details::default(),
-    }
+    // Some come a minute late.
+    let at = time_ms * 1000 - (number % 97) as i64 * 600_000;
+    people::interaction(number, at, RecordKey::hash([&(number % 50_000).to_be_bytes()[..]]))
 }
 
 /// The means of some commits.

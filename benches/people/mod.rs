@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use onefold::profile::{
-    ActivityRow, Contact, MoneyRow, Profile, Reach, Seen, SourceId, Touch, Touches, Traits, Value,
-    ValueAddress,
+    ActivityRow, Contact, Interaction, MoneyRow, Profile, Reach, Seen, SourceId, Touch, Touches,
+    Traits, Value, ValueAddress,
 };
-use onefold::record::{Address, EventKey, IdentityId, RecordKey};
+use onefold::record::{Address, Details, EventKey, IdentityId, RecordKey};
 
 /// The id of a customer.
 pub(crate) fn identity(number: u64) -> IdentityId {
@@ -91,4 +91,18 @@ pub(crate) fn profile(number: u64, version: u64) -> Profile {
 /// Prints a figure.
 pub(crate) fn report(name: &str, value: f64) {
     _ = writeln!(std::io::stdout(), "{name} {value:.1}");
+}
+
+/// A page view.
+pub(crate) fn interaction(number: u64, occurred_at: i64, record: RecordKey) -> Interaction {
+    Interaction {
+        event_id: format!("event-{number:012}"),
+        event_key: EventKey::hash([&number.to_be_bytes()[..]]),
+        source: "web".into(),
+        channel: "web".into(),
+        kind: "page_view".into(),
+        occurred_at,
+        record,
+        details: Details::default(),
+    }
 }

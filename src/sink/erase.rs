@@ -64,10 +64,10 @@ pub enum Erasure<'a> {
 
 /// Knows the rows that leave a table.
 pub trait Gone: std::fmt::Debug + Sync {
-    /// Of each row of a batch, whether it goes.
+    /// Of each row of a batch, whether it goes, by the columns that were asked for.
     ///
-    /// **Errors:** `Invalid` where the batch lacks a column.
-    fn rows(&self, batch: &RecordBatch) -> Result<Vec<bool>>;
+    /// **Errors:** `Invalid` where the batch lacks one of them.
+    fn rows(&self, columns: &[&str], batch: &RecordBatch) -> Result<Vec<bool>>;
 }
 
 /// Where a dead letter was read, as `dead_letters` says it.
@@ -230,7 +230,9 @@ impl<'a> Wanted<'a> {
                 };
                 scan(live, &[column], hit).await
             }
-            Self::Where { columns, gone } => scan(live, columns, |batch| gone.rows(batch)).await,
+            Self::Where { columns, gone } => {
+                scan(live, columns, |batch| gone.rows(columns, batch)).await
+            }
             Self::Before { column, day } => {
                 let hit = |batch: &RecordBatch| -> Result<Vec<bool>> {
                     let dates = batch.column_by_name(column);

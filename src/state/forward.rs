@@ -277,13 +277,23 @@ impl Store {
                 row.is_removed || records.get(&row.record).is_none_or(|last| row.epoch > *last)
             }
         };
-        let mut writes = Writes::default();
-        let mut gone = 0;
-        for row in self.view().outbox_from(Outbox::TopicChanges, (0, 0)) {
+        let gone = self.keep_waiting(Outbox::TopicChanges, is_kept)?;
+        self.forwarding.changes = self.forwarding.changes.saturating_sub(gone);
+        Ok(())
+    }
+
+    /// Forgets the rows of one kind that are not to be kept, and returns how many they were.
+    pub(super) fn keep_waiting<T: Serialize + DeserializeOwned>(
+        &mut self,
+        kind: Outbox,
+        is_kept: impl Fn(&T) -> bool,
+    ) -> Result<u64> {
+        let (mut writes, mut gone) = (Writes::default(), 0);
+        for row in self.view().outbox_from(kind, (0, 0)) {
             let (key, chunk) = row?;
-            let mut rows: Vec<Said> = decode_chunk("outbox", &chunk)?;
+            let mut rows: Vec<T> = decode_chunk("outbox", &chunk)?;
             let before = rows.len();
-            rows.retain(is_kept);
+            rows.retain(&is_kept);
             gone += (before - rows.len()) as u64;
             match encode_chunks(&rows)?.pop() {
                 _ if rows.len() == before => {}
@@ -292,11 +302,10 @@ impl Store {
                 None => writes.delete(Space::Outbox, key),
             }
         }
-        if writes.len() > 0 {
+        if gone > 0 {
             self.write_rows(writes)?;
-            self.forwarding.changes = self.forwarding.changes.saturating_sub(gone);
         }
-        Ok(())
+        Ok(gone)
     }
 
     /// Adds what a commit has for topics; returns how many rows that are, of profiles and of changes.

@@ -6,8 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::forward::{Place, Waiting};
-use super::keyspace::{Outbox, Space, Writes};
-use super::row::{decode_chunk, encode_chunks};
+use super::keyspace::Outbox;
 use super::store::Store;
 use super::view::View;
 use crate::error::Result;
@@ -38,20 +37,8 @@ impl Store {
     ///
     /// **Errors:** as of [`Store::commit`].
     pub fn forget_letters_of(&mut self, origins: &BTreeSet<Origin>) -> Result<()> {
-        let mut writes = Writes::default();
-        for row in self.view().outbox_from(Outbox::Letters, (0, 0)) {
-            let (key, chunk) = row?;
-            let mut letters: Vec<DeadLetter> = decode_chunk("outbox", &chunk)?;
-            let before = letters.len();
-            letters.retain(|letter| !origins.contains(&letter.origin));
-            match encode_chunks(&letters)?.pop() {
-                _ if letters.len() == before => {}
-                // Fewer letters than were in one chunk are in one chunk.
-                Some(chunk) => writes.put(Space::Outbox, key, chunk),
-                None => writes.delete(Space::Outbox, key),
-            }
-        }
-        if writes.len() > 0 { self.write_rows(writes) } else { Ok(()) }
+        let is_kept = |letter: &DeadLetter| !origins.contains(&letter.origin);
+        self.keep_waiting(Outbox::Letters, is_kept).map(drop)
     }
 
     /// Forgets all letters that wait, and returns how many there were: they are for no topic any

@@ -57,6 +57,17 @@ impl Job {
         self.program("run", &["--json"]).start(self.folder.path())
     }
 
+    /// Starts it, and kills it once a topic has something.
+    #[track_caller]
+    fn kill_once_delivering(&self) {
+        let mut process = self.start();
+        wait_until("messages are delivered", || {
+            assert!(!process.has_ended(), "{}", process.log());
+            process.log().contains("messages delivered to topic")
+        });
+        process.kill();
+    }
+
     /// Runs until nothing comes any more.
     #[track_caller]
     fn catch_up(&self) -> Ran {
@@ -164,12 +175,7 @@ fn topics_come_to_say_what_the_tables_say_though_the_job_is_killed() {
     let job = Job::new(&broker, &broker);
     for round in 0..3 {
         produce(&broker, 10 * round..10 * round + 10);
-        let mut process = job.start();
-        wait_until("messages are delivered", || {
-            assert!(!process.has_ended(), "{}", process.log());
-            process.log().contains("messages delivered to topic")
-        });
-        process.kill();
+        job.kill_once_delivering();
     }
     job.catch_up();
     assert_eq!(job.rows(&PROFILES).len(), 10);
@@ -185,12 +191,7 @@ fn topics_come_to_say_what_the_tables_say_though_the_job_is_killed() {
     let (left, of) = records.next().expect("a record");
     let (right, other) = records.find(|(_, id)| *id != of).expect("another customer");
     job.program("judge", &["together", left, right, "--reason", "the same"]).succeed();
-    let mut process = job.start();
-    wait_until("messages are delivered", || {
-        assert!(!process.has_ended(), "{}", process.log());
-        process.log().contains("messages delivered to topic")
-    });
-    process.kill();
+    job.kill_once_delivering();
     job.catch_up();
     assert_eq!(job.rows(&PROFILES).len(), 9);
     job.assert_profiles(&broker);

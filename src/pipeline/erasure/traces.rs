@@ -21,8 +21,7 @@ pub(in crate::pipeline) struct Traces {
     gone: Vec<String>,
     /// Records that came again.
     back: Vec<String>,
-    interactions: Told,
-    consents: Told,
+    told: Told,
     moved: Moved,
     letters: Vec<LetterPlace>,
 }
@@ -49,12 +48,10 @@ impl Traces {
             through.keys().partition(|record| is_there(record));
         let texts = |keys: Vec<&RecordKey>| keys.into_iter().map(ToString::to_string).collect();
         let records: BTreeSet<String> = through.keys().map(ToString::to_string).collect();
-        let told = |channel| Told { records: records.clone(), events: events.clone(), channel };
         Self {
             gone: texts(gone),
             back: texts(back),
-            interactions: told("channel"),
-            consents: told("event_channel"),
+            told: Told { records, events },
             moved: Moved(through.iter().map(|(key, last)| (key.to_string(), *last)).collect()),
             letters: pending.iter().flat_map(|it| &it.letters).map(letter).collect(),
         }
@@ -66,13 +63,12 @@ impl Traces {
             // The present row is gone already. A masked one may be of anybody whose profile the person was in.
             "profiles" | "profiles_marketing" | "suppression" => Erasure::Superseded,
             "identity_map" => Erasure::Keys { gone: &self.gone, superseded: &self.back },
-            "interactions" => Erasure::Where {
-                columns: &["record_key", "event_id", "channel"],
-                gone: &self.interactions,
-            },
+            "interactions" => {
+                Erasure::Where { columns: &["record_key", "event_id", "channel"], gone: &self.told }
+            }
             "consent_history" => Erasure::Where {
                 columns: &["record_key", "event_id", "event_channel"],
-                gone: &self.consents,
+                gone: &self.told,
             },
             "identity_changes" => {
                 Erasure::Where { columns: &["record_key", "epoch"], gone: &self.moved }
@@ -98,20 +94,18 @@ impl Traces {
     }
 }
 
-/// Rows of events that were erased.
+/// Rows of events that were erased; columns are those of the record, the event's id and its channel.
 #[derive(Debug)]
 struct Told {
     records: BTreeSet<String>,
     events: BTreeSet<EventKey>,
-    /// The column of the event's channel.
-    channel: &'static str,
 }
 
 impl Gone for Told {
-    fn rows(&self, batch: &RecordBatch) -> Result<Vec<bool>> {
-        let [records, events, channels] = ["record_key", "event_id", self.channel]
-            .map(|name| batch.column_by_name(name).and_then(|it| it.as_string_opt::<i32>()));
-        let (Some(records), Some(events), Some(channels)) = (records, events, channels) else {
+    fn rows(&self, columns: &[&str], batch: &RecordBatch) -> Result<Vec<bool>> {
+        let texts = columns.iter().map(|name| batch.column_by_name(name)?.as_string_opt::<i32>());
+        let texts: Option<Vec<_>> = texts.collect();
+        let Some([records, events, channels]) = texts.as_deref() else {
             return Err(without_columns());
         };
         let is_gone = |row: usize| {
@@ -122,14 +116,15 @@ impl Gone for Told {
     }
 }
 
-/// What was said of records up to the commit that erased each.
+/// What was said of records up to the commit that erased each; columns are those of the record and the commit.
 #[derive(Debug)]
 struct Moved(BTreeMap<String, u64>);
 
 impl Gone for Moved {
-    fn rows(&self, batch: &RecordBatch) -> Result<Vec<bool>> {
-        let records = batch.column_by_name("record_key").and_then(|it| it.as_string_opt::<i32>());
-        let epochs = batch.column_by_name("epoch");
+    fn rows(&self, columns: &[&str], batch: &RecordBatch) -> Result<Vec<bool>> {
+        let &[record, epoch] = columns else { return Err(without_columns()) };
+        let records = batch.column_by_name(record).and_then(|it| it.as_string_opt::<i32>());
+        let epochs = batch.column_by_name(epoch);
         let epochs = epochs.and_then(|it| it.as_primitive_opt::<Int64Type>());
         let (Some(records), Some(epochs)) = (records, epochs) else {
             return Err(without_columns());

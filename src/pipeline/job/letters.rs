@@ -41,16 +41,18 @@ impl Job {
     /// Delivers what waits, within the time that a stop may take.
     pub(super) fn finish_letters(&mut self, stop: &Stop) -> Result<()> {
         let Some(mut courier) = self.courier.take() else { return Ok(()) };
-        let (waited, patience) = (Stopwatch::start(), self.plan.run.shutdown_timeout);
-        let goes_on = || match stop.asked_for() {
-            Some(asked) => asked < draining(patience),
-            None => waited.elapsed() < patience,
-        };
+        let goes_on = in_time(stop, self.plan.run.shutdown_timeout);
         courier.drain(&mut self.store, letters::load, goes_on).map(drop)
     }
 }
 
-/// How long a stop that was asked for may wait for topics: whoever asked kills when the time is over.
-pub(super) fn draining(patience: Duration) -> Duration {
-    patience.saturating_sub(ENDING.max(patience / 4))
+/// Whether an end may still wait for topics: for `patience`, or less where somebody asked for it, who kills when that is
+/// over.
+pub(super) fn in_time(stop: &Stop, patience: Duration) -> impl Fn() -> bool {
+    let waited = Stopwatch::start();
+    let draining = patience.saturating_sub(ENDING.max(patience / 4));
+    move || match stop.asked_for() {
+        Some(asked) => asked < draining,
+        None => waited.elapsed() < patience,
+    }
 }

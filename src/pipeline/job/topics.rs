@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::super::report::Stop;
 use super::super::topics::{Complete, Present, Topics, followed};
 use super::Job;
-use super::letters::draining;
+use super::letters::in_time;
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::state::{Followed, PendingErasure};
@@ -45,11 +45,7 @@ impl Job {
 
     /// Delivers what waits, within the time that a stop may take.
     pub(super) fn finish_topics(&mut self, stop: &Stop) -> Result<()> {
-        let (waited, patience) = (Stopwatch::start(), self.plan.run.shutdown_timeout);
-        self.drain_topics(|| match stop.asked_for() {
-            Some(asked) => asked < draining(patience),
-            None => waited.elapsed() < patience,
-        })?;
+        self.drain_topics(in_time(stop, self.plan.run.shutdown_timeout))?;
         self.topics = None;
         Ok(())
     }
