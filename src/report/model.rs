@@ -150,11 +150,11 @@ pub(super) fn range(model: &Model, of_field: &FieldModel, index: usize) -> Optio
     }
     let floor = 0.5 / model.parameters.entities.max(50.0);
     let unlisted = of_field.unlisted_share.unwrap_or(floor);
-    let shares = || of_field.frequencies.values().copied().chain([unlisted]);
+    let (rarest, commonest) = of_field.frequencies.range()?;
     let weight = of_field.frequency_weights.first().copied().unwrap_or(1.0);
     let adjusted =
         |share: f64| bits(model, of_field, 0) + weight * (of_field.u[0] / share.max(floor)).log2();
-    Some((adjusted(shares().fold(0.0, f64::max)), adjusted(shares().fold(1.0, f64::min))))
+    Some((adjusted(commonest.max(unlisted)), adjusted(rarest.min(unlisted))))
 }
 
 /// The bits that fill half a bar: those of the heaviest level.

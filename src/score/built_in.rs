@@ -1,8 +1,7 @@
 //! How are the fields compared, and what is known of them, where nobody says otherwise?
 
-use std::collections::BTreeMap;
-
 use super::field::FieldModel;
+use super::frequencies::Frequencies;
 use super::level::Level;
 use crate::normalise::lexicon;
 use crate::record::Field;
@@ -199,11 +198,11 @@ fn of_row(row: &Row) -> FieldModel {
 
 /// The names that are commoner than the average agreement by chance: to agree on one of them says less. What the
 /// built-in lists say of rare names holds for one country only, so those get no more than the average.
-fn common_names(field: Field, above: f64) -> BTreeMap<String, f64> {
+fn common_names(field: Field, above: f64) -> Frequencies {
     let common = match field {
         Field::Given => lexicon::common_given(above),
         Field::Surname => lexicon::common_surnames(above),
         _ => Vec::new(),
     };
-    common.into_iter().map(|(name, share)| (name.to_owned(), share)).collect()
+    common.into_iter().collect()
 }

@@ -85,25 +85,31 @@ pub fn compare(
 
 /// The levels that two records reach; of the model, only its comparisons matter.
 pub fn levels(left: &Features, right: &Features, terms: &Terms, model: &Model) -> Levels {
-    let mut levels = [0; Field::COUNT];
-    for field in Field::ALL {
-        let (a, b) = (left.symbol(field), right.symbol(field));
-        if a != 0 && b != 0 {
-            let of_field = model.field(field);
-            levels[field as usize] = if a == b {
-                of_field.level_of_equals(terms.text(a))
-            } else {
-                level(&of_field.levels, terms.text(a), terms.text(b))
-            };
-        }
-    }
+    let mut levels = Field::ALL.map(|field| field_level(left, right, terms, model, field));
     let mut swapped = false;
     for (first, second) in &model.swaps {
         let fields = [model.field(*first), model.field(*second)];
         swapped |= swap(left, right, terms, fields, &mut levels);
     }
-    borrow_tokens(left, right, model, &mut levels);
+    for field in [Field::Surname, Field::Given] {
+        borrow_token(left, right, model, field, &mut levels);
+    }
     Levels { of_field: levels, swapped }
+}
+
+/// The level that two records reach by a field's own values; 0 where one is missing.
+pub(super) fn field_level(
+    left: &Features,
+    right: &Features,
+    terms: &Terms,
+    model: &Model,
+    field: Field,
+) -> u8 {
+    match (left.symbol(field), right.symbol(field)) {
+        (0, _) | (_, 0) => 0,
+        (a, b) if a == b => model.field(field).level_of_equals(terms.text(a)),
+        (a, b) => level(&model.field(field).levels, terms.text(a), terms.text(b)),
+    }
 }
 
 /// What levels that are known say, in bits.
@@ -145,7 +151,8 @@ pub fn weigh(
     Evidence { levels, bits, swapped, pairing_bits }
 }
 
-fn field_bits(
+/// What a level of a field says, in bits, before its fields' limits.
+pub(super) fn field_bits(
     left: &Features,
     right: &Features,
     terms: &Terms,
@@ -178,7 +185,7 @@ fn frequency_bits(of_field: &FieldModel, model: &Model, level: u8, a: &str, b: &
     }
     let floor = 0.5 / model.parameters.entities.max(50.0);
     let unlisted = of_field.unlisted_share.unwrap_or(floor);
-    let share = |value: &str| of_field.frequencies.get(value).copied().unwrap_or(unlisted);
+    let share = |value: &str| of_field.frequencies.get(value).unwrap_or(unlisted);
     let weight = of_field.frequency_weight(level);
     match level {
         1 if a == b => weight * (of_field.u[0] / share(a).max(floor)).log2(),
@@ -191,7 +198,7 @@ fn frequency_bits(of_field: &FieldModel, model: &Model, level: u8, a: &str, b: &
 
 /// Where both fields disagree, compares them crosswise; keeps that where it is good. Symmetric: the better of the
 /// two crosswise levels is always the first field's.
-fn swap(
+pub(super) fn swap(
     left: &Features,
     right: &Features,
     terms: &Terms,
@@ -223,25 +230,25 @@ fn swap(
 }
 
 /// A name that disagrees may stand among the other record's further names: a married name, a second given name.
-fn borrow_tokens(
+pub(super) fn borrow_token(
     left: &Features,
     right: &Features,
     model: &Model,
+    field: Field,
     levels: &mut [u8; Field::COUNT],
 ) {
     if left.tokens.is_empty() && right.tokens.is_empty() {
         return;
     }
+    let (Field::Given | Field::Surname) = field else { return };
+    let of_field = model.field(field);
+    let Some(borrowed) = of_field.borrowed_level else { return };
     // Not among the other's own given name and surname: measured, that costs .013 F1 on fake_1000.
     let among = |symbol: Symbol, other: &Features| other.tokens.contains(&symbol);
-    for field in [Field::Surname, Field::Given] {
-        let of_field = model.field(field);
-        let Some(borrowed) = of_field.borrowed_level else { continue };
-        let otherwise = of_field.levels.len();
-        let (a, b) = (left.symbol(field), right.symbol(field));
-        if usize::from(levels[field as usize]) == otherwise && (among(a, right) || among(b, left)) {
-            levels[field as usize] = borrowed;
-        }
+    let (a, b) = (left.symbol(field), right.symbol(field));
+    let disagree = usize::from(levels[field as usize]) == of_field.levels.len();
+    if disagree && (among(a, right) || among(b, left)) {
+        levels[field as usize] = borrowed;
     }
 }
 

@@ -1,8 +1,10 @@
 //! What does the scorer keep of a record? Small numbers instead of texts.
 
-use std::sync::Arc;
+use std::hash::BuildHasher;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use smol_str::SmolStr;
 
 use super::email::EmailParts;
 use super::model::Model;
@@ -30,15 +32,16 @@ impl Features {
 /// Interned texts, with what the scorer derives from each once.
 #[derive(Debug)]
 pub struct Terms {
-    texts: Vec<Arc<str>>,
-    symbols: FxHashMap<Arc<str>, Symbol>,
+    texts: Vec<SmolStr>,
+    /// The symbols, by the hashes of their texts.
+    symbols: HashTable<Symbol>,
     emails: FxHashMap<Symbol, EmailParts>,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        let nothing: Arc<str> = "".into();
-        Self { texts: vec![nothing], symbols: FxHashMap::default(), emails: FxHashMap::default() }
+        let nothing = SmolStr::default();
+        Self { texts: vec![nothing], symbols: HashTable::new(), emails: FxHashMap::default() }
     }
 }
 
@@ -90,13 +93,15 @@ impl Terms {
     }
 
     fn intern(&mut self, text: &str) -> Symbol {
-        if let Some(symbol) = self.symbols.get(text) {
+        let hash = |text: &str| FxBuildHasher.hash_one(text);
+        let texts = &self.texts;
+        let equal = |symbol: &Symbol| texts[*symbol as usize] == text;
+        if let Some(symbol) = self.symbols.find(hash(text), equal) {
             return *symbol;
         }
-        let symbol = Symbol::try_from(self.texts.len()).expect("fewer than 2^32 distinct texts");
-        let text: Arc<str> = text.into();
-        self.texts.push(Arc::clone(&text));
-        self.symbols.insert(text, symbol);
+        let symbol = Symbol::try_from(texts.len()).expect("fewer than 2^32 distinct texts");
+        self.symbols.insert_unique(hash(text), symbol, |symbol| hash(&texts[*symbol as usize]));
+        self.texts.push(text.into());
         symbol
     }
 }

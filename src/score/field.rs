@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::frequencies::Frequencies;
 use super::level::Level;
 use crate::record::Field;
 
@@ -53,8 +54,8 @@ pub struct FieldModel {
     #[serde(default, skip_serializing_if = "is_false")]
     pub beyond_names: bool,
     /// Share of people with a value; empty for fields without term-frequency adjustment.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub frequencies: BTreeMap<String, f64>,
+    #[serde(default, skip_serializing_if = "Frequencies::is_empty")]
+    pub frequencies: Frequencies,
     /// The share of a value that `frequencies` does not list; half of one person where this is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unlisted_share: Option<f64>,
@@ -93,7 +94,7 @@ impl FieldModel {
             blocked: BTreeMap::new(),
             borrowed_level: None,
             beyond_names: false,
-            frequencies: BTreeMap::new(),
+            frequencies: Frequencies::default(),
             unlisted_share: None,
             frequency_weights: Vec::new(),
         }

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::similarity::{self, jaro_winkler, osa_within};
+use super::similarity::{self, jaro_winkler, jaro_winkler_at_most, osa_within};
 use super::{distance, tokens};
 use crate::normalise::lexicon;
 
@@ -92,12 +92,19 @@ pub enum Level {
 struct Pair<'a> {
     left: &'a str,
     right: &'a str,
+    /// No more than this is the similarity.
+    at_most: OnceCell<f64>,
     similarity: OnceCell<f64>,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    fn new(left: &'a str, right: &'a str) -> Self {
+        Self { left, right, at_most: OnceCell::new(), similarity: OnceCell::new() }
+    }
+
     fn alike(&self, least: f64) -> bool {
-        *self.similarity.get_or_init(|| jaro_winkler(self.left, self.right)) >= least
+        *self.at_most.get_or_init(|| jaro_winkler_at_most(self.left, self.right)) >= least
+            && *self.similarity.get_or_init(|| jaro_winkler(self.left, self.right)) >= least
     }
 
     fn edits_within(&self, limit: usize) -> bool {
@@ -157,7 +164,7 @@ impl Level {
             Self::SameDomain => domain(left).is_some() && domain(left) == domain(right),
             Self::LocalPart(level) => level.reached(local_part(left), local_part(right)),
             Self::EmailAlike { whole, local } => {
-                pair.alike(*whole) || jaro_winkler(local_part(left), local_part(right)) >= *local
+                pair.alike(*whole) || Pair::new(local_part(left), local_part(right)).alike(*local)
             }
             Self::SameOutward => same_outward(left, right),
             Self::SameLeadingLetters => {
@@ -193,7 +200,7 @@ impl Level {
 
     /// Whether two texts of their own reach this level.
     fn reached(&self, left: &str, right: &str) -> bool {
-        left == right || self.holds(&Pair { left, right, similarity: OnceCell::new() })
+        left == right || self.holds(&Pair::new(left, right))
     }
 
     /// What keeps it from being used, if anything does.
@@ -273,7 +280,7 @@ impl Level {
 
 /// The number of the first of `levels` that holds, 1 the best. Of two different texts.
 pub(super) fn level(levels: &[Level], left: &str, right: &str) -> u8 {
-    let pair = Pair { left, right, similarity: OnceCell::new() };
+    let pair = Pair::new(left, right);
     let index = levels.iter().position(|level| level.holds(&pair));
     u8::try_from(index.unwrap_or(levels.len() - 1) + 1).expect("a comparison has few levels")
 }

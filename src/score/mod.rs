@@ -17,8 +17,10 @@ mod email;
 mod evidence;
 mod features;
 mod field;
+mod frequencies;
 mod level;
 mod model;
+mod sieve;
 mod similarity;
 mod tokens;
 
@@ -28,5 +30,7 @@ pub use email::EmailParts;
 pub use evidence::{Evidence, Levels, compare, levels, weigh};
 pub use features::{Features, Symbol, Terms};
 pub use field::{Exclusive, FieldModel};
+pub use frequencies::Frequencies;
 pub use level::Level;
 pub use model::{EmailModel, Expected, Model, Parameters, Training};
+pub use sieve::Sieve;

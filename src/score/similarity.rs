@@ -1,4 +1,7 @@
 //! How alike are two texts?
+//!
+//! Most texts are short and of ASCII letters: for these, a set of characters is a word of bits, and what cannot be alike
+//! is seen before it is compared. Every answer is the one that `strsim` gives, which all other texts get.
 
 /// Jaro–Winkler similarity, 0 to 1, with the usual prefix scale of 0.1 above 0.7.
 ///
@@ -6,12 +9,38 @@
 /// hangs on.
 /// **Source:** Winkler, "String Comparator Metrics and Enhanced Decision Rules in the Fellegi–Sunter Model" (1990).
 pub(super) fn jaro_winkler(left: &str, right: &str) -> f64 {
-    strsim::jaro_winkler(left.min(right), left.max(right))
+    let (first, second) = (left.min(right), left.max(right));
+    match (short(first), short(second)) {
+        (Some(a), Some(b)) => with_prefix(jaro_of_bytes(a, b), a, b),
+        _ => strsim::jaro_winkler(first, second),
+    }
+}
+
+/// No more than this is [`jaro_winkler`] of two texts: as if all characters that they have in common stood in order.
+pub(super) fn jaro_winkler_at_most(left: &str, right: &str) -> f64 {
+    let (Some(a), Some(b)) = (short(left), short(right)) else { return 1.0 };
+    if a.is_empty() || b.is_empty() {
+        return jaro_of_bytes(a, b);
+    }
+    let (of_a, of_b) = (characters(a), characters(b));
+    let among = |text: &[u8], others: u64| text.iter().filter(|c| others & bit(**c) != 0).count();
+    let matches = among(a, of_b).min(among(b, of_a));
+    if matches == 0 {
+        return 0.0;
+    }
+    // By more than rounding takes.
+    with_prefix(jaro_of_counts(matches, 0, a, b) + 1e-9, a, b).min(1.0)
 }
 
 /// Whether at most `limit` edits (insert, delete, replace, swap neighbours) lie between two texts.
 pub(super) fn osa_within(left: &str, right: &str, limit: usize) -> bool {
-    left.len().abs_diff(right.len()) <= limit && strsim::osa_distance(left, right) <= limit
+    if left.len().abs_diff(right.len()) > limit {
+        return false;
+    }
+    match (short(left), short(right)) {
+        (Some(a), Some(b)) => osa_of_bytes_within(a, b, limit),
+        _ => strsim::osa_distance(left, right) <= limit,
+    }
 }
 
 /// Jaro similarity, 0 to 1; of the two texts in ascending order, as above.
@@ -27,4 +56,172 @@ pub(super) fn levenshtein_within(left: &str, right: &str, limit: usize) -> bool 
 /// Whether at most `limit` edits lie between two texts, where swapped neighbours may be edited further.
 pub(super) fn damerau_within(left: &str, right: &str, limit: usize) -> bool {
     strsim::damerau_levenshtein(left.min(right), left.max(right)) <= limit
+}
+
+/// As many characters as a word has bits.
+const SHORT: usize = 64;
+
+/// The characters of a text that bits can stand for: each of one byte, and no more of them than a word has bits.
+fn short(text: &str) -> Option<&[u8]> {
+    (text.len() <= SHORT && text.is_ascii()).then_some(text.as_bytes())
+}
+
+/// The bit of a character in a set of characters; some share one.
+const fn bit(character: u8) -> u64 {
+    1 << (character & 63)
+}
+
+fn characters(text: &[u8]) -> u64 {
+    text.iter().fold(0, |set, character| set | bit(*character))
+}
+
+/// By character, where it stands in a text.
+fn places(text: &[u8]) -> [u64; 128] {
+    let mut places = [0; 128];
+    for (at, character) in text.iter().enumerate() {
+        places[usize::from(character & 127)] |= 1 << at;
+    }
+    places
+}
+
+/// The first so many bits.
+const fn first_bits(count: usize) -> u64 {
+    if count >= 64 { u64::MAX } else { (1 << count) - 1 }
+}
+
+/// Each character of `a` takes the first equal one of `b` near its own place that is not taken yet.
+fn jaro_of_bytes(a: &[u8], b: &[u8]) -> f64 {
+    if a.is_empty() || b.is_empty() {
+        return if a.len() == b.len() { 1.0 } else { 0.0 };
+    }
+    let range = (a.len().max(b.len()) / 2).saturating_sub(1);
+    let places = places(b);
+    let (mut of_a, mut of_b) = (0_u64, 0_u64);
+    for (at, character) in a.iter().enumerate() {
+        let near = first_bits(at + range + 1) & !first_bits(at.saturating_sub(range));
+        let free = places[usize::from(*character)] & near & !of_b;
+        if free != 0 {
+            of_a |= 1 << at;
+            of_b |= free & free.wrapping_neg();
+        }
+    }
+    let matches = of_a.count_ones() as usize;
+    let mut out_of_order = 0;
+    while of_a != 0 {
+        out_of_order +=
+            usize::from(a[of_a.trailing_zeros() as usize] != b[of_b.trailing_zeros() as usize]);
+        of_a &= of_a - 1;
+        of_b &= of_b - 1;
+    }
+    jaro_of_counts(matches, out_of_order / 2, a, b)
+}
+
+fn jaro_of_counts(matches: usize, transpositions: usize, a: &[u8], b: &[u8]) -> f64 {
+    if matches == 0 {
+        return 0.0;
+    }
+    let count = matches as f64;
+    let in_order = (matches - transpositions) as f64;
+    (count / a.len() as f64 + count / b.len() as f64 + in_order / count) / 3.0
+}
+
+/// Winkler's addition to Jaro's similarity.
+fn with_prefix(jaro: f64, a: &[u8], b: &[u8]) -> f64 {
+    if jaro <= 0.7 {
+        return jaro;
+    }
+    let prefix = a.iter().zip(b).take(4).take_while(|(a, b)| a == b).count();
+    jaro + 0.1 * prefix as f64 * (1.0 - jaro)
+}
+
+fn osa_of_bytes_within(a: &[u8], b: &[u8], limit: usize) -> bool {
+    let prefix = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[prefix..], &b[prefix..]);
+    let suffix = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[..a.len() - suffix], &b[..b.len() - suffix]);
+    let longer = a.len().max(b.len());
+    if longer <= limit {
+        return true;
+    }
+    if limit <= 1 {
+        // Beginning and end taken off, one edit is one character, or two that are swapped.
+        let swapped = |a: &[u8], b: &[u8]| a[0] == b[1] && a[1] == b[0];
+        return limit == 1 && a.len() == 2 && b.len() == 2 && swapped(a, b);
+    }
+    // An edit takes one character out of a set at most, and puts one in.
+    let unshared = (characters(a) ^ characters(b)).count_ones() as usize;
+    unshared <= 2 * limit && osa_of_bytes(a, b) <= limit
+}
+
+/// **Source:** Hyyrö, "A Bit-Vector Algorithm for Computing Levenshtein and Damerau Edit Distances" (2003).
+fn osa_of_bytes(a: &[u8], b: &[u8]) -> usize {
+    if a.is_empty() {
+        return b.len();
+    }
+    let places = places(a);
+    let last = 1 << (a.len() - 1);
+    let mut distance = a.len();
+    let (mut up, mut down, mut diagonal, mut before) = (u64::MAX, 0_u64, 0_u64, 0_u64);
+    for character in b {
+        let here = places[usize::from(*character)];
+        let swapped = ((!diagonal & here) << 1) & before;
+        diagonal = ((here & up).wrapping_add(up) ^ up) | here | down | swapped;
+        let (rises, falls) = (down | !(diagonal | up), diagonal & up);
+        distance += usize::from(rises & last != 0);
+        distance -= usize::from(falls & last != 0);
+        let (rises, falls) = (rises << 1 | 1, falls << 1);
+        up = falls | !(diagonal | rises);
+        down = rises & diagonal;
+        before = here;
+    }
+    distance
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Two texts that are often alike: of few letters, or the one made of the other by a few edits.
+    fn texts() -> impl Strategy<Value = (String, String)> {
+        let free = ("[abc]{0,9}", "[abc]{0,9}");
+        let long = ("[a-d .@]{55,70}", "[a-d .@]{55,70}");
+        let wide = ("[abéß]{0,8}", "[abéß]{0,8}");
+        let edited = ("[a-z0-9@.]{0,20}", proptest::collection::vec((0_usize..21, "[a-z]"), 0..4));
+        let edited = edited.prop_map(|(text, edits)| {
+            let mut other: Vec<char> = text.chars().collect();
+            for (at, letter) in edits {
+                match at % 3 {
+                    0 => other.insert(at.min(other.len()), letter.chars().next().expect("one")),
+                    1 if !other.is_empty() => drop(other.remove(at % other.len())),
+                    _ if other.len() > 1 => {
+                        let at = at % (other.len() - 1);
+                        other.swap(at, at + 1);
+                    }
+                    _ => {}
+                }
+            }
+            (text, other.into_iter().collect())
+        });
+        prop_oneof![2 => free, 1 => long, 1 => wide, 4 => edited]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn answers_are_those_of_the_library((left, right) in texts()) {
+            let expected = strsim::jaro_winkler((&left).min(&right), (&left).max(&right));
+            prop_assert_eq!(jaro_winkler(&left, &right).to_bits(), expected.to_bits());
+            prop_assert_eq!(jaro_winkler(&right, &left).to_bits(), expected.to_bits());
+            prop_assert!(jaro_winkler_at_most(&left, &right) >= expected);
+            prop_assert!(jaro_winkler_at_most(&right, &left) >= expected);
+            let edits = strsim::osa_distance(&left, &right);
+            for limit in 0..5 {
+                let within = left.len().abs_diff(right.len()) <= limit && edits <= limit;
+                prop_assert_eq!(osa_within(&left, &right, limit), within, "{} edits, {}", edits, limit);
+            }
+        }
+    }
 }

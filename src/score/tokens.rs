@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 /// Whether a word stands in both.
 pub(super) fn any_shared(left: &str, right: &str) -> bool {
+    if !left.contains(' ') && !right.contains(' ') {
+        return left == right;
+    }
     left.split(' ').any(|token| right.split(' ').any(|other| token == other))
 }
 

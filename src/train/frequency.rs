@@ -36,10 +36,8 @@ pub(super) fn learn(
             carriers.into_iter().partition(|(_, (carriers, _))| *carriers >= least);
         let unlisted: f64 = others.iter().map(|(_, (_, units))| units / total).sum();
         let of_field = &mut model.fields[field as usize];
-        of_field.frequencies = listed
-            .into_iter()
-            .map(|(value, (_, units))| (value.to_owned(), units / total))
-            .collect();
+        of_field.frequencies =
+            listed.into_iter().map(|(value, (_, units))| (value, units / total)).collect();
         of_field.unlisted_share = (!others.is_empty()).then(|| unlisted / others.len() as f64);
     }
 }
