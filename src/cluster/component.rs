@@ -17,10 +17,10 @@ pub fn split(nodes: usize, edges: &[(u32, u32, f32)], cap: usize, least: f32) ->
                 parts.push(piece);
                 continue;
             }
-            let raised = least + STEP_BITS;
-            let inside = |(node, _, weight): &&(u32, u32, f32)| *weight >= raised && of_piece(node);
+            let least = least + STEP_BITS;
+            let inside = |(node, _, weight): &&(u32, u32, f32)| *weight >= least && of_piece(node);
             let kept = edges.iter().filter(inside).copied().collect();
-            waiting.push((piece, kept, raised));
+            waiting.push((piece, kept, least));
         }
     }
     parts.sort_unstable_by_key(|part| part.first().copied());
@@ -33,6 +33,15 @@ pub const JUDGED_BITS: f32 = f32::INFINITY;
 /// How far the edge weight is raised for a part over the cap, in bits: no further than it must be, for every edge that
 /// falls may part one customer.
 const STEP_BITS: f32 = 0.5;
+
+/// The first weight to which [`split`] raises edges, from `least` on, that is above another.
+pub fn raised(least: f32, above: f32) -> f32 {
+    let mut weight = least + STEP_BITS;
+    while weight <= above {
+        weight += STEP_BITS;
+    }
+    weight
+}
 
 /// The connected components of `members` (ascending), each ascending.
 fn connected(members: &[u32], edges: &[(u32, u32, f32)]) -> Vec<Vec<u32>> {

@@ -17,7 +17,7 @@ mod difference;
 mod identity;
 
 pub use agglomerate::{Agglomeration, By, Merge, Said, agglomerate, agglomerate_down_to, groups};
-pub use component::{JUDGED_BITS, split};
+pub use component::{JUDGED_BITS, raised, split};
 pub use constraint::Constraints;
 pub use difference::{
     Difference, Flow, IdentityCounts, Membership, Move, PairCounts, RecordCounts, carry,

@@ -15,7 +15,7 @@ use super::usage::{Counts, shared_identifiers};
 use crate::block::{Chain, DEPTH, Key};
 use crate::cluster::{Constraints, Merge, agglomerate, groups, split};
 use crate::record::{Field, Identity, RecordKey};
-use crate::score::{Evidence, Features, Levels, Model, Symbol, Terms, levels, weigh};
+use crate::score::{Evidence, Features, Levels, Model, Sieve, Symbol, Terms, levels, weigh};
 
 /// Two records by their places, the lower first.
 pub type Pair = (u32, u32);
@@ -143,8 +143,17 @@ impl Bulk {
 
     /// The candidate pairs that are edges.
     pub fn edges(&self, model: &Model) -> Vec<Edge> {
-        let pairs = self.pairs().into_par_iter();
-        pairs.filter_map(|pair| self.edge(model, pair, self.levels(model, pair))).collect()
+        let sieve = Sieve::new(model);
+        let people = |field, symbol| self.people(field, symbol);
+        let features = |place: u32| &self.features[place as usize];
+        let pairs = self.pairs();
+        let of_places: Vec<&[Pair]> = pairs.chunk_by(|a, b| a.0 == b.0).collect();
+        let edges = of_places.into_par_iter().flat_map_iter(|pairs| {
+            let probe = sieve.probe(features(pairs[0].0), &self.terms, model, people);
+            let edge = |(left, right): &Pair| Some((*left, *right, probe.edge(features(*right))?));
+            pairs.iter().filter_map(edge).collect::<Vec<_>>()
+        });
+        edges.collect()
     }
 
     /// The edge of a candidate pair, its levels known, if it is one.

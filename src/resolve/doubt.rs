@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use super::{Node, Resolver};
 use crate::cluster::{By, agglomerate_down_to, groups};
@@ -41,12 +42,16 @@ impl Resolver {
     /// The decisions by evidence within `window_bits` of the threshold, and the links that caps cut, in an order that
     /// depends on the records only. Decides every component anew.
     pub fn doubts(&self, window_bits: f64) -> Vec<Doubt> {
-        let mut doubts: Vec<Doubt> = self
-            .graph
-            .components()
-            .par_iter()
-            .flat_map_iter(|component| self.doubts_of(component, window_bits))
-            .collect();
+        let parts = self.graph.parts();
+        let decided: Vec<(Vec<Doubt>, Vec<Vec<NodeId>>)> =
+            parts.par_iter().map(|part| self.doubts_of(part, window_bits)).collect();
+        let mut doubts = Vec::new();
+        let mut clusters = Vec::new();
+        for (number, (of_part, groups)) in decided.into_iter().enumerate() {
+            doubts.extend(of_part);
+            clusters.extend(groups.into_iter().map(|group| (number, group)));
+        }
+        doubts.extend(self.cuts(&clusters));
         doubts.sort_by_cached_key(|doubt| self.name(doubt));
         doubts
     }
@@ -72,68 +77,59 @@ impl Resolver {
         strongest.0
     }
 
-    fn doubts_of(&self, component: &[NodeId], window_bits: f64) -> Vec<Doubt> {
+    /// What was nearly decided otherwise in a part of a component, and the part's clusters.
+    fn doubts_of(&self, part: &[NodeId], window_bits: f64) -> (Vec<Doubt>, Vec<Vec<NodeId>>) {
         let threshold = self.model.parameters.threshold_bits;
+        let mut part = part.to_vec();
+        self.order(&mut part);
+        let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
+        let evidence = |i: usize, j: usize| self.compare(nodes[i], nodes[j]);
+        let constraints = self.constraints(&part);
+        let least = threshold - window_bits;
+        let done = agglomerate_down_to(least, part.len(), &self.model, &constraints, evidence);
         let mut doubts = Vec::new();
-        let mut cluster_of: BTreeMap<NodeId, (usize, usize)> = BTreeMap::new();
-        let mut clusters: BTreeMap<(usize, usize), Vec<NodeId>> = BTreeMap::new();
-        let parts = self.parts(component);
-        for (number, part) in parts.iter().enumerate() {
-            let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
-            let evidence = |i: usize, j: usize| self.compare(nodes[i], nodes[j]);
-            let constraints = self.constraints(part);
-            let least = threshold - window_bits;
-            let done = agglomerate_down_to(least, part.len(), &self.model, &constraints, evidence);
-            let mut members: Vec<Vec<NodeId>> = part.iter().map(|node| vec![*node]).collect();
-            for merge in &done.merges {
-                let joined = std::mem::take(&mut members[merge.joined]);
-                if merge.by == By::Evidence && merge.weight_bits <= threshold + window_bits {
-                    let groups = [members[merge.kept].clone(), joined.clone()];
-                    let weight_bits = merge.weight_bits;
-                    doubts.push(Doubt { decision: Decision::Merged, weight_bits, groups });
-                }
-                members[merge.kept].extend(joined);
+        let mut members: Vec<Vec<NodeId>> = part.iter().map(|node| vec![*node]).collect();
+        for merge in &done.merges {
+            let joined = std::mem::take(&mut members[merge.joined]);
+            if merge.by == By::Evidence && merge.weight_bits <= threshold + window_bits {
+                let groups = [members[merge.kept].clone(), joined.clone()];
+                let weight_bits = merge.weight_bits;
+                doubts.push(Doubt { decision: Decision::Merged, weight_bits, groups });
             }
-            for pair in &done.refused {
-                let groups = [members[pair.kept].clone(), members[pair.joined].clone()];
-                let weight_bits = pair.weight_bits;
-                doubts.push(Doubt { decision: Decision::Refused, weight_bits, groups });
-            }
-            for group in groups(part.len(), &done.merges) {
-                let name = (number, group[0]);
-                cluster_of.extend(group.iter().map(|at| (part[*at], name)));
-                clusters.insert(name, group.into_iter().map(|at| part[at]).collect());
-            }
+            members[merge.kept].extend(joined);
         }
-        if parts.len() > 1 {
-            doubts.extend(self.cuts(component, &cluster_of, &clusters));
+        for pair in &done.refused {
+            let groups = [members[pair.kept].clone(), members[pair.joined].clone()];
+            let weight_bits = pair.weight_bits;
+            doubts.push(Doubt { decision: Decision::Refused, weight_bits, groups });
         }
-        doubts
+        let named = |group: Vec<usize>| group.into_iter().map(|at| part[at]).collect();
+        (doubts, groups(part.len(), &done.merges).into_iter().map(named).collect())
     }
 
-    /// The pairs of clusters in different parts of which records are linked by more than the threshold.
-    fn cuts(
-        &self,
-        component: &[NodeId],
-        cluster_of: &BTreeMap<NodeId, (usize, usize)>,
-        clusters: &BTreeMap<(usize, usize), Vec<NodeId>>,
-    ) -> Vec<Doubt> {
-        let mut strongest: BTreeMap<[(usize, usize); 2], f64> = BTreeMap::new();
-        for node in component {
-            for (other, weight) in self.graph.edges(*node).iter().filter(|(other, _)| other < node)
-            {
-                let (a, b) = (cluster_of[node], cluster_of[other]);
-                let weight = f64::from(*weight);
-                if a.0 != b.0 && weight >= self.model.parameters.threshold_bits {
-                    let of_pair = strongest.entry([a.min(b), a.max(b)]).or_insert(weight);
+    /// The pairs of clusters in different parts of which records are linked by more than the threshold. `clusters` are
+    /// all, each with the number of its part.
+    fn cuts(&self, clusters: &[(usize, Vec<NodeId>)]) -> Vec<Doubt> {
+        let mut cluster_of: FxHashMap<NodeId, usize> = FxHashMap::default();
+        for (number, (_, members)) in clusters.iter().enumerate() {
+            cluster_of.extend(members.iter().map(|node| (*node, number)));
+        }
+        let mut strongest: BTreeMap<[usize; 2], f64> = BTreeMap::new();
+        for (number, (part, members)) in clusters.iter().enumerate() {
+            for (other, weight) in members.iter().flat_map(|node| self.graph.edges(*node)) {
+                let (other, weight) = (cluster_of[other], f64::from(*weight));
+                let is_cut = clusters[other].0 != *part;
+                if is_cut && weight >= self.model.parameters.threshold_bits {
+                    let pair = [number.min(other), number.max(other)];
+                    let of_pair = strongest.entry(pair).or_insert(weight);
                     *of_pair = of_pair.max(weight);
                 }
             }
         }
-        let doubt = |([a, b], weight_bits): ([(usize, usize); 2], f64)| Doubt {
+        let doubt = |(pair, weight_bits): ([usize; 2], f64)| Doubt {
             decision: Decision::Cut,
             weight_bits,
-            groups: [clusters[&a].clone(), clusters[&b].clone()],
+            groups: pair.map(|number| clusters[number].1.clone()),
         };
         let mut cuts: Vec<Doubt> = strongest.into_iter().map(doubt).collect();
         cuts.retain(|cut| !self.judged_apart(&cut.groups[0], &cut.groups[1]));

@@ -1,57 +1,86 @@
 //! Which records are linked, and which hang together?
 
-use std::collections::BTreeSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use rustc_hash::FxHashMap;
-
+use super::reach::Reach;
+use crate::cluster::JUDGED_BITS;
 use crate::record::NodeId;
+use crate::score::Model;
 
-/// The candidate graph's edges and its connected components.
-#[derive(Default)]
+/// The candidate graph's edges, and its connected components in parts within the cap.
 pub(super) struct Graph {
-    /// By node: its neighbours and the weights, in no order.
+    cap: usize,
+    /// Where components are split first, in bits.
+    least: f32,
+    /// By node: its neighbours and the weights, the firmest first.
     edges: Vec<Vec<(NodeId, f32)>>,
     /// By node: those that it was judged to be together with, in no order. Few nodes have any.
     judged: FxHashMap<NodeId, Vec<NodeId>>,
-    component_of: Vec<u32>,
-    components: Vec<Vec<NodeId>>,
+    part_of: Vec<u32>,
+    parts: Vec<Vec<NodeId>>,
     free: Vec<u32>,
     /// Nodes whose edges to lower nodes changed.
-    changed: BTreeSet<NodeId>,
+    changed: FxHashSet<NodeId>,
+    reach: Reach,
 }
 
-/// The component of a node that is in none.
+/// The part of a node that is in none.
 const NOWHERE: u32 = u32::MAX;
 
+/// Who is let go of while parts are formed anew.
+#[derive(Default)]
+struct Loose {
+    nodes: Vec<NodeId>,
+    /// By node: the number of the part that it was in, and of how many it was.
+    before: FxHashMap<NodeId, (u32, usize)>,
+}
+
 impl Graph {
+    pub(super) fn new(model: &Model) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
+        let least = model.parameters.edge_bits as f32;
+        Self {
+            cap: model.parameters.component_cap,
+            least,
+            edges: Vec::new(),
+            judged: FxHashMap::default(),
+            part_of: Vec::new(),
+            parts: Vec::new(),
+            free: Vec::new(),
+            changed: FxHashSet::default(),
+            reach: Reach::default(),
+        }
+    }
+
     pub(super) fn add(&mut self, node: NodeId) {
         let index = node as usize;
         if self.edges.len() <= index {
             self.edges.resize_with(index + 1, Vec::new);
-            self.component_of.resize(index + 1, NOWHERE);
+            self.part_of.resize(index + 1, NOWHERE);
         }
     }
 
-    /// Takes a node out; returns its neighbours and the rest of its component.
+    /// More than the number of any node.
+    pub(super) fn len(&self) -> usize {
+        self.edges.len()
+    }
+
+    /// Takes a node out; returns those that it was linked to, and the rest of its part, which are in no part now.
     pub(super) fn remove(&mut self, node: NodeId) -> Vec<NodeId> {
+        let mut left = Vec::new();
         for (other, _) in std::mem::take(&mut self.edges[node as usize]) {
             self.edges[other as usize].retain(|(back, _)| *back != node);
             self.changed.insert(node.max(other));
+            left.push(other);
         }
         self.changed.insert(node);
         for other in self.judged(node).to_vec() {
             self.unjoin(node, other);
+            left.push(other);
         }
-        let component = std::mem::replace(&mut self.component_of[node as usize], NOWHERE);
-        if component == NOWHERE {
-            return Vec::new();
-        }
-        let members = &mut self.components[component as usize];
-        members.retain(|member| *member != node);
-        if members.is_empty() {
-            self.free.push(component);
-        }
-        members.clone()
+        let rest = self.dissolve(node).map(|(_, members)| members).unwrap_or_default();
+        left.extend(rest.into_iter().filter(|member| *member != node));
+        left
     }
 
     pub(super) fn edges(&self, node: NodeId) -> &[(NodeId, f32)] {
@@ -62,32 +91,38 @@ impl Graph {
         self.edges(node).iter().any(|(neighbour, _)| *neighbour == other)
     }
 
+    /// A node's link of a number, judgements first, then the firmest edges; `None` behind the last.
+    pub(super) fn link(&self, node: NodeId, number: u32) -> Option<(NodeId, f32)> {
+        let judged = self.judged(node);
+        let number = number as usize;
+        match judged.get(number) {
+            Some(other) => Some((*other, JUDGED_BITS)),
+            None => self.edges(node).get(number - judged.len()).copied(),
+        }
+    }
+
     /// Sets an edge; returns whether that changed anything.
     pub(super) fn set(&mut self, node: NodeId, other: NodeId, weight: f32) -> bool {
-        let mut changed = false;
+        if self.edges[node as usize].contains(&(other, weight)) {
+            return false;
+        }
+        self.unset(node, other);
         for (from, to) in [(node, other), (other, node)] {
             let edges = &mut self.edges[from as usize];
-            match edges.iter_mut().find(|(neighbour, _)| *neighbour == to) {
-                Some((_, old)) => changed |= std::mem::replace(old, weight) != weight,
-                None => {
-                    edges.push((to, weight));
-                    changed = true;
-                }
-            }
+            let at = edges.partition_point(|(_, firmer)| *firmer >= weight);
+            edges.insert(at, (to, weight));
         }
-        if changed {
-            self.changed.insert(node.max(other));
-        }
-        changed
+        self.changed.insert(node.max(other));
+        true
     }
 
     /// Takes an edge away; returns whether there was one.
     pub(super) fn unset(&mut self, node: NodeId, other: NodeId) -> bool {
         let before = self.edges[node as usize].len();
         self.edges[node as usize].retain(|(neighbour, _)| *neighbour != other);
-        self.edges[other as usize].retain(|(neighbour, _)| *neighbour != node);
         let changed = self.edges[node as usize].len() < before;
         if changed {
+            self.edges[other as usize].retain(|(neighbour, _)| *neighbour != node);
             self.changed.insert(node.max(other));
         }
         changed
@@ -120,59 +155,73 @@ impl Graph {
         }
     }
 
-    /// Forms the components around dirty nodes anew and returns them, each ascending, in the order of their lowest
-    /// nodes. `dirty` must hold both ends of every edge and judged link that changed, and every new node.
-    pub(super) fn regroup(&mut self, dirty: &BTreeSet<NodeId>) -> Vec<Vec<NodeId>> {
-        let mut loose: BTreeSet<NodeId> = BTreeSet::new();
-        for node in dirty {
-            let component = self.component_of[*node as usize];
-            if component == NOWHERE {
-                loose.insert(*node);
+    /// Forms the parts around dirty nodes anew; returns those that are not what they were, or hold one of `weighed_anew`,
+    /// each ascending, in the order of their lowest nodes. `dirty` must hold both ends of every edge and judged link that
+    /// changed, and every new node.
+    pub(super) fn regroup(
+        &mut self,
+        mut dirty: Vec<NodeId>,
+        weighed_anew: &FxHashSet<NodeId>,
+    ) -> Vec<Vec<NodeId>> {
+        dirty.sort_unstable();
+        dirty.dedup();
+        let mut reach = std::mem::take(&mut self.reach);
+        let mut loose = Loose::default();
+        for node in &dirty {
+            self.loosen(*node, &mut loose);
+        }
+        loose.nodes.extend(dirty);
+        let mut formed = Vec::new();
+        while let Some(first) = loose.nodes.pop() {
+            if self.part_of[first as usize] != NOWHERE {
                 continue;
             }
-            let members = std::mem::take(&mut self.components[component as usize]);
-            self.free.push(component);
-            for member in members {
-                self.component_of[member as usize] = NOWHERE;
-                loose.insert(member);
+            let members = reach.part_of(first, self, self.cap, self.least);
+            for member in &members {
+                self.loosen(*member, &mut loose);
+            }
+            self.form(&members);
+            let was = loose.before.get(&first);
+            let is_same = was.is_some_and(|(_, size)| *size == members.len())
+                && members.iter().all(|member| loose.before.get(member) == was);
+            if !is_same || members.iter().any(|member| weighed_anew.contains(member)) {
+                formed.push(members);
             }
         }
-        let mut formed = Vec::new();
-        while let Some(first) = loose.pop_first() {
-            formed.push(self.form(first, &mut loose));
-        }
+        self.reach = reach;
+        formed.sort_unstable();
         formed
     }
 
-    /// Collects all that hangs on a node into a new component.
-    fn form(&mut self, first: NodeId, loose: &mut BTreeSet<NodeId>) -> Vec<NodeId> {
-        let component = self.free.pop().unwrap_or_else(|| {
-            self.components.push(Vec::new());
-            u32::try_from(self.components.len() - 1).expect("fewer than 2^32 components")
-        });
-        let mut members = vec![first];
-        self.component_of[first as usize] = component;
-        let mut at = 0;
-        while let Some(node) = members.get(at).copied() {
-            at += 1;
-            let linked = self.edges[node as usize].iter().map(|(other, _)| other);
-            let judged = self.judged.get(&node).into_iter().flatten();
-            for other in linked.chain(judged) {
-                if self.component_of[*other as usize] != component {
-                    self.component_of[*other as usize] = component;
-                    loose.remove(other);
-                    members.push(*other);
-                }
-            }
+    /// Lets go of the part that a node is in, if it is in one.
+    fn loosen(&mut self, node: NodeId, loose: &mut Loose) {
+        if let Some((part, members)) = self.dissolve(node) {
+            loose.before.extend(members.iter().map(|member| (*member, (part, members.len()))));
+            loose.nodes.extend(members);
         }
-        members.sort_unstable();
-        self.components[component as usize].clone_from(&members);
-        members
     }
 
-    /// The components, in no order; some may be empty.
-    pub(super) fn components(&self) -> &[Vec<NodeId>] {
-        &self.components
+    /// Takes the part apart that a node is in, if it is in one; returns its number and its members.
+    fn dissolve(&mut self, node: NodeId) -> Option<(u32, Vec<NodeId>)> {
+        let part = self.part_of[node as usize];
+        let members = std::mem::take(self.parts.get_mut(part as usize)?);
+        self.free.push(part);
+        members.iter().for_each(|member| self.part_of[*member as usize] = NOWHERE);
+        Some((part, members))
+    }
+
+    fn form(&mut self, members: &[NodeId]) {
+        let part = self.free.pop().unwrap_or_else(|| {
+            self.parts.push(Vec::new());
+            u32::try_from(self.parts.len() - 1).expect("fewer than 2^32 parts")
+        });
+        members.iter().for_each(|member| self.part_of[*member as usize] = part);
+        self.parts[part as usize] = members.to_vec();
+    }
+
+    /// The parts of components, in no order; some may be empty.
+    pub(super) fn parts(&self) -> &[Vec<NodeId>] {
+        &self.parts
     }
 
     /// The nodes whose edges to lower nodes changed since last asked, with all of those, ascending.
@@ -184,6 +233,8 @@ impl Graph {
             edges.sort_unstable_by_key(|(other, _)| *other);
             edges
         };
+        let mut changed: Vec<NodeId> = changed.into_iter().collect();
+        changed.sort_unstable();
         changed.into_iter().map(|node| (node, lower(node))).collect()
     }
 }

@@ -67,7 +67,7 @@ impl Resolver {
         let mut changed: BTreeMap<Pair, Verdict> = judgements.iter().copied().collect();
         changed.retain(|pair, verdict| self.judged.verdict(*pair) != *verdict);
         let nodes = self.nodes_of(&changed);
-        let mut dirty = BTreeSet::new();
+        let mut dirty = Vec::new();
         for (pair, verdict) in &changed {
             self.judged.set(*pair, *verdict);
             let here = pair.keys().map(|key| nodes.get(&key).copied());
@@ -84,8 +84,9 @@ impl Resolver {
             }
         }
         let mut work = Work::default();
-        let components = self.graph.regroup(&dirty);
-        let clusters = self.decide(&components, &dirty.into_iter().collect(), &mut work);
+        let weighed_anew = dirty.iter().copied().collect();
+        let parts = self.graph.regroup(dirty, &weighed_anew);
+        let clusters = self.decide(parts, &mut work);
         Outcome { clusters, edges: self.graph.take_changed(), work }
     }
 

@@ -15,13 +15,13 @@ mod blocks;
 pub mod bulk;
 mod candidates;
 mod chains;
-mod decided;
 mod doubt;
 mod graph;
 mod judged;
 mod limits;
 mod notes;
 pub mod oracle;
+mod reach;
 mod usage;
 mod work;
 
@@ -36,10 +36,10 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::block::Chain;
-use crate::cluster::{JUDGED_BITS, agglomerate, groups, split};
+use crate::cluster::{agglomerate, groups};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
-use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
+use crate::score::{Evidence, Features, Model, Sieve, Symbol, Terms, compare};
 
 pub use chains::chains_of;
 pub use doubt::{Decision, Doubt};
@@ -48,7 +48,6 @@ pub use work::Work;
 
 use blocks::Blocks;
 use chains::chains_again;
-use decided::Decided;
 use graph::Graph;
 use judged::Judged;
 use limits::Limits;
@@ -77,22 +76,43 @@ pub struct Outcome {
     pub work: Work,
 }
 
+/// How many new records meet their candidates together, which bounds how many pairs there are at once.
+const LINKED_AT_ONCE: usize = 20_000;
+
 struct Node {
     key: RecordKey,
     features: Features,
 }
 
+/// What a record was found to be linked to.
+struct Links {
+    /// With how many others it was compared.
+    met: u64,
+    /// Those it is linked to, ascending, and how firmly.
+    edges: Vec<(NodeId, f32)>,
+}
+
+/// What was put off.
+#[derive(Default)]
+struct Waiting {
+    /// Records that are in the set and were not compared yet.
+    new: FxHashSet<NodeId>,
+    /// Others whose links changed, with repeats.
+    dirty: Vec<NodeId>,
+}
+
 /// The incremental matcher.
 pub struct Resolver {
     model: Model,
+    sieve: Sieve,
     limits: Limits,
     terms: Terms,
     nodes: Vec<Option<Node>>,
     blocks: Blocks,
     usages: Usages,
     graph: Graph,
-    decided: Decided,
     judged: Judged,
+    waiting: Waiting,
 }
 
 impl Resolver {
@@ -101,12 +121,13 @@ impl Resolver {
         Self {
             blocks: Blocks::new(model.parameters.block_cap),
             usages: Usages::default(),
-            graph: Graph::default(),
-            decided: Decided::default(),
+            graph: Graph::new(&model),
             judged: Judged::default(),
+            waiting: Waiting::default(),
             terms: Terms::default(),
             nodes: Vec::new(),
             limits: Limits::new(&model),
+            sieve: Sieve::new(&model),
             model,
         }
     }
@@ -131,7 +152,7 @@ impl Resolver {
                 resolver.graph.set(node, other, weight);
             }
         }
-        resolver.graph.regroup(&loaded.into_iter().collect());
+        resolver.graph.regroup(loaded, &FxHashSet::default());
         resolver.blocks.take_crossings();
         resolver.usages.take_changes(&resolver.model);
         resolver.graph.take_changed();
@@ -145,26 +166,42 @@ impl Resolver {
 
     /// Takes records out of the set and puts others in, and decides anew what that touches.
     pub fn apply(&mut self, removed: &[NodeId], inserted: Vec<Insert>) -> Outcome {
-        let mut work = Work::default();
-        let mut dirty: BTreeSet<NodeId> = BTreeSet::new();
+        self.put_off(removed, inserted);
+        self.catch_up()
+    }
+
+    /// As [`Resolver::apply`], but decides nothing yet: [`Resolver::catch_up`] does, of all that was put off together.
+    pub fn put_off(&mut self, removed: &[NodeId], inserted: Vec<Insert>) {
         for node in removed {
-            dirty.extend(self.leave(*node));
+            let left = self.leave(*node);
+            self.waiting.dirty.extend(left);
         }
-        let new: FxHashSet<NodeId> = inserted.iter().map(|insert| insert.node).collect();
-        let chains: Vec<(NodeId, Vec<Chain>)> = inserted
-            .par_iter()
-            .map(|insert| (insert.node, chains_of(&insert.identity, &self.model)))
-            .collect();
-        for (insert, (node, chains)) in inserted.into_iter().zip(&chains) {
-            dirty.insert(*node);
-            dirty.extend(self.enter(insert, chains));
+        let chains: Vec<Vec<Chain>> =
+            inserted.par_iter().map(|insert| chains_of(&insert.identity, &self.model)).collect();
+        for (insert, chains) in inserted.into_iter().zip(&chains) {
+            self.waiting.new.insert(insert.node);
+            let joined = self.enter(insert, chains);
+            self.waiting.dirty.extend(joined);
         }
-        dirty.extend(self.follow_caps(&new, &mut work));
-        let weighed_anew = self.follow_usage(&new, &mut dirty, &mut work);
-        dirty.extend(self.link(&new, &chains, &mut work));
+    }
+
+    /// How many new records are not decided on yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.new.len()
+    }
+
+    /// Decides all that was put off.
+    pub fn catch_up(&mut self) -> Outcome {
+        let Waiting { new, mut dirty } = std::mem::take(&mut self.waiting);
+        let mut work = Work::default();
+        dirty.extend(new.iter().copied());
+        self.follow_caps(&new, &mut dirty, &mut work);
+        let mut anew = self.follow_usage(&new, &mut dirty, &mut work);
+        self.link(&new, &mut dirty, &mut work);
         dirty.retain(|node| self.node(*node).is_some());
-        let components = self.graph.regroup(&dirty);
-        let clusters = self.decide(&components, &weighed_anew, &mut work);
+        anew.extend(new);
+        let parts = self.graph.regroup(dirty, &anew);
+        let clusters = self.decide(parts, &mut work);
         Outcome { clusters, edges: self.graph.take_changed(), work }
     }
 
@@ -184,11 +221,6 @@ impl Resolver {
     fn compare(&self, left: &Node, right: &Node) -> Evidence {
         let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
         compare(&left.features, &right.features, &self.terms, &self.model, people)
-    }
-
-    /// The edge of a pair, if it is one.
-    fn edge(&self, left: NodeId, right: NodeId) -> Option<f32> {
-        self.compare(self.known(left), self.known(right)).edge(&self.model)
     }
 
     /// Puts a record in; returns those that it was judged to be together with.
@@ -221,11 +253,12 @@ impl Resolver {
         let gone = self.nodes[node as usize].take().expect("only records of the set leave it");
         self.usages.remove(node, &gone.features, &self.terms, &self.model);
         self.judged.leave(&gone.key);
+        self.waiting.new.remove(&node);
         self.graph.remove(node)
     }
 
     /// Blocks that crossed their cap: over it, pairs that met only there part; within it, pairs meet that did not.
-    fn follow_caps(&mut self, new: &FxHashSet<NodeId>, work: &mut Work) -> BTreeSet<NodeId> {
+    fn follow_caps(&mut self, new: &FxHashSet<NodeId>, dirty: &mut Vec<NodeId>, work: &mut Work) {
         let mut parted = Vec::new();
         let mut met = BTreeSet::new();
         for (members, crossing) in self.blocks.take_crossings() {
@@ -244,18 +277,16 @@ impl Resolver {
                 }
             }
         }
-        let mut dirty = BTreeSet::new();
-        self.part(parted, &mut dirty);
+        self.part(parted, dirty);
         let meet_anyhow = !self.limits.any();
         met.retain(|(node, other)| {
             !self.graph.linked(*node, *other) && (meet_anyhow || self.meet(*node, *other))
         });
-        dirty.extend(self.score(met.into_iter().collect(), work));
-        dirty
+        self.score(&met, dirty, work);
     }
 
     /// Takes the edges of those pairs that do not meet any more.
-    fn part(&mut self, mut pairs: Vec<(NodeId, NodeId)>, dirty: &mut BTreeSet<NodeId>) {
+    fn part(&mut self, mut pairs: Vec<(NodeId, NodeId)>, dirty: &mut Vec<NodeId>) {
         pairs.sort_unstable();
         pairs.dedup();
         pairs.retain(|(node, other)| !self.meet(*node, *other));
@@ -270,7 +301,7 @@ impl Resolver {
     fn follow_usage(
         &mut self,
         new: &FxHashSet<NodeId>,
-        dirty: &mut BTreeSet<NodeId>,
+        dirty: &mut Vec<NodeId>,
         work: &mut Work,
     ) -> FxHashSet<NodeId> {
         let mut carriers = FxHashSet::default();
@@ -299,93 +330,96 @@ impl Resolver {
             }
         }
         self.part(parted, dirty);
-        dirty.extend(self.score(pairs.into_iter().collect(), work));
+        self.score(&pairs, dirty, work);
         dirty.extend(carriers.iter().copied());
         carriers
     }
 
-    /// New records, with their chains, meet their candidates.
-    fn link(
-        &mut self,
-        new: &FxHashSet<NodeId>,
-        chains: &[(NodeId, Vec<Chain>)],
-        work: &mut Work,
-    ) -> BTreeSet<NodeId> {
-        let pairs: Vec<(NodeId, NodeId)> = chains
-            .par_iter()
-            .flat_map_iter(|(node, chains)| {
-                let others = self.candidates(*node, chains).into_iter();
-                let once = others.filter(|other| !new.contains(other) || other < node);
-                once.map(|other| (*node, other)).collect::<Vec<_>>()
-            })
-            .collect();
-        self.score(pairs, work)
-    }
-
-    /// Weighs pairs and brings their edges up to date; returns the ends of those that changed.
-    fn score(&mut self, pairs: Vec<(NodeId, NodeId)>, work: &mut Work) -> BTreeSet<NodeId> {
-        work.candidates += pairs.len() as u64;
-        let weights: Vec<Option<f32>> =
-            pairs.par_iter().map(|(node, other)| self.edge(*node, *other)).collect();
-        let mut dirty = BTreeSet::new();
-        for ((node, other), weight) in pairs.into_iter().zip(weights) {
-            let changed = match weight {
-                Some(weight) => self.graph.set(node, other, weight),
-                None => self.graph.unset(node, other),
-            };
-            if changed {
-                dirty.extend([node, other]);
+    /// New records meet their candidates.
+    fn link(&mut self, new: &FxHashSet<NodeId>, dirty: &mut Vec<NodeId>, work: &mut Work) {
+        let mut ordered: Vec<NodeId> = new.iter().copied().collect();
+        ordered.sort_unstable();
+        for some in ordered.chunks(LINKED_AT_ONCE) {
+            let weighed: Vec<(NodeId, Links)> = some
+                .par_iter()
+                .map(|node| {
+                    let mut others = self.candidates(*node, &self.chains(*node));
+                    others.retain(|other| other < node || !new.contains(other));
+                    (*node, self.links(*node, &others))
+                })
+                .collect();
+            for (node, links) in weighed {
+                work.candidates += links.met;
+                for (other, weight) in links.edges {
+                    if self.graph.set(node, other, weight) {
+                        dirty.extend([node, other]);
+                    }
+                }
             }
         }
-        dirty
     }
 
-    /// Decides the parts of components, but for those of which nothing changed since they were last decided: the same
-    /// records, and none that carries an identifier which weighs differently now.
-    fn decide(
+    /// Weighs pairs, ascending, and brings their edges up to date; notes the ends of those that changed.
+    fn score(
         &mut self,
-        components: &[Vec<NodeId>],
-        weighed_anew: &FxHashSet<NodeId>,
+        pairs: &BTreeSet<(NodeId, NodeId)>,
+        dirty: &mut Vec<NodeId>,
         work: &mut Work,
-    ) -> Vec<Vec<NodeId>> {
-        let mut parts: Vec<Vec<NodeId>> =
-            components.par_iter().flat_map_iter(|component| self.parts(component)).collect();
-        parts.retain(|part| {
-            part.iter().any(|node| weighed_anew.contains(node)) || !self.decided.holds(part)
-        });
+    ) {
+        let pairs: Vec<(NodeId, NodeId)> = pairs.iter().copied().collect();
+        let of_nodes: Vec<&[(NodeId, NodeId)]> = pairs.chunk_by(|a, b| a.0 == b.0).collect();
+        let weighed: Vec<(NodeId, Vec<NodeId>, Links)> = of_nodes
+            .into_par_iter()
+            .map(|pairs| {
+                let others: Vec<NodeId> = pairs.iter().map(|(_, other)| *other).collect();
+                let links = self.links(pairs[0].0, &others);
+                (pairs[0].0, others, links)
+            })
+            .collect();
+        for (node, others, links) in weighed {
+            work.candidates += links.met;
+            let mut edges = links.edges.into_iter().peekable();
+            for other in others {
+                let changed = match edges.next_if(|(linked, _)| *linked == other) {
+                    Some((_, weight)) => self.graph.set(node, other, weight),
+                    None => self.graph.unset(node, other),
+                };
+                if changed {
+                    dirty.extend([node, other]);
+                }
+            }
+        }
+    }
+
+    /// Which of some records, ascending, are linked to a record by what their fields say.
+    fn links(&self, node: NodeId, others: &[NodeId]) -> Links {
+        let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
+        let features = |node: NodeId| &self.known(node).features;
+        let probe = self.sieve.probe(features(node), &self.terms, &self.model, people);
+        // Most are no edge at first sight; looking at all of them first lets memory be read ahead.
+        let likely: Vec<NodeId> =
+            others.iter().copied().filter(|other| probe.may_be_edge(features(*other))).collect();
+        let edges =
+            likely.into_iter().filter_map(|other| Some((other, probe.edge(features(other))?)));
+        Links { met: others.len() as u64, edges: edges.collect() }
+    }
+
+    /// Decides parts of components.
+    fn decide(&self, mut parts: Vec<Vec<NodeId>>, work: &mut Work) -> Vec<Vec<NodeId>> {
+        parts.par_iter_mut().for_each(|part| self.order(part));
         let clusters: Vec<Vec<Vec<NodeId>>> =
             parts.par_iter().map(|part| self.decide_part(part)).collect();
         for part in &parts {
-            self.decided.note(part);
             work.component_pairs += (part.len() * (part.len() - 1) / 2) as u64;
+            work.largest_component = work.largest_component.max(part.len() as u64);
         }
-        let largest = components.iter().map(Vec::len).max().unwrap_or_default() as u64;
-        work.components += components.len() as u64;
-        work.largest_component = work.largest_component.max(largest);
+        work.components += parts.len() as u64;
         clusters.into_iter().flatten().collect()
     }
 
-    /// The component's parts within the cap, each in the order of its records' keys.
-    fn parts(&self, component: &[NodeId]) -> Vec<Vec<NodeId>> {
-        let parameters = &self.model.parameters;
-        let mut ordered = component.to_vec();
-        ordered.sort_unstable_by_key(|node| self.known(*node).key);
-        if ordered.len() <= parameters.component_cap {
-            return vec![ordered];
-        }
-        let place: rustc_hash::FxHashMap<NodeId, u32> = ordered.iter().copied().zip(0..).collect();
-        let mut edges = Vec::new();
-        for node in &ordered {
-            let lower = self.graph.edges(*node).iter().filter(|(other, _)| other < node);
-            edges.extend(lower.map(|(other, weight)| (place[node], place[other], *weight)));
-            let judged = self.graph.judged(*node).iter().filter(|other| *other < node);
-            edges.extend(judged.map(|other| (place[node], place[other], JUDGED_BITS)));
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
-        let least = parameters.edge_bits as f32;
-        let parts = split(ordered.len(), &edges, parameters.component_cap, least);
-        let named = |part: Vec<u32>| part.into_iter().map(|at| ordered[at as usize]).collect();
-        parts.into_iter().map(named).collect()
+    /// Puts the records of a part in the order of their keys.
+    fn order(&self, part: &mut [NodeId]) {
+        part.sort_unstable_by_key(|node| self.known(*node).key);
     }
 
     fn decide_part(&self, part: &[NodeId]) -> Vec<Vec<NodeId>> {

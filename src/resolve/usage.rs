@@ -27,7 +27,7 @@ pub(super) struct Change {
 #[derive(Default)]
 pub(super) struct Usages {
     carriers: FxHashMap<(Field, Symbol), Usage>,
-    /// The number of users before this change, of each value that was touched.
+    /// The number of users before this change, of each value where it was not always the same since.
     touched: BTreeMap<(Field, Symbol), f64>,
     /// The values whose number of users changed since last noted.
     noted: BTreeSet<(Field, Symbol)>,
@@ -38,6 +38,12 @@ struct Usage {
     nodes: Vec<NodeId>,
     /// Counts for values that at least three records carry; fewer are one person.
     counts: Option<Box<Counts>>,
+}
+
+impl Usage {
+    fn people(&self) -> f64 {
+        self.counts.as_ref().map_or(1.0, |counts| counts.people)
+    }
 }
 
 #[derive(Clone, Default)]
@@ -51,8 +57,7 @@ pub(super) struct Counts {
 impl Usages {
     /// How many people seem to use a value.
     pub(super) fn people(&self, field: Field, symbol: Symbol) -> f64 {
-        let counts = self.carriers.get(&(field, symbol)).and_then(|usage| usage.counts.as_ref());
-        counts.map_or(1.0, |counts| counts.people)
+        self.carriers.get(&(field, symbol)).map_or(1.0, Usage::people)
     }
 
     /// How many values several people seem to use.
@@ -76,9 +81,8 @@ impl Usages {
     ) {
         let Some(own) = features(node) else { return };
         for (field, symbol) in shared_identifiers(own, model) {
-            let people = self.people(field, symbol);
-            self.touched.entry((field, symbol)).or_insert(people);
             let usage = self.carriers.entry((field, symbol)).or_default();
+            let before = usage.people();
             usage.nodes.push(node);
             if let Some(counts) = &mut usage.counts {
                 counts.count(field, own, terms, model);
@@ -91,21 +95,26 @@ impl Usages {
                 counts.people = counts.estimate(model);
                 usage.counts = Some(counts);
             }
+            if usage.people() != before {
+                self.touched.entry((field, symbol)).or_insert(before);
+            }
         }
     }
 
     /// Takes a record out.
     pub(super) fn remove(&mut self, node: NodeId, own: &Features, terms: &Terms, model: &Model) {
         for (field, symbol) in shared_identifiers(own, model) {
-            let people = self.people(field, symbol);
-            self.touched.entry((field, symbol)).or_insert(people);
             let Some(usage) = self.carriers.get_mut(&(field, symbol)) else { continue };
+            let before = usage.people();
             usage.nodes.retain(|member| *member != node);
             if usage.nodes.len() < 3 {
                 usage.counts = None;
             } else if let Some(counts) = &mut usage.counts {
                 counts.uncount(field, own, terms);
                 counts.people = counts.estimate(model);
+            }
+            if usage.people() != before {
+                self.touched.entry((field, symbol)).or_insert(before);
             }
             if usage.nodes.is_empty() {
                 self.carriers.remove(&(field, symbol));

@@ -5,7 +5,7 @@
 pub struct Work {
     /// Candidate pairs that were scored.
     pub candidates: u64,
-    /// Components that were decided anew.
+    /// Components that were decided anew; of those over the cap, parts.
     pub components: u64,
     /// Pairs inside them.
     pub component_pairs: u64,
