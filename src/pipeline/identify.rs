@@ -23,6 +23,9 @@ use crate::state::{
     Commit, Counters, Edge, ErasureAsked, IdentityRow, NodeId, Status, Store, View,
 };
 
+/// How many records' identities are in one commit when many are resolved together.
+const RECORDS_AT_ONCE: usize = 20_000;
+
 /// A micro-batch on its way to a commit.
 pub(super) struct Draft {
     pub(super) commit: Commit,
@@ -47,6 +50,38 @@ pub(super) fn draft(
     registry: &mut Registry,
     resolver: &mut Resolver,
 ) -> Result<Draft> {
+    let mut draft = take_up(prepared, counters, store, registry, resolver)?;
+    let outcome = resolver.catch_up();
+    draft.decide(outcome, resolver.take_notes(), registry, store.sequence() + 1);
+    Ok(draft)
+}
+
+/// As [`draft`], but leaves it to [`catch_up`] to resolve the records, together with others.
+///
+/// After an error the registry and the index must not be used any more.
+pub(super) fn draft_put_off(
+    prepared: Vec<Result<Prepared, Box<DeadLetter>>>,
+    counters: Counters,
+    store: &Store,
+    registry: &mut Registry,
+    resolver: &mut Resolver,
+) -> Result<Draft> {
+    let mut draft = take_up(prepared, counters, store, registry, resolver)?;
+    draft.commit.unresolved = Some(true);
+    let at = (store.sequence() + 1, draft.commit.max_event_time);
+    draft.commit.moves = std::mem::take(&mut draft.before).moves(registry, draft.cause, at);
+    draft.keep_facts();
+    Ok(draft)
+}
+
+/// The nodes and facts of messages; the index has the records, and has not decided on them.
+fn take_up(
+    prepared: Vec<Result<Prepared, Box<DeadLetter>>>,
+    counters: Counters,
+    store: &Store,
+    registry: &mut Registry,
+    resolver: &mut Resolver,
+) -> Result<Draft> {
     let mut draft = Draft::new(counters, Cause::Records);
     draft.commit.counters.read += prepared.len() as u64;
     for prepared in draft.sift(prepared, store)? {
@@ -54,9 +89,53 @@ pub(super) fn draft(
     }
     let removed = std::mem::take(&mut draft.removed);
     let inserted = std::mem::take(&mut draft.inserted).into_values().collect();
-    let outcome = resolver.apply(&removed, inserted);
-    draft.decide(outcome, resolver.take_notes(), registry, store.sequence() + 1);
+    resolver.put_off(&removed, inserted);
     Ok(draft)
+}
+
+/// Resolves what was put off, and makes it durable in commits of a bounded size; returns the work that it was. Only the
+/// last says that nothing waits any more: after a crash before it, all records are resolved again, and what is found
+/// to be as it was is left alone.
+///
+/// After an error the registry and the index must not be used any more.
+pub(super) fn catch_up(
+    store: &mut Store,
+    registry: &mut Registry,
+    resolver: &mut Resolver,
+) -> Result<Work> {
+    let Outcome { clusters, edges, work } = resolver.catch_up();
+    let notes = resolver.take_notes();
+    let has_former =
+        |cluster: &Vec<NodeId>| cluster.iter().any(|node| registry.known(*node).identity.is_some());
+    // Of what belonged together before, all must be decided at once.
+    let (known, new): (Vec<_>, Vec<_>) = clusters.into_iter().partition(has_former);
+    let mut parts = vec![known];
+    let mut records = 0;
+    for cluster in new {
+        if records >= RECORDS_AT_ONCE {
+            parts.push(Vec::new());
+            records = 0;
+        }
+        records += cluster.len();
+        parts.last_mut().expect("there is one").push(cluster);
+    }
+    let mut edges = edges.into_iter();
+    let edges_a_part = edges.len().div_ceil(parts.len());
+    let last = parts.len() - 1;
+    for (number, clusters) in parts.into_iter().enumerate() {
+        let mut draft = Draft::new(store.counters(), Cause::Records);
+        draft.commit.max_event_time = store.view().max_event_time();
+        let edges = edges.by_ref().take(edges_a_part).collect();
+        let of_part = Outcome { clusters, edges, work: Work::default() };
+        draft.identify(of_part, registry, store.sequence() + 1);
+        if number == last {
+            (draft.commit.shared, draft.commit.capped) =
+                (notes.shared.clone(), notes.capped.clone());
+            draft.commit.unresolved = Some(false);
+        }
+        store.commit(&draft.commit)?;
+    }
+    Ok(work)
 }
 
 /// Turns the clusters of all records under another model into a commit, and brings the registry up to date with it.
@@ -257,7 +336,6 @@ impl Draft {
 
     fn insert(&mut self, row: Node, identity: Identity, registry: &mut Registry) -> NodeId {
         let node = registry.next_node();
-        self.before.comes(row.key);
         self.commit.records.push((node, row.to_row(identity.clone())));
         self.inserted.insert(node, Insert { node, key: row.key, identity });
         registry.put(node, row);
@@ -297,8 +375,10 @@ impl Draft {
         {
             let identity = assignment.identity;
             for Former { record, identity: former } in formers {
-                if let Some(former) = former.filter(|former| *former != identity) {
-                    self.before.belonged(*record, former);
+                match former {
+                    Some(former) if *former != identity => self.before.belonged(*record, *former),
+                    Some(_) => {}
+                    None => self.before.comes(*record),
                 }
             }
             let moved = registry.assign(identity, cluster);
@@ -396,8 +476,13 @@ impl Draft {
             .filter(|(node, _)| !gone.contains(node))
             .map(|(node, edges)| (node, edges.into_iter().map(edge).collect()))
             .collect();
-        self.commit.facts = std::mem::take(&mut self.facts).into_iter().collect();
-        self.commit.touched = std::mem::take(&mut self.touched).into_iter().collect();
+        self.keep_facts();
+    }
+
+    /// Puts what the events said into the commit, and whose profiles that concerns.
+    fn keep_facts(&mut self) {
+        self.commit.facts.extend(std::mem::take(&mut self.facts));
+        self.commit.touched.extend(std::mem::take(&mut self.touched));
     }
 }
 

@@ -7,13 +7,29 @@ use crate::resolve::{Insert, Resolver};
 use crate::score::Model;
 use crate::state::{self, NodeId, Store, View};
 
-/// Rebuilds registry and index from the state's rows.
+/// Rebuilds registry and index from the state's rows. Where records wait to be resolved, all are put off: what there is
+/// beside them may be of a part of them only.
 pub(super) fn load_index(model: Model, view: &View) -> Result<(Registry, Resolver)> {
-    let mut resolver = load_resolver(model, view)?;
     let judgement = |row: Result<Judgement>| row.map(|it| (it.pair, it.verdict));
-    // What follows from them is in the state already.
-    resolver.judge(&view.judgements().map(judgement).collect::<Result<Vec<_>>>()?);
+    let judgements = view.judgements().map(judgement).collect::<Result<Vec<_>>>()?;
+    let mut resolver;
+    if view.is_unresolved()? {
+        resolver = Resolver::new(model);
+        resolver.judge(&judgements);
+        resolver.put_off(&[], records(view).collect::<Result<_>>()?);
+    } else {
+        resolver = load_resolver(model, view)?;
+        // What follows from them is in the state already.
+        resolver.judge(&judgements);
+    }
     Ok((Registry::load(view)?, resolver))
+}
+
+fn records(view: &View) -> impl Iterator<Item = Result<Insert>> + use<> {
+    view.records().map(|row| {
+        row.map(|(node, row)| Insert { node, key: row.key, identity: row.identity })
+            .map_err(|error| error.context("read the state"))
+    })
 }
 
 /// Sees to it that the state says of all records together what the index found; returns how many
@@ -31,11 +47,7 @@ fn load_resolver(model: Model, view: &View) -> Result<Resolver> {
     let mut note = |error: Error| {
         failure.get_or_insert(error);
     };
-    let records: Vec<Insert> = view
-        .records()
-        .filter_map(|row| row.map_err(&mut note).ok())
-        .map(|(node, row)| Insert { node, key: row.key, identity: row.identity })
-        .collect();
+    let records: Vec<Insert> = records(view).collect::<Result<_>>()?;
     let edges: Vec<(NodeId, Vec<(NodeId, f32)>)> = view
         .edges()
         .filter_map(|row| row.map_err(&mut note).ok())

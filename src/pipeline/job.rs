@@ -82,6 +82,8 @@ pub struct Job {
     breaker: Breaker,
     /// Why the job must stop, though nothing failed: too much of what comes cannot be used.
     tripped: Option<Error>,
+    /// Records are resolved when all sources have ended, and not as they come.
+    in_bulk: bool,
 }
 
 impl Job {
@@ -111,10 +113,14 @@ impl Job {
         let model = model::frozen(&plan, &mut store)?;
         let view = store.view();
         let building = Stopwatch::start();
-        let (registry, mut resolver) = load_index(model, &view)?;
+        let (mut registry, mut resolver) = load_index(model, &view)?;
         let positions = view.positions()?;
         let records = view.nodes();
+        let is_unresolved = view.is_unresolved()?;
         drop(view);
+        if is_unresolved {
+            identify::catch_up(&mut store, &mut registry, &mut resolver)?;
+        }
         let corrected = keep_notes(&mut store, &mut resolver)?;
         IndexBuilt { records, corrected, duration: building.elapsed() }.emit(telemetry);
         let carrying = carry::is_pending(&plan, &store)?;
@@ -146,6 +152,7 @@ impl Job {
             patience: Patience::BOUNDED,
             telemetry: telemetry.clone(),
             tripped: None,
+            in_bulk: false,
         };
         job.tell_opened();
         let pending = job.store.view().pending_erasures()?;
@@ -176,6 +183,7 @@ impl Job {
         if self.carrying && options.ending == Ending::Exhausted {
             carry::check_end(&self.plan)?;
         }
+        self.in_bulk = !options.interim;
         self.tell_start();
         self.start_letters()?;
         self.start_topics()?;
@@ -183,11 +191,14 @@ impl Job {
         let intake = Intake::start(&self.plan.sources, &self.positions, batch, telemetry)?;
         let looped = self.run_loop(&intake, options, stop, progress);
         let finished = looped.and_then(|cause| {
+            if matches!(cause, StopCause::Finished | StopCause::Idle) {
+                self.catch_up()?;
+            }
             progress(&Progress { publishing: true, ..self.progress() });
             if matches!(cause, StopCause::Finished | StopCause::Idle) {
                 self.carry_ids()?;
             }
-            let is_held_back = self.carrying && self.store.sequence() > 0;
+            let is_held_back = self.holds_back() && self.store.sequence() > 0;
             if is_held_back {
                 PublishHeldBack { sequence: self.store.sequence() }.emit();
             } else {
@@ -329,7 +340,8 @@ impl Job {
         self.took(Stage::Prepare, &clock);
 
         let clock = Stopwatch::start();
-        let mut draft = identify::draft(
+        let draft = if self.in_bulk { identify::draft_put_off } else { identify::draft };
+        let mut draft = draft(
             prepared,
             self.store.counters(),
             &self.store,
@@ -360,6 +372,26 @@ impl Job {
         self.report.messages += messages.len() as u64;
         self.report.work = self.report.work.and(draft.work);
         Ok(())
+    }
+
+    /// Resolves what was put off.
+    fn catch_up(&mut self) -> Result<()> {
+        if self.resolver.waiting() == 0 {
+            return Ok(());
+        }
+        let clock = Stopwatch::start();
+        let sequence = self.store.sequence();
+        let work = identify::catch_up(&mut self.store, &mut self.registry, &mut self.resolver)?;
+        self.report.commits += self.store.sequence() - sequence;
+        self.report.work = self.report.work.and(work);
+        self.took(Stage::Resolve, &clock);
+        self.tell_work(0, work);
+        Ok(())
+    }
+
+    /// Whether nothing may be published yet.
+    fn holds_back(&self) -> bool {
+        self.carrying || self.resolver.waiting() > 0
     }
 
     fn progress(&self) -> Progress {

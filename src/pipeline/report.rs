@@ -21,7 +21,8 @@ pub enum Ending {
 pub struct Options {
     /// When it ends by itself.
     pub ending: Ending,
-    /// Whether tables are published at the pipeline's interval, or once at the end.
+    /// Whether records are resolved as they come, and tables published at the pipeline's interval. Otherwise both is done
+    /// once, when all is read: the same identities, for less work.
     pub interim: bool,
 }
 

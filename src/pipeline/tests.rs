@@ -18,7 +18,7 @@ use crate::sink::{self, Table, json_rows};
 use crate::state::{self, Store};
 
 pub(super) const PIPELINE: &str = include_str!("../../pipelines/events.toml");
-const STREAM: Options = Options { ending: Ending::Exhausted, interim: true };
+pub(super) const STREAM: Options = Options { ending: Ending::Exhausted, interim: true };
 pub(super) const BULK: Options = Options { ending: Ending::Exhausted, interim: false };
 
 /// The shipped pipeline over a folder of events, in a folder of its own.

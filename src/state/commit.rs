@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::erasure::{Erasure, ErasureAsked, write_asked};
 use super::keyspace::{
-    CARRIED_KEY, MODEL_KEY, Outbox, PROFILED_KEY, Space, Writes, fact_key, judgement_key,
-    outbox_key, position_key, shared_key,
+    CARRIED_KEY, MODEL_KEY, Outbox, PROFILED_KEY, Space, UNRESOLVED_KEY, Writes, fact_key,
+    judgement_key, outbox_key, position_key, shared_key,
 };
 use super::row::{
     Counters, Edge, Head, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, encode,
@@ -81,6 +81,9 @@ pub struct Commit {
     pub model: Option<Vec<u8>>,
     /// What profiles are made by from now on, all of which are touched then; `None` where it stays.
     pub profiled_by: Option<String>,
+    /// Whether there are records from now on that wait to be resolved, and of which no more than themselves and their facts
+    /// is there; `None` where that stays.
+    pub unresolved: Option<bool>,
     /// Where ids were carried over from: the identities so far, and what is in the outbox about them, are forgotten, for
     /// nobody saw them. `None` for every other commit.
     pub carried_from: Option<String>,
@@ -146,6 +149,9 @@ impl Commit {
         }
         if let Some(from) = &self.carried_from {
             writes.put(Space::Meta, CARRIED_KEY, encode(from)?);
+        }
+        if let Some(unresolved) = &self.unresolved {
+            writes.put(Space::Meta, UNRESOLVED_KEY, encode(unresolved)?);
         }
         for judgement in &self.judgements {
             let key = judgement_key(&judgement.pair);

@@ -159,6 +159,8 @@ pub(super) const MODEL_KEY: &[u8] = b"onefold/model";
 pub(super) const CARRIED_KEY: &[u8] = b"onefold/carried";
 /// The key of what profiles were made by last.
 pub(super) const PROFILED_KEY: &[u8] = b"onefold/profiles";
+/// The key of the mark that records wait to be resolved.
+pub(super) const UNRESOLVED_KEY: &[u8] = b"onefold/unresolved";
 /// What the keys of positions begin with.
 pub(super) const POSITION_PREFIX: u8 = b'p';
 

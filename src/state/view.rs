@@ -8,8 +8,8 @@ use fjall::{Readable, Slice, Snapshot};
 use serde::de::DeserializeOwned;
 
 use super::keyspace::{
-    JUDGEMENT_PREFIX, Keyspaces, Outbox, POSITION_PREFIX, PROFILED_KEY, Space, failed,
-    judgement_key, key_bytes, outbox_key,
+    JUDGEMENT_PREFIX, Keyspaces, Outbox, POSITION_PREFIX, PROFILED_KEY, Space, UNRESOLVED_KEY,
+    failed, judgement_key, key_bytes, outbox_key,
 };
 use super::row::{
     BareDeadLetter, Counters, Edge, Head, IdentityRow, MappingChange, NodeId, Positions, RecordRow,
@@ -133,6 +133,11 @@ impl View {
     /// made them.
     pub fn profiled_by(&self) -> Result<Option<String>> {
         self.row(Space::Meta, PROFILED_KEY)
+    }
+
+    /// Whether records wait to be resolved, as those of a backfill do until all are read; they belong to no identity yet.
+    pub fn is_unresolved(&self) -> Result<bool> {
+        Ok(self.row(Space::Meta, UNRESOLVED_KEY)?.unwrap_or(false))
     }
 
     /// What the events of one node said; empty where there are none.

@@ -464,7 +464,7 @@ impl PublishDelayed<'_> {
     }
 }
 
-/// A state that carries ids over from an earlier output was stopped before all was read: it has published nothing.
+/// A job that resolves records, or carries ids over, when all is read was stopped before that: it has published nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct PublishHeldBack {
     /// The commit that will be published with what is still to be read.
@@ -478,7 +478,7 @@ impl PublishHeldBack {
         warn!(
             name: "publish_held_back",
             sequence,
-            "publish held back until all is read and ids are carried over"
+            "publish held back until all is read"
         );
     }
 }

@@ -240,7 +240,7 @@ fn the_tables() {
     check(
         || PublishHeldBack { sequence: 7 }.emit(),
         json!({"level": "WARN", "sequence": 7,
-            "message": "publish held back until all is read and ids are carried over"}),
+            "message": "publish held back until all is read"}),
     );
     let (carried, created, merged, split) = (4, 3, 2, 1);
     let carried =

@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::super::Job;
 use super::super::testing::published;
-use super::super::tests::{BULK, PIPELINE, plan, plan_of, run};
-use super::super::{Ending, Job, Options};
+use super::super::tests::{BULK, PIPELINE, STREAM, plan, plan_of, run};
 use super::*;
 use crate::demo::{self, Stream, generate};
 use crate::error::Kind;
@@ -97,7 +97,7 @@ fn a_backfill_made_anew_keeps_every_id() {
     let place = Place::new();
     let first = place.first();
     let apart = plan(&place.events(true), &place.at("apart"), 37);
-    run(&apart, BULK, u64::MAX);
+    run(&apart, STREAM, u64::MAX);
     assert_ne!(membership(&apart), membership(&first), "ids depend on the order of arrival");
 
     let anew = place.anew("anew", &first, 37);
@@ -140,7 +140,7 @@ fn nothing_is_published_until_ids_are_carried_over() {
     let place = Place::new();
     let first = place.first();
     let anew = place.anew("anew", &first, 50);
-    run(&anew, Options { ending: Ending::Exhausted, interim: true }, 120);
+    run(&anew, STREAM, 120);
     assert_eq!(membership(&anew), Membership::new(), "it was stopped in the middle");
     // Stopped after the last message it is not at its end either.
     let all = run(&anew, BULK, u64::MAX - 1);

@@ -50,10 +50,11 @@ impl Job {
         Ok(())
     }
 
-    /// Publishes what waits, unless ids are still to be carried over; returns how long that took.
+    /// Publishes what waits, unless records are still to be resolved or ids to be carried over; returns how long that
+    /// took.
     pub(super) fn publish(&mut self) -> Result<Duration> {
         let clock = Stopwatch::start();
-        if !self.carrying && self.store.published() < self.store.sequence() {
+        if !self.holds_back() && self.store.published() < self.store.sequence() {
             let written =
                 self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
             self.report.publishes += 1;

@@ -9,6 +9,7 @@ use super::Job;
 use crate::clock::Stopwatch;
 use crate::config::Plan;
 use crate::record::{DeadLetter, Reason};
+use crate::resolve::Work;
 use crate::source::{Message, Positions};
 use crate::state::Counters;
 use crate::telemetry::{
@@ -107,17 +108,22 @@ impl Job {
         for ((source, reason), count) in rejected {
             RecordsRejected { source, reason, count }.emit(&self.telemetry);
         }
-        self.telemetry.metrics().matched(Matching {
-            events: resolved,
-            candidates: draft.work.candidates,
-            components: draft.work.components,
-            component_pairs: draft.work.component_pairs,
-            largest_component: draft.work.largest_component,
-        });
+        self.tell_work(resolved, draft.work);
         self.telemetry.note(|facts| {
             facts.records = self.registry.records();
             facts.identities = self.registry.identities();
             note_positions(facts, &draft.commit.positions);
+        });
+    }
+
+    /// What matching was to be done for how many events.
+    pub(super) fn tell_work(&self, events: u64, work: Work) {
+        self.telemetry.metrics().matched(Matching {
+            events,
+            candidates: work.candidates,
+            components: work.components,
+            component_pairs: work.component_pairs,
+            largest_component: work.largest_component,
         });
     }
 

@@ -1,6 +1,7 @@
 //! Who asks by an event to be forgotten is, whenever the event comes.
 
 use super::*;
+use crate::pipeline::tests::STREAM;
 
 use crate::record::RecordKey;
 use crate::source::{Pointer, SourcePlan, When};
@@ -88,7 +89,7 @@ fn a_request_that_was_committed_outlives_the_job() {
     plan.run.batch = 1;
     let mut job = Job::open(plan.clone()).unwrap();
     let stop = crate::pipeline::Stop::default();
-    let report = job.run(BULK, &stop, &mut |progress| {
+    let report = job.run(STREAM, &stop, &mut |progress| {
         if progress.messages >= 4 {
             stop.ask();
         }
