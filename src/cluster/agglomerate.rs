@@ -63,8 +63,12 @@ pub fn agglomerate_down_to(
     constraints: &Constraints,
     evidence: impl Fn(usize, usize) -> Evidence,
 ) -> Agglomeration {
-    let mut groups = Groups::new(nodes, model, constraints, evidence);
     let mut done = Agglomeration::default();
+    if nodes < 2 {
+        return done;
+    }
+    let floor = model.parameters.threshold_bits.min(least_bits);
+    let mut groups = Groups::new(nodes, model, floor, constraints, evidence);
     for (kept, joined) in constraints.joins(nodes) {
         let weight_bits = groups.weight(kept, joined);
         groups.merge(kept, joined);
@@ -155,10 +159,11 @@ impl Said {
 struct Groups<'a> {
     nodes: usize,
     model: &'a Model,
-    /// The fields that say something somewhere.
-    fields: Vec<Field>,
-    /// By field, then by pair of groups: symmetric, row-major.
-    said: Vec<Vec<Said>>,
+    /// Weights below it need not be known.
+    floor: f64,
+    /// The fields that say something somewhere, each with what it says by pair of groups: symmetric, row-major.
+    said: Vec<(Field, Vec<Said>)>,
+    /// The match weight of each pair of groups, likewise; below the floor, no more than it is against strangers alone.
     weights: Vec<f64>,
     conflicts: Vec<bool>,
     alive: Vec<bool>,
@@ -170,27 +175,24 @@ impl<'a> Groups<'a> {
     fn new(
         nodes: usize,
         model: &'a Model,
+        floor: f64,
         constraints: &Constraints,
         evidence: impl Fn(usize, usize) -> Evidence,
     ) -> Self {
-        let pairs: Vec<(usize, usize, Evidence)> = (0..nodes)
-            .flat_map(|i| (i + 1..nodes).map(move |j| (i, j)))
-            .map(|(i, j)| (i, j, evidence(i, j)))
-            .collect();
-        let speaks = |field: &Field| pairs.iter().any(|(_, _, e)| e.levels[*field as usize] > 0);
-        let fields: Vec<Field> = Field::ALL.into_iter().filter(speaks).collect();
         let mut groups = Self {
             nodes,
             model,
-            said: vec![vec![Said::NOTHING; nodes * nodes]; fields.len()],
-            fields,
+            floor,
+            said: Vec::new(),
             weights: vec![f64::NEG_INFINITY; nodes * nodes],
             conflicts: vec![false; nodes * nodes],
             alive: vec![true; nodes],
             best: vec![None; nodes],
         };
-        for (i, j, evidence) in pairs {
-            groups.record(i, j, &evidence);
+        for i in 0..nodes {
+            for j in i + 1..nodes {
+                groups.record(i, j, &evidence(i, j));
+            }
         }
         for (i, j) in &constraints.apart {
             groups.set_conflict(*i, *j, true);
@@ -201,17 +203,32 @@ impl<'a> Groups<'a> {
         groups
     }
 
+    /// Takes up what a pair of nodes says.
     fn record(&mut self, i: usize, j: usize, evidence: &Evidence) {
-        for (field, said) in self.fields.iter().zip(&mut self.said) {
-            if evidence.levels[*field as usize] > 0 {
-                let bits = evidence.bits[*field as usize];
+        let mut at = 0;
+        for of_field in self.model.used() {
+            let field = of_field.field;
+            let is_there = self.said.get(at).is_some_and(|(there, _)| *there == field);
+            let speaks = evidence.levels[field as usize] > 0;
+            if speaks && !is_there {
+                let nothing = vec![Said::NOTHING; self.nodes * self.nodes];
+                self.said.insert(at, (field, nothing));
+            }
+            if speaks {
+                let bits = evidence.bits[field as usize];
                 let pair = Said { sum: bits, max: bits, pairs: 1 };
+                let said = &mut self.said[at].1;
                 said[i * self.nodes + j] = pair;
                 said[j * self.nodes + i] = pair;
             }
+            at += usize::from(speaks || is_there);
         }
         self.set_conflict(i, j, evidence.is_conflict(self.model));
-        self.set_weight(i, j, self.weight(i, j));
+        let against_strangers =
+            self.model.parameters.prior_bits + evidence.bits.iter().sum::<f64>();
+        let weight =
+            if against_strangers < self.floor { against_strangers } else { self.weight(i, j) };
+        self.set_weight(i, j, weight);
     }
 
     fn set_weight(&mut self, i: usize, j: usize, weight: f64) {
@@ -232,23 +249,32 @@ impl<'a> Groups<'a> {
 
     /// The match weight of two groups from what their fields say.
     fn weight(&self, i: usize, j: usize) -> f64 {
-        let mut stranger = self.model.parameters.prior_bits;
-        let mut household = self.model.parameters.household_bits;
-        let said = || {
-            let fields = self.fields.iter().zip(&self.said);
-            let between = fields.map(|(field, said)| (*field, said[i * self.nodes + j]));
+        let parameters = &self.model.parameters;
+        let stranger = parameters.prior_bits + self.bits(i, j).map(|(_, bits)| bits).sum::<f64>();
+        let household = |(field, bits)| self.model.field(field).household_evidence(bits);
+        let household = parameters.household_bits + self.bits(i, j).map(household).sum::<f64>();
+        Model::posterior(stranger, household)
+    }
+
+    /// The same; below the floor, no more than it is against strangers alone, which is no less.
+    fn weight_from_floor(&self, i: usize, j: usize) -> f64 {
+        let bits = self.bits(i, j).map(|(_, bits)| bits);
+        let stranger = self.model.parameters.prior_bits + bits.sum::<f64>();
+        if stranger < self.floor { stranger } else { self.weight(i, j) }
+    }
+
+    /// What each field says between two groups that does, in bits.
+    fn bits(&self, i: usize, j: usize) -> impl Iterator<Item = (Field, f64)> + '_ {
+        let said = move || {
+            let between =
+                self.said.iter().map(move |(field, said)| (*field, said[i * self.nodes + j]));
             between.filter(|(_, said)| said.pairs > 0)
         };
         let in_common = said().any(|(field, said)| said.is_in_common(field, self.model));
-        for (field, said) in said() {
-            let mut bits = said.bits(field, self.model);
-            if !in_common {
-                bits += said.apart_bits(field, self.model);
-            }
-            stranger += bits;
-            household += self.model.field(field).household_evidence(bits);
-        }
-        Model::posterior(stranger, household)
+        said().map(move |(field, said)| {
+            let apart_bits = if in_common { 0.0 } else { said.apart_bits(field, self.model) };
+            (field, said.bits(field, self.model) + apart_bits)
+        })
     }
 
     fn strongest(&self) -> Option<(usize, usize, f64)> {
@@ -285,7 +311,7 @@ impl<'a> Groups<'a> {
             if !self.alive[other] {
                 continue;
             }
-            for said in &mut self.said {
+            for (_, said) in &mut self.said {
                 let both = said[kept * self.nodes + other].and(said[joined * self.nodes + other]);
                 said[kept * self.nodes + other] = both;
                 said[other * self.nodes + kept] = both;
@@ -293,7 +319,7 @@ impl<'a> Groups<'a> {
             let conflict = self.conflicts[kept * self.nodes + other]
                 || self.conflicts[joined * self.nodes + other];
             self.set_conflict(kept, other, conflict);
-            self.set_weight(kept, other, self.weight(kept, other));
+            self.set_weight(kept, other, self.weight_from_floor(kept, other));
         }
         self.refresh(kept, joined);
     }

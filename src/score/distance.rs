@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 const EARTH_RADIUS_KM: f64 = 6371.0;
 
 /// Days between two dates, `YYYYMMDD`.
-pub(super) fn days(left: &str, right: &str) -> Option<f64> {
+fn days(left: &str, right: &str) -> Option<f64> {
     let part = |text: &str, part: Range<usize>| text.get(part)?.parse().ok();
     let date = |text: &str| {
         let [year, month, day] = [part(text, 0..4)?, part(text, 4..6)?, part(text, 6..8)?];
@@ -18,6 +18,15 @@ pub(super) fn days(left: &str, right: &str) -> Option<f64> {
     };
     let days = (date(left)? - date(right)?).num_days().abs();
     Some(days as f64)
+}
+
+/// Whether two dates, `YYYYMMDD`, are so many days apart at most.
+pub(super) fn days_within(left: &str, right: &str, most: f64) -> bool {
+    let year = |text: &str| text.get(..4)?.parse::<u16>().ok();
+    let years = year(left).zip(year(right)).map(|(left, right)| left.abs_diff(right));
+    // Years that are so far apart need no calendar.
+    let may_be = years.is_some_and(|years| (f64::from(years) - 1.0) * 365.0 <= most);
+    may_be && days(left, right).is_some_and(|apart| apart <= most)
 }
 
 /// The difference of two numbers.
@@ -61,6 +70,15 @@ mod tests {
         assert_eq!(days("20240228", "20240301"), Some(2.0));
         assert_eq!(days("20240301", "20240228"), Some(2.0));
         assert_eq!(days("20240230", "20240301"), None);
+        assert!(
+            days_within("20241231", "20250101", 1.0) && days_within("20241231", "20230101", 730.0)
+        );
+        assert!(
+            !days_within("20241231", "20250101", 0.5) && !days_within("20240230", "20240301", 9.0)
+        );
+        assert!(
+            !days_within("20241231", "20230101", 729.0) && !days_within("x", "20230101", 729.0)
+        );
         assert_eq!(of_numbers("3.5", "5"), Some(1.5));
         assert_eq!(of_numbers("3.5", "five"), None);
         assert_eq!(share_of_numbers("80", "100"), Some(0.2));

@@ -108,7 +108,7 @@ pub(super) fn field_level(
     match (left.symbol(field), right.symbol(field)) {
         (0, _) | (_, 0) => 0,
         (a, b) if a == b => model.field(field).level_of_equals(terms.text(a)),
-        (a, b) => level(&model.field(field).levels, terms.text(a), terms.text(b)),
+        (a, b) => level(&model.field(field).levels, terms.marked(a), terms.marked(b)),
     }
 }
 
@@ -215,7 +215,7 @@ pub(super) fn swap(
     let cross = |a: Symbol, b: Symbol| match (a, b) {
         (0, _) | (_, 0) => 0,
         (a, b) if a == b => first.level_of_equals(terms.text(a)),
-        (a, b) => level(&first.levels, terms.text(a), terms.text(b)),
+        (a, b) => level(&first.levels, terms.marked(a), terms.marked(b)),
     };
     let there = cross(left.symbol(first.field), right.symbol(second.field));
     let back = cross(right.symbol(first.field), left.symbol(second.field));

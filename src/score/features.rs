@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 
 use super::email::EmailParts;
 use super::model::Model;
+use super::similarity::{Marked, Marks};
 use crate::record::{Field, Identity};
 
 /// An interned text; 0 stands for "no value". Equal symbols of one [`Terms`] are equal texts.
@@ -32,7 +33,7 @@ impl Features {
 /// Interned texts, with what the scorer derives from each once.
 #[derive(Debug)]
 pub struct Terms {
-    texts: Vec<SmolStr>,
+    texts: Vec<(SmolStr, Marks)>,
     /// The symbols, by the hashes of their texts.
     symbols: HashTable<Symbol>,
     emails: FxHashMap<Symbol, EmailParts>,
@@ -40,7 +41,7 @@ pub struct Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        let nothing = SmolStr::default();
+        let nothing = (SmolStr::default(), Marks::of(""));
         Self { texts: vec![nothing], symbols: HashTable::new(), emails: FxHashMap::default() }
     }
 }
@@ -63,7 +64,13 @@ impl Terms {
 
     /// The text of a symbol; empty for 0.
     pub fn text(&self, symbol: Symbol) -> &str {
-        &self.texts[symbol as usize]
+        &self.texts[symbol as usize].0
+    }
+
+    /// The text of a symbol, ready to be compared.
+    pub(super) fn marked(&self, symbol: Symbol) -> Marked<'_> {
+        let (text, marks) = &self.texts[symbol as usize];
+        Marked::known(text, *marks)
     }
 
     /// The text of a record's field.
@@ -95,13 +102,13 @@ impl Terms {
     fn intern(&mut self, text: &str) -> Symbol {
         let hash = |text: &str| FxBuildHasher.hash_one(text);
         let texts = &self.texts;
-        let equal = |symbol: &Symbol| texts[*symbol as usize] == text;
+        let equal = |symbol: &Symbol| texts[*symbol as usize].0 == text;
         if let Some(symbol) = self.symbols.find(hash(text), equal) {
             return *symbol;
         }
         let symbol = Symbol::try_from(texts.len()).expect("fewer than 2^32 distinct texts");
-        self.symbols.insert_unique(hash(text), symbol, |symbol| hash(&texts[*symbol as usize]));
-        self.texts.push(text.into());
+        self.symbols.insert_unique(hash(text), symbol, |symbol| hash(&texts[*symbol as usize].0));
+        self.texts.push((text.into(), Marks::of(text)));
         symbol
     }
 }

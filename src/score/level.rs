@@ -8,9 +8,8 @@ use std::cell::OnceCell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::similarity::{self, jaro_winkler, jaro_winkler_at_most, osa_within};
+use super::similarity::{self, Marked, jaro_winkler};
 use super::{distance, tokens};
-use crate::normalise::lexicon;
 
 /// One grade of agreement between two different values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -90,35 +89,38 @@ pub enum Level {
 
 /// Two different texts, with what is found out about them once.
 struct Pair<'a> {
-    left: &'a str,
-    right: &'a str,
-    /// No more than this is the similarity.
-    at_most: OnceCell<f64>,
+    left: Marked<'a>,
+    right: Marked<'a>,
     similarity: OnceCell<f64>,
 }
 
 impl<'a> Pair<'a> {
-    fn new(left: &'a str, right: &'a str) -> Self {
-        Self { left, right, at_most: OnceCell::new(), similarity: OnceCell::new() }
+    fn new(left: Marked<'a>, right: Marked<'a>) -> Self {
+        Self { left, right, similarity: OnceCell::new() }
+    }
+
+    fn of_texts(left: &'a str, right: &'a str) -> Self {
+        Self::new(Marked::new(left), Marked::new(right))
     }
 
     fn alike(&self, least: f64) -> bool {
-        *self.at_most.get_or_init(|| jaro_winkler_at_most(self.left, self.right)) >= least
-            && *self.similarity.get_or_init(|| jaro_winkler(self.left, self.right)) >= least
+        let similarity = || jaro_winkler(self.left.text, self.right.text);
+        self.left.jaro_winkler_at_most(self.right) >= least
+            && *self.similarity.get_or_init(similarity) >= least
     }
 
     fn edits_within(&self, limit: usize) -> bool {
-        osa_within(self.left, self.right, limit)
+        self.left.osa_within(self.right, limit)
     }
 }
 
 impl Level {
     /// Whether two texts reach this level. Symmetric.
     fn holds(&self, pair: &Pair<'_>) -> bool {
-        let (left, right) = (pair.left, pair.right);
+        let (left, right) = (pair.left.text, pair.right.text);
         match self {
             Self::Exact => left == right,
-            Self::Nickname => lexicon::is_nickname_pair(left, right),
+            Self::Nickname => pair.left.is_nickname_pair(pair.right),
             Self::JaroWinkler(least) => pair.alike(*least),
             Self::JaroWinklerOrEdits { jaro_winkler, edits, length } => {
                 pair.alike(*jaro_winkler)
@@ -143,7 +145,7 @@ impl Level {
 
     /// The same for levels that look at the parts of dates, addresses, sets of words, numbers and places.
     fn holds_of_parts(&self, pair: &Pair<'_>) -> bool {
-        let (left, right) = (pair.left, pair.right);
+        let (left, right) = (pair.left.text, pair.right.text);
         match self {
             Self::DateEditOrSwap => {
                 pair.edits_within(1)
@@ -157,14 +159,15 @@ impl Level {
             Self::SameYear => {
                 parts(left).zip(parts(right)).is_some_and(|(left, right)| left[0] == right[0])
             }
-            Self::DaysWithin(days) => {
-                distance::days(left, right).is_some_and(|apart| apart <= *days)
+            Self::DaysWithin(days) => distance::days_within(left, right, *days),
+            Self::SameLocalPart => {
+                starts_alike(left, right) && local_part(left) == local_part(right)
             }
-            Self::SameLocalPart => local_part(left) == local_part(right),
             Self::SameDomain => domain(left).is_some() && domain(left) == domain(right),
             Self::LocalPart(level) => level.reached(local_part(left), local_part(right)),
             Self::EmailAlike { whole, local } => {
-                pair.alike(*whole) || Pair::new(local_part(left), local_part(right)).alike(*local)
+                pair.alike(*whole)
+                    || Pair::of_texts(local_part(left), local_part(right)).alike(*local)
             }
             Self::SameOutward => same_outward(left, right),
             Self::SameLeadingLetters => {
@@ -200,7 +203,7 @@ impl Level {
 
     /// Whether two texts of their own reach this level.
     fn reached(&self, left: &str, right: &str) -> bool {
-        left == right || self.holds(&Pair::new(left, right))
+        left == right || self.holds(&Pair::of_texts(left, right))
     }
 
     /// What keeps it from being used, if anything does.
@@ -279,7 +282,7 @@ impl Level {
 }
 
 /// The number of the first of `levels` that holds, 1 the best. Of two different texts.
-pub(super) fn level(levels: &[Level], left: &str, right: &str) -> u8 {
+pub(super) fn level(levels: &[Level], left: Marked<'_>, right: Marked<'_>) -> u8 {
     let pair = Pair::new(left, right);
     let index = levels.iter().position(|level| level.holds(&pair));
     u8::try_from(index.unwrap_or(levels.len() - 1) + 1).expect("a comparison has few levels")
@@ -319,6 +322,12 @@ fn same_outward(left: &str, right: &str) -> bool {
 /// Year, month and day of `YYYYMMDD`.
 fn parts(date: &str) -> Option<[&str; 3]> {
     Some([date.get(..4)?, date.get(4..6)?, date.get(6..)?])
+}
+
+/// Whether two texts begin with the same byte; they may be empty, too.
+fn starts_alike(left: &str, right: &str) -> bool {
+    let first = |text: &str| text.as_bytes().first().copied();
+    first(left) == first(right)
 }
 
 fn local_part(email: &str) -> &str {

@@ -1,7 +1,85 @@
 //! How alike are two texts?
 //!
-//! Most texts are short and of ASCII letters: for these, a set of characters is a word of bits, and what cannot be alike
-//! is seen before it is compared. Every answer is the one that `strsim` gives, which all other texts get.
+//! Most texts are short and of ASCII letters: for these, a set of characters is a word of bits ([`Marks`]), and what cannot
+//! be alike is seen before it is compared. Every answer is the one that `strsim` gives, which all other texts get.
+
+use crate::normalise::lexicon;
+
+/// What is seen of a text before it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Marks(u64);
+
+/// A text with its marks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marked<'a> {
+    pub(super) text: &'a str,
+    marks: Marks,
+}
+
+/// Characters beyond ASCII, or more of them than a word has bits.
+const UNUSUAL: u64 = 1 << 62;
+/// The text may be a nickname of something.
+const NICKNAME: u64 = 1 << 63;
+
+impl Marks {
+    /// The marks of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let Self(marks) = Self::at_once(text);
+        Self(if lexicon::formal_names(text).is_empty() { marks & !NICKNAME } else { marks })
+    }
+
+    /// The same without a look into the lexicon.
+    fn at_once(text: &str) -> Self {
+        let unusual = if short(text).is_none() { UNUSUAL } else { 0 };
+        Self(characters(text.as_bytes()) | unusual | NICKNAME)
+    }
+
+    /// The characters that two texts have; `None` where one of them is unusual.
+    fn characters(self, other: Self) -> Option<(u64, u64)> {
+        let characters = |marks: Self| marks.0 & !(UNUSUAL | NICKNAME);
+        ((self.0 | other.0) & UNUSUAL == 0).then_some((characters(self), characters(other)))
+    }
+}
+
+impl<'a> Marked<'a> {
+    /// Marks a text.
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, marks: Marks::at_once(text) }
+    }
+
+    /// A text whose marks are known.
+    pub(super) fn known(text: &'a str, marks: Marks) -> Self {
+        Self { text, marks }
+    }
+
+    /// Whether this and another text may be of one name.
+    pub(super) fn is_nickname_pair(self, other: Self) -> bool {
+        (self.marks.0 | other.marks.0) & NICKNAME != 0
+            && lexicon::is_nickname_pair(self.text, other.text)
+    }
+
+    /// No more than this is the [`jaro_winkler`] similarity to another text: as if all characters that both have stood in
+    /// order.
+    pub(super) fn jaro_winkler_at_most(self, other: Self) -> f64 {
+        let Some((of_a, of_b)) = self.marks.characters(other.marks) else { return 1.0 };
+        let (a, b) = (self.text.as_bytes(), other.text.as_bytes());
+        if a.is_empty() || b.is_empty() {
+            return jaro_of_bytes(a, b);
+        }
+        let unshared = |own: u64, others: u64| (own & !others).count_ones() as usize;
+        let matches = (a.len() - unshared(of_a, of_b)).min(b.len() - unshared(of_b, of_a));
+        // By more than rounding takes.
+        with_prefix(jaro_of_counts(matches, 0, a, b) + 1e-9, a, b).min(1.0)
+    }
+
+    /// Whether at most `limit` edits (insert, delete, replace, swap neighbours) lie between this and another text.
+    pub(super) fn osa_within(self, other: Self, limit: usize) -> bool {
+        // An edit takes one character out of a set at most, and puts one in.
+        let unshared = |(a, b): (u64, u64)| (a ^ b).count_ones() as usize;
+        self.marks.characters(other.marks).is_none_or(|sets| unshared(sets) <= 2 * limit)
+            && osa_within(self.text, other.text, limit)
+    }
+}
 
 /// Jaro–Winkler similarity, 0 to 1, with the usual prefix scale of 0.1 above 0.7.
 ///
@@ -14,22 +92,6 @@ pub(super) fn jaro_winkler(left: &str, right: &str) -> f64 {
         (Some(a), Some(b)) => with_prefix(jaro_of_bytes(a, b), a, b),
         _ => strsim::jaro_winkler(first, second),
     }
-}
-
-/// No more than this is [`jaro_winkler`] of two texts: as if all characters that they have in common stood in order.
-pub(super) fn jaro_winkler_at_most(left: &str, right: &str) -> f64 {
-    let (Some(a), Some(b)) = (short(left), short(right)) else { return 1.0 };
-    if a.is_empty() || b.is_empty() {
-        return jaro_of_bytes(a, b);
-    }
-    let (of_a, of_b) = (characters(a), characters(b));
-    let among = |text: &[u8], others: u64| text.iter().filter(|c| others & bit(**c) != 0).count();
-    let matches = among(a, of_b).min(among(b, of_a));
-    if matches == 0 {
-        return 0.0;
-    }
-    // By more than rounding takes.
-    with_prefix(jaro_of_counts(matches, 0, a, b) + 1e-9, a, b).min(1.0)
 }
 
 /// Whether at most `limit` edits (insert, delete, replace, swap neighbours) lie between two texts.
@@ -66,9 +128,14 @@ fn short(text: &str) -> Option<&[u8]> {
     (text.len() <= SHORT && text.is_ascii()).then_some(text.as_bytes())
 }
 
-/// The bit of a character in a set of characters; some share one.
+/// The bit of a character in a set of characters, 0 to 51: letters and digits of normalised texts have their own.
 const fn bit(character: u8) -> u64 {
-    1 << (character & 63)
+    let number = match character {
+        b'a'..=b'z' => character - b'a',
+        b'0'..=b'9' => 26 + character - b'0',
+        other => 36 + (other & 15),
+    };
+    1 << number
 }
 
 fn characters(text: &[u8]) -> u64 {
@@ -148,9 +215,7 @@ fn osa_of_bytes_within(a: &[u8], b: &[u8], limit: usize) -> bool {
         let swapped = |a: &[u8], b: &[u8]| a[0] == b[1] && a[1] == b[0];
         return limit == 1 && a.len() == 2 && b.len() == 2 && swapped(a, b);
     }
-    // An edit takes one character out of a set at most, and puts one in.
-    let unshared = (characters(a) ^ characters(b)).count_ones() as usize;
-    unshared <= 2 * limit && osa_of_bytes(a, b) <= limit
+    osa_of_bytes(a, b) <= limit
 }
 
 /// **Source:** Hyyrö, "A Bit-Vector Algorithm for Computing Levenshtein and Damerau Edit Distances" (2003).
@@ -215,12 +280,13 @@ mod tests {
             let expected = strsim::jaro_winkler((&left).min(&right), (&left).max(&right));
             prop_assert_eq!(jaro_winkler(&left, &right).to_bits(), expected.to_bits());
             prop_assert_eq!(jaro_winkler(&right, &left).to_bits(), expected.to_bits());
-            prop_assert!(jaro_winkler_at_most(&left, &right) >= expected);
-            prop_assert!(jaro_winkler_at_most(&right, &left) >= expected);
+            let (a, b) = (Marked::new(&left), Marked::new(&right));
+            prop_assert!(a.jaro_winkler_at_most(b) >= expected && b.jaro_winkler_at_most(a) >= expected);
             let edits = strsim::osa_distance(&left, &right);
             for limit in 0..5 {
                 let within = left.len().abs_diff(right.len()) <= limit && edits <= limit;
                 prop_assert_eq!(osa_within(&left, &right, limit), within, "{} edits, {}", edits, limit);
+                prop_assert_eq!(a.osa_within(b, limit), within, "{} edits, {}", edits, limit);
             }
         }
     }
