@@ -13,6 +13,12 @@ pub(crate) fn identity(number: u64) -> IdentityId {
     IdentityId::hash([&number.to_be_bytes()[..]])
 }
 
+/// A number in letters, for a name has no digits.
+fn letters(number: u64) -> String {
+    let letter = |place: u32| char::from(b'a' + (number / 26_u64.pow(place) % 26) as u8);
+    (0..3).map(letter).collect()
+}
+
 /// A customer whose every value follows from the number.
 pub(crate) fn profile(number: u64, version: u64) -> Profile {
     let at = 1_750_000_000_000_000 + (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 30) as i64;
@@ -40,7 +46,7 @@ pub(crate) fn profile(number: u64, version: u64) -> Profile {
         version,
         known: true,
         given: Some(value(["Elizabeth", "Mary", "John", "Ahmed"][(number % 4) as usize].into())),
-        surname: Some(value(format!("Montgomery{}", number % 5_000))),
+        surname: Some(value(format!("Montgomery{}", letters(number % 17_576)))),
         birth_date: Some(value(format!("19{:02}-0{}-11", number % 90 + 10, number % 9 + 1))),
         other_values: Vec::new(),
         emails: vec![value(format!("person{number}@example.com"))],

@@ -44,7 +44,6 @@ impl PublishedTables {
     ///
     /// **Errors:** `Invalid` where the key cannot be read, or nothing is published yet.
     pub fn customers(&self, key: &LookupKey, events: usize) -> Result<Vec<Customer>> {
-        let sought = self.sought(key)?;
         self.runtime.block_on(async {
             let open = |spec| self.open_table(spec);
             let (profiles, map, interactions, changes) = try_join!(
@@ -54,7 +53,7 @@ impl PublishedTables {
                 open(&tables::IDENTITY_CHANGES),
             )?;
             let profiles = profiles.ok_or_else(|| not_there(&tables::PROFILES))?;
-            let mut found = find(&profiles, key, &sought).await?;
+            let mut found = self.find(&profiles, key).await?;
             if let (true, LookupKey::Id(id)) = (found.is_empty(), key) {
                 found = merged_into(&profiles, changes.as_ref(), id).await?;
             }
@@ -74,9 +73,21 @@ impl PublishedTables {
     ///
     /// **Errors:** as of [`PublishedTables::customers`].
     pub fn lookup(&self, key: &LookupKey) -> Result<Vec<Value>> {
-        let sought = self.sought(key)?;
         let profiles = self.table(&tables::PROFILES)?;
-        self.runtime.block_on(find(&profiles, key, &sought))
+        self.runtime.block_on(self.find(&profiles, key))
+    }
+
+    /// The rows that a key means, ascending by identity.
+    async fn find(&self, profiles: &Table, key: &LookupKey) -> Result<Vec<Value>> {
+        if let LookupKey::Phone(phone) = key
+            && let Some(sought) = Sought::phone_as_shown(phone)
+        {
+            let found = find(profiles, key, &sought).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        find(profiles, key, &self.sought(key)?).await
     }
 
     /// The rows of a table that hold one of some values, as JSON objects; none where it is not there.
