@@ -2,6 +2,7 @@
 //!
 //! Events → nodes and facts → clusters that were decided anew → identities → one [`Commit`].
 
+mod catch_up;
 mod moves;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,9 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+#[cfg(test)]
+use self::catch_up::CatchUp;
+pub(super) use self::catch_up::catch_up;
 use self::moves::Before;
 use super::batch::Prepared;
 use super::registry::{Node, Registry};
@@ -22,9 +26,6 @@ use crate::resolve::{Insert, Notes, Outcome, Resolver, Work};
 use crate::state::{
     Commit, Counters, Edge, ErasureAsked, IdentityRow, NodeId, Status, Store, View,
 };
-
-/// How many records' identities are in one commit when many are resolved together.
-const RECORDS_AT_ONCE: usize = 20_000;
 
 /// A micro-batch on its way to a commit.
 pub(super) struct Draft {
@@ -91,51 +92,6 @@ fn take_up(
     let inserted = std::mem::take(&mut draft.inserted).into_values().collect();
     resolver.put_off(&removed, inserted);
     Ok(draft)
-}
-
-/// Resolves what was put off, and makes it durable in commits of a bounded size; returns the work that it was. Only the
-/// last says that nothing waits any more: after a crash before it, all records are resolved again, and what is found
-/// to be as it was is left alone.
-///
-/// After an error the registry and the index must not be used any more.
-pub(super) fn catch_up(
-    store: &mut Store,
-    registry: &mut Registry,
-    resolver: &mut Resolver,
-) -> Result<Work> {
-    let Outcome { clusters, edges, work } = resolver.catch_up();
-    let notes = resolver.take_notes();
-    let has_former =
-        |cluster: &Vec<NodeId>| cluster.iter().any(|node| registry.known(*node).identity.is_some());
-    // Of what belonged together before, all must be decided at once.
-    let (known, new): (Vec<_>, Vec<_>) = clusters.into_iter().partition(has_former);
-    let mut parts = vec![known];
-    let mut records = 0;
-    for cluster in new {
-        if records >= RECORDS_AT_ONCE {
-            parts.push(Vec::new());
-            records = 0;
-        }
-        records += cluster.len();
-        parts.last_mut().expect("there is one").push(cluster);
-    }
-    let mut edges = edges.into_iter();
-    let edges_a_part = edges.len().div_ceil(parts.len());
-    let last = parts.len() - 1;
-    for (number, clusters) in parts.into_iter().enumerate() {
-        let mut draft = Draft::new(store.counters(), Cause::Records);
-        draft.commit.max_event_time = store.view().max_event_time();
-        let edges = edges.by_ref().take(edges_a_part).collect();
-        let of_part = Outcome { clusters, edges, work: Work::default() };
-        draft.identify(of_part, registry, store.sequence() + 1);
-        if number == last {
-            (draft.commit.shared, draft.commit.capped) =
-                (notes.shared.clone(), notes.capped.clone());
-            draft.commit.unresolved = Some(false);
-        }
-        store.commit(&draft.commit)?;
-    }
-    Ok(work)
 }
 
 /// Turns the clusters of all records under another model into a commit, and brings the registry up to date with it.

@@ -9,19 +9,20 @@ use object_store::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::batch::Readers;
-use super::identify;
+use super::batch::{Prepared, Readers};
+use super::identify::{self, Draft};
 use super::job::load_index;
 use super::publish::{Publisher, runtime};
 use super::registry::Registry;
 use crate::config;
+use crate::error::Result;
 use crate::profile::Settings;
-use crate::record::{IdentityId, Origin, RecordKey};
+use crate::record::{DeadLetter, IdentityId, Origin, RecordKey};
 use crate::resolve::Resolver;
 use crate::score::Model;
 use crate::sink::{Table, json_rows, tables};
 use crate::source::Message;
-use crate::state::{Commit, Options, Store};
+use crate::state::{Commit, Counters, Options, Store};
 
 /// Events of a web shop, and rows of a customer register whose keys are its own.
 const PIPELINE: &str = r#"
@@ -98,6 +99,15 @@ pub(super) struct Shop {
     sent: u64,
 }
 
+/// What makes a commit of a micro-batch.
+type Drafting = fn(
+    Vec<Result<Prepared, Box<DeadLetter>>>,
+    Counters,
+    &Store,
+    &mut Registry,
+    &mut Resolver,
+) -> Result<Draft>;
+
 impl Shop {
     pub(super) fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -133,6 +143,15 @@ impl Shop {
 
     /// Takes one micro-batch to a commit, and checks that the state fits together after it.
     pub(super) fn send(&mut self, sent: &[Sent]) -> Commit {
+        self.take(sent, identify::draft)
+    }
+
+    /// The same, but its records are left to be resolved together with others.
+    pub(super) fn put_off(&mut self, sent: &[Sent]) -> Commit {
+        self.take(sent, identify::draft_put_off)
+    }
+
+    fn take(&mut self, sent: &[Sent], draft: Drafting) -> Commit {
         let message = |(source, text): &Sent| {
             let origin =
                 Origin { source: (*source).into(), partition: "0".into(), offset: self.sent };
@@ -143,7 +162,7 @@ impl Shop {
         let prepared = self.readers.prepare(&messages);
         let counters = self.store.counters();
         let (registry, resolver) = (&mut self.registry, &mut self.resolver);
-        let draft = identify::draft(prepared, counters, &self.store, registry, resolver).unwrap();
+        let draft = draft(prepared, counters, &self.store, registry, resolver).unwrap();
         self.store.commit(&draft.commit).unwrap();
         assert!(self.store.counters().reconciles());
         assert_eq!(self.store.counters().read, self.sent);

@@ -41,8 +41,8 @@ pub(super) fn verify(view: &View, disk_bytes: u64) -> Result<Report> {
     if report.records != view.nodes() {
         return Err(contradiction("the number of records is not that of the head"));
     }
-    verify_identities(view, &nodes, &mut report)?;
-    verify_lookups(view, report.records)?;
+    let assigned = verify_identities(view, &nodes, &mut report)?;
+    verify_lookups(view, report.records, assigned)?;
     let is_there = |node: NodeId| nodes.get(node as usize).is_some_and(|there| *there);
     for row in view.edges() {
         let (node, edges) = row?;
@@ -83,7 +83,8 @@ fn record_nodes(view: &View) -> Result<Vec<bool>> {
     Ok(nodes)
 }
 
-fn verify_identities(view: &View, nodes: &[bool], report: &mut Report) -> Result<()> {
+/// Returns how many records belong to an identity.
+fn verify_identities(view: &View, nodes: &[bool], report: &mut Report) -> Result<u64> {
     let mut members = BTreeMap::<IdentityId, u64>::new();
     let mut assigned = 0;
     for row in view.members() {
@@ -109,14 +110,14 @@ fn verify_identities(view: &View, nodes: &[bool], report: &mut Report) -> Result
         }
     }
     if members.is_empty() {
-        Ok(())
+        Ok(assigned)
     } else {
         Err(contradiction("a member belongs to an identity that is not there"))
     }
 }
 
 /// What is read the other way round says the same.
-fn verify_lookups(view: &View, records: u64) -> Result<()> {
+fn verify_lookups(view: &View, records: u64, assigned: u64) -> Result<()> {
     for row in view.records() {
         let (node, row) = row?;
         if view.node_of_record(&row.key)? != Some(node) {
@@ -135,7 +136,7 @@ fn verify_lookups(view: &View, records: u64) -> Result<()> {
         }
         members += 1;
     }
-    if members != records {
+    if members != assigned {
         return Err(contradiction("an identity does not list a record of its own"));
     }
     for row in view.shared() {

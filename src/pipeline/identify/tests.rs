@@ -172,3 +172,44 @@ fn a_restart_changes_nothing() {
     }
     assert_eq!(through.identities(), halting.identities());
 }
+
+#[test]
+fn a_catch_up_that_was_cut_short_is_made_anew() {
+    let sent = |number: u32| {
+        let (name, card) = (format!("p{number}"), format!("l{}", number / 2));
+        web(&format!("e{number}"), number, both(&name, &card))
+    };
+    let events: Vec<Sent> = (0..600).map(sent).collect();
+    let mut straight = Shop::open();
+    straight.send(&events);
+
+    let mut shop = Shop::open();
+    for some in events.chunks(150) {
+        assert_eq!(shop.put_off(some).members, [], "nothing is decided yet");
+    }
+    assert!(shop.store.view().is_unresolved().unwrap());
+    let mut rest = CatchUp::begin(&shop.registry, &mut shop.resolver);
+    for _ in 0..2 {
+        let draft = rest.next(&shop.store, &mut shop.registry).expect("there are more parts");
+        assert!(!draft.commit.members.is_empty());
+        shop.store.commit(&draft.commit).unwrap();
+    }
+    shop.store.verify().unwrap();
+
+    let mut shop = shop.restart();
+    catch_up(&mut shop.store, &mut shop.registry, &mut shop.resolver).unwrap();
+    assert!(!shop.store.view().is_unresolved().unwrap());
+    let report = shop.store.verify().unwrap();
+    assert_eq!((report.records, report.identities_live), (600, 300));
+    assert_eq!(shop.identities(), straight.identities());
+    assert_eq!(report.edges, straight.store.verify().unwrap().edges);
+    // What was committed before the cut was not said again.
+    let view = shop.store.view();
+    assert_eq!(view.changes(0).count(), 300);
+    assert_eq!(view.moves(0).count(), 600);
+    // And the state goes on.
+    let last = web("last", 9_999, email("p7"));
+    shop.send(std::slice::from_ref(&last));
+    straight.send(&[last]);
+    assert_eq!(shop.partition(), straight.partition());
+}
