@@ -47,3 +47,19 @@ pub(super) fn open_existing_state(plan: &StatePlan) -> Result<Store> {
     }
     open_state(plan)
 }
+
+/// Opens the state of a pipeline whose records all have their identities.
+///
+/// **Errors:** `Invalid` where there is none yet, or a backfill was stopped before its end.
+pub(super) fn open_resolved_state(plan: &StatePlan) -> Result<Store> {
+    let store = open_existing_state(plan)?;
+    if store.view().is_unresolved()? { Err(unresolved()) } else { Ok(store) }
+}
+
+/// A backfill has not come to its end: nothing is known yet of who belongs together.
+pub(super) fn unresolved() -> Error {
+    Error::invalid(
+        "[state] path: a backfill was stopped before its end, and its records are not matched yet: run it again, \
+         and it goes on where it was",
+    )
+}

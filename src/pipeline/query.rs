@@ -21,6 +21,7 @@ use crate::source::Text;
 use crate::state::{self, NodeId, Reader, RecordRow, Status};
 
 use super::model;
+use super::opening::unresolved;
 
 /// A state that is open for questions; no job can have it at the same time.
 pub struct Inspection {
@@ -42,6 +43,9 @@ struct Asked {
 pub fn inspect(plan: &Plan) -> Result<Inspection> {
     let reader = open_reader(&plan.state.path)?;
     let frozen = reader.model()?.ok_or_else(|| no_state(&plan.state.path))?;
+    if reader.is_unresolved()? {
+        return Err(unresolved());
+    }
     let model = model::kept(frozen)?;
     let channel = |text: &Text| match text {
         Text::Constant(channel) => Some(Arc::clone(channel)),

@@ -10,7 +10,7 @@
 //! model changes nothing.
 
 use super::model;
-use super::opening::open_existing_state;
+use super::opening::open_resolved_state;
 use super::publish::Publisher;
 use super::registry::Registry;
 use super::{carry, identify};
@@ -37,7 +37,7 @@ pub struct Rematched {
 ///
 /// **Errors:** `Invalid` where there is no state, or the model cannot be read; `Fenced` while a job has the state.
 pub fn preview(plan: &Plan) -> Result<Difference> {
-    let mut store = open_existing_state(&plan.state)?;
+    let mut store = open_resolved_state(&plan.state)?;
     let registry = Registry::load(&store.view())?;
     let Some((model, _)) = model::other(plan, &store)? else {
         let membership = registry.membership();
@@ -62,7 +62,7 @@ pub fn preview(plan: &Plan) -> Result<Difference> {
 /// **Errors:** as [`preview`]; `Unavailable` where the tables' store is away: what was committed is published by the
 /// next start.
 pub fn rematch(plan: &Plan) -> Result<Rematched> {
-    let mut store = open_existing_state(&plan.state)?;
+    let mut store = open_resolved_state(&plan.state)?;
     if carry::is_pending(plan, &store)? {
         return Err(Error::invalid(
             "publish.carry_ids_from: ids were not carried over yet: finish the backfill first, or take the key out",

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::job::load_index;
-use super::opening::open_existing_state;
+use super::opening::open_resolved_state;
 use super::registry::Registry;
 use super::{ledger, model};
 use crate::config::Plan;
@@ -109,7 +109,7 @@ impl Reviewed {
 ///
 /// **Errors:** `Fenced` while a job has the state; `Invalid` where there is none yet.
 pub fn review(plan: &Plan, limit: usize) -> Result<Review> {
-    let mut store = open_existing_state(&plan.state)?;
+    let mut store = open_resolved_state(&plan.state)?;
     let model = model::frozen(plan, &mut store)?;
     let (registry, resolver) = load_index(model, &store.view())?;
     // Nothing is written from here: the next question needs no replay.

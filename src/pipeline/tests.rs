@@ -160,6 +160,14 @@ fn what_a_crash_left_unpublished_is_published_by_the_next_start() {
     }));
     assert!(crashed.is_err());
     drop(job);
+    let told = [
+        inspect(&plan).map(drop).unwrap_err(),
+        super::preview(&plan).map(drop).unwrap_err(),
+        super::review(&plan, 1).map(drop).unwrap_err(),
+    ];
+    for error in told {
+        assert!(error.to_string().contains("records are not matched yet: run it again"), "{error}");
+    }
     let job = Job::open(plan.clone()).unwrap();
     drop(job);
     let published = outcome(&plan).interactions.len();

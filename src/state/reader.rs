@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use super::database::open_database;
 use super::folder::{Folder, Witness};
 use super::keyspace::{
-    HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, POSITION_PREFIX, Space, failed, shared_key,
+    HEAD_KEY, JUDGEMENT_PREFIX, Keyspaces, MODEL_KEY, POSITION_PREFIX, Space, UNRESOLVED_KEY,
+    failed, shared_key,
 };
 use super::row::{Counters, Edge, Head, IdentityRow, Model, NodeId, Positions, RecordRow, decode};
 use super::settled::Settled;
@@ -97,6 +98,11 @@ impl Reader {
     /// The time of the latest event; 0 before the first.
     pub fn max_event_time(&self) -> Micros {
         self.head.max_event_time
+    }
+
+    /// Whether records wait to be resolved.
+    pub fn is_unresolved(&self) -> Result<bool> {
+        Ok(self.row(Space::Meta, UNRESOLVED_KEY)?.unwrap_or(false))
     }
 
     /// The model that is frozen with the state; `None` before the first run.
