@@ -11,6 +11,8 @@
 //! **Invariants:**
 //! - A micro-batch is one atomic commit: records, facts, identities, outbox, positions and counters
 //!   move together. Nothing is published but what a commit holds.
+//! - A backfill's records wait to be resolved until all are read, and nothing is published before; a start that finds some
+//!   waiting resolves them first.
 //! - What a commit left to publish waits in its outbox until all tables have it. Where the tables'
 //!   store is away, the job commits on and publishes later; a publish that was cut short, by a
 //!   crash or by the store, is made up for by the next one, of whatever commit.
