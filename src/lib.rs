@@ -89,10 +89,9 @@
 //!    `sink::tests::a_commit_that_is_there_is_not_published_again`,
 //!    `sink::tests::a_lost_answer_is_found_in_the_log`,
 //!    `sink::tests::a_fence_stops_the_writer_before`.
-//! 3. **Every record belongs to exactly one identity at every commit**, and every identity has a
-//!    profile or is gone; but for the records of a backfill until it has read all, of which nothing is published
-//!    (`pipeline::identify::tests::a_catch_up_that_was_cut_short_is_made_anew`). `state::tests::round_trip::verify_names_the_first_contradiction` shows that
-//!    a state that breaks it is noticed;
+//! 3. **Every record belongs to exactly one identity at every commit**, and every identity has a profile or is gone;
+//!    but for a backfill's records until all are read (`pipeline::identify::tests::a_catch_up_that_was_cut_short_is_made_anew`).
+//!    `state::tests::round_trip::verify_names_the_first_contradiction` shows that a state that breaks it is noticed;
 //!    `pipeline::identify::tests::an_identity_is_created_merged_and_split` looks after every commit,
 //!    `pipeline::tests::batches_restarts_and_publishing_do_not_show_in_the_outcome` at the tables.
 //! 4. **Ids last.** An id is minted from content, never reused, and forwards once merged; the

@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-#[cfg(test)]
-use self::catch_up::CatchUp;
-pub(super) use self::catch_up::catch_up;
+pub(super) use self::catch_up::{catch_up, draft_put_off};
 use self::moves::Before;
 use super::batch::Prepared;
 use super::registry::{Node, Registry};
@@ -54,24 +52,6 @@ pub(super) fn draft(
     let mut draft = take_up(prepared, counters, store, registry, resolver)?;
     let outcome = resolver.catch_up();
     draft.decide(outcome, resolver.take_notes(), registry, store.sequence() + 1);
-    Ok(draft)
-}
-
-/// As [`draft`], but leaves it to [`catch_up`] to resolve the records, together with others.
-///
-/// After an error the registry and the index must not be used any more.
-pub(super) fn draft_put_off(
-    prepared: Vec<Result<Prepared, Box<DeadLetter>>>,
-    counters: Counters,
-    store: &Store,
-    registry: &mut Registry,
-    resolver: &mut Resolver,
-) -> Result<Draft> {
-    let mut draft = take_up(prepared, counters, store, registry, resolver)?;
-    draft.commit.unresolved = Some(true);
-    let at = (store.sequence() + 1, draft.commit.max_event_time);
-    draft.commit.moves = std::mem::take(&mut draft.before).moves(registry, draft.cause, at);
-    draft.keep_facts();
     Ok(draft)
 }
 

@@ -31,8 +31,8 @@ pub struct Report {
     pub disk_bytes: u64,
 }
 
-/// Checks that every record belongs to one live identity, but for those that wait to be resolved, and every live identity has a member, that
-/// edges and facts are those of records, that lookups by key and by identity find them, that each
+/// Checks that every record belongs to one live identity, but for those that wait to be resolved, and every live identity
+/// has a member, that edges and facts are those of records, that lookups by key and by identity find them, that each
 /// judgement stands at its pair, and that the counts are those that the head names.
 pub(super) fn verify(view: &View, disk_bytes: u64) -> Result<Report> {
     let mut report = Report { sequence: view.sequence(), disk_bytes, ..Report::default() };

@@ -6,12 +6,14 @@
 
 use std::collections::VecDeque;
 
-use super::Draft;
+use super::{Draft, take_up};
 use crate::error::Result;
+use crate::pipeline::batch::Prepared;
 use crate::pipeline::registry::Registry;
 use crate::profile::Cause;
+use crate::record::DeadLetter;
 use crate::resolve::{Notes, Outcome, Resolver, Work};
-use crate::state::{NodeId, Store};
+use crate::state::{Counters, NodeId, Store};
 
 /// How many records' identities are in one commit.
 const RECORDS_AT_ONCE: usize = if cfg!(test) { 100 } else { 20_000 };
@@ -26,6 +28,24 @@ pub(super) struct CatchUp {
     edges_a_part: usize,
     notes: Notes,
     work: Work,
+}
+
+/// As [`draft`](super::draft), but leaves it to [`catch_up`] to resolve the records, together with others.
+///
+/// After an error the registry and the index must not be used any more.
+pub(in crate::pipeline) fn draft_put_off(
+    prepared: Vec<Result<Prepared, Box<DeadLetter>>>,
+    counters: Counters,
+    store: &Store,
+    registry: &mut Registry,
+    resolver: &mut Resolver,
+) -> Result<Draft> {
+    let mut draft = take_up(prepared, counters, store, registry, resolver)?;
+    draft.commit.unresolved = Some(true);
+    let at = (store.sequence() + 1, draft.commit.max_event_time);
+    draft.commit.moves = std::mem::take(&mut draft.before).moves(registry, draft.cause, at);
+    draft.keep_facts();
+    Ok(draft)
 }
 
 /// Resolves what was put off, and makes it durable; returns how much work that was.

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::super::testing::{Sent, Shop, crm, till, web};
+use super::catch_up::CatchUp;
 use super::*;
 
 fn kinds(commit: &Commit) -> Vec<ChangeKind> {
