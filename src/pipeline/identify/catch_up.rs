@@ -41,7 +41,8 @@ pub(in crate::pipeline) fn draft_put_off(
     resolver: &mut Resolver,
 ) -> Result<Draft> {
     let mut draft = take_up(prepared, counters, store, registry, resolver)?;
-    draft.commit.unresolved = Some(true);
+    // What only repeats known events leaves nothing to resolve.
+    draft.commit.unresolved = (resolver.waiting() > 0).then_some(true);
     let at = (store.sequence() + 1, draft.commit.max_event_time);
     draft.commit.moves = std::mem::take(&mut draft.before).moves(registry, draft.cause, at);
     draft.keep_facts();
