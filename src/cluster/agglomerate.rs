@@ -224,11 +224,7 @@ impl<'a> Groups<'a> {
             at += usize::from(speaks || is_there);
         }
         self.set_conflict(i, j, evidence.is_conflict(self.model));
-        let against_strangers =
-            self.model.parameters.prior_bits + evidence.bits.iter().sum::<f64>();
-        let weight =
-            if against_strangers < self.floor { against_strangers } else { self.weight(i, j) };
-        self.set_weight(i, j, weight);
+        self.set_weight(i, j, self.weight_from_floor(i, j));
     }
 
     fn set_weight(&mut self, i: usize, j: usize, weight: f64) {
@@ -249,18 +245,21 @@ impl<'a> Groups<'a> {
 
     /// The match weight of two groups from what their fields say.
     fn weight(&self, i: usize, j: usize) -> f64 {
-        let parameters = &self.model.parameters;
-        let stranger = parameters.prior_bits + self.bits(i, j).map(|(_, bits)| bits).sum::<f64>();
         let household = |(field, bits)| self.model.field(field).household_evidence(bits);
-        let household = parameters.household_bits + self.bits(i, j).map(household).sum::<f64>();
-        Model::posterior(stranger, household)
+        let household = self.bits(i, j).map(household).sum::<f64>();
+        let household = self.model.parameters.household_bits + household;
+        Model::posterior(self.against_strangers(i, j), household)
     }
 
     /// The same; below the floor, no more than it is against strangers alone, which is no less.
     fn weight_from_floor(&self, i: usize, j: usize) -> f64 {
-        let bits = self.bits(i, j).map(|(_, bits)| bits);
-        let stranger = self.model.parameters.prior_bits + bits.sum::<f64>();
+        let stranger = self.against_strangers(i, j);
         if stranger < self.floor { stranger } else { self.weight(i, j) }
+    }
+
+    fn against_strangers(&self, i: usize, j: usize) -> f64 {
+        let bits = self.bits(i, j).map(|(_, bits)| bits);
+        self.model.parameters.prior_bits + bits.sum::<f64>()
     }
 
     /// What each field says between two groups that does, in bits.

@@ -84,13 +84,8 @@ struct Node {
     features: Features,
 }
 
-/// What a record was found to be linked to.
-struct Links {
-    /// With how many others it was compared.
-    met: u64,
-    /// Those it is linked to, ascending, and how firmly.
-    edges: Vec<(NodeId, f32)>,
-}
+/// Those that a record is linked to, ascending, and how firmly.
+type Links = Vec<(NodeId, f32)>;
 
 /// What was put off.
 #[derive(Default)]
@@ -340,17 +335,17 @@ impl Resolver {
         let mut ordered: Vec<NodeId> = new.iter().copied().collect();
         ordered.sort_unstable();
         for some in ordered.chunks(LINKED_AT_ONCE) {
-            let weighed: Vec<(NodeId, Links)> = some
+            let weighed: Vec<(NodeId, usize, Links)> = some
                 .par_iter()
                 .map(|node| {
                     let mut others = self.candidates(*node, &self.chains(*node));
                     others.retain(|other| other < node || !new.contains(other));
-                    (*node, self.links(*node, &others))
+                    (*node, others.len(), self.links(*node, &others))
                 })
                 .collect();
-            for (node, links) in weighed {
-                work.candidates += links.met;
-                for (other, weight) in links.edges {
+            for (node, met, links) in weighed {
+                work.candidates += met as u64;
+                for (other, weight) in links {
                     if self.graph.set(node, other, weight) {
                         dirty.extend([node, other]);
                     }
@@ -376,11 +371,11 @@ impl Resolver {
                 (pairs[0].0, others, links)
             })
             .collect();
+        work.candidates += pairs.len() as u64;
         for (node, others, links) in weighed {
-            work.candidates += links.met;
-            let mut edges = links.edges.into_iter().peekable();
+            let mut links = links.into_iter().peekable();
             for other in others {
-                let changed = match edges.next_if(|(linked, _)| *linked == other) {
+                let changed = match links.next_if(|(linked, _)| *linked == other) {
                     Some((_, weight)) => self.graph.set(node, other, weight),
                     None => self.graph.unset(node, other),
                 };
@@ -391,17 +386,13 @@ impl Resolver {
         }
     }
 
-    /// Which of some records, ascending, are linked to a record by what their fields say.
+    /// Which of some records, ascending, are linked to a record by what their fields say, and how firmly.
     fn links(&self, node: NodeId, others: &[NodeId]) -> Links {
         let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
         let features = |node: NodeId| &self.known(node).features;
         let probe = self.sieve.probe(features(node), &self.terms, &self.model, people);
-        // Most are no edge at first sight; looking at all of them first lets memory be read ahead.
-        let likely: Vec<NodeId> =
-            others.iter().copied().filter(|other| probe.may_be_edge(features(*other))).collect();
-        let edges =
-            likely.into_iter().filter_map(|other| Some((other, probe.edge(features(other))?)));
-        Links { met: others.len() as u64, edges: edges.collect() }
+        let link = |other: &NodeId| Some((*other, probe.edge(features(*other))?));
+        others.iter().filter_map(link).collect()
     }
 
     /// Decides parts of components.
