@@ -8,6 +8,10 @@ use onefold::profile::{
 };
 use onefold::record::{Address, Details, EventKey, IdentityId, RecordKey};
 
+/// As the program's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The id of a customer.
 pub(crate) fn identity(number: u64) -> IdentityId {
     IdentityId::hash([&number.to_be_bytes()[..]])

@@ -106,17 +106,34 @@ pub(super) fn read(raw: &RawIdentity, out: &mut Normalised) {
 ///
 /// **Errors:** why it is none.
 pub fn email(raw: &str) -> Result<Email, NoEmail> {
-    let mut email = read_once(raw)?;
+    let Mailbox { key, written, repaired } = mailbox(raw)?;
+    Ok(Email { key, address: syntax::is_valid(&written).then_some(written), repaired })
+}
+
+/// The key of an address; `None` where it is none.
+pub fn key(raw: &str) -> Option<String> {
+    mailbox(raw).ok().map(|mailbox| mailbox.key)
+}
+
+/// What an address says, whether it can be written to or not.
+struct Mailbox {
+    key: String,
+    written: String,
+    repaired: bool,
+}
+
+fn mailbox(raw: &str) -> Result<Mailbox, NoEmail> {
+    let mut mailbox = read_once(raw)?;
     // What is left of a text with several addresses, schemes or codings in it may read as yet another one.
     for _ in 0..READ_AGAIN_MAX {
-        if email.key.bytes().all(is_plain) {
-            return Ok(email);
+        if mailbox.key.bytes().all(is_plain) {
+            return Ok(mailbox);
         }
-        let again = read_once(&email.key)?;
-        if again.key == email.key {
-            return Ok(email);
+        let again = read_once(&mailbox.key)?;
+        if again.key == mailbox.key {
+            return Ok(mailbox);
         }
-        email = Email { repaired: email.repaired || again.repaired, ..again };
+        mailbox = Mailbox { repaired: mailbox.repaired || again.repaired, ..again };
     }
     Err(NoEmail::Unreadable)
 }
@@ -129,38 +146,38 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"@._+-".contains(&byte)
 }
 
-fn read_once(raw: &str) -> Result<Email, NoEmail> {
+fn read_once(raw: &str) -> Result<Mailbox, NoEmail> {
     let text = clean(raw, Lines::Join);
     let Some(address) = bare(&text.text) else {
         let nothing = says_nothing(&text.text);
         return Err(if nothing { NoEmail::Placeholder } else { NoEmail::Unreadable });
     };
     let mended = text.repaired || address.comma;
-    let (local, domain) = address.text.rsplit_once('@').ok_or(NoEmail::Unreadable)?;
-    let local = local.to_lowercase();
-    if local.is_empty() || local.contains('@') || local.contains(char::is_whitespace) {
+    let local = address.local.to_lowercase();
+    // A second `@` is no domain's, and no local part goes on beyond the first.
+    if local.is_empty() || local.contains(char::is_whitespace) {
         return Err(NoEmail::Unreadable);
     }
-    let domain = ascii_domain(domain).ok_or(NoEmail::Unreadable)?;
+    let domain = ascii_domain(&address.domain).ok_or(NoEmail::Unreadable)?;
     let (folded, home) = fold(&local, &domain);
     let folded = folded.trim_matches(WRAPPING);
     if folded.is_empty() {
         return Err(NoEmail::Unreadable);
     }
-    if is_nobody(folded, &home) {
+    if is_nobody(folded, home) {
         return Err(NoEmail::Placeholder);
     }
-    let written = format!("{local}@{domain}");
-    Ok(Email {
+    Ok(Mailbox {
         key: format!("{folded}@{home}"),
+        written: format!("{local}@{domain}"),
         repaired: mended || domain == "googlemail.com",
-        address: syntax::is_valid(&written).then_some(written),
     })
 }
 
 /// An address without what people write around it.
 struct Bare<'a> {
-    text: Cow<'a, str>,
+    local: &'a str,
+    domain: Cow<'a, str>,
     /// Whether a comma stood for a dot in the domain.
     comma: bool,
 }
@@ -184,17 +201,17 @@ fn bare(text: &str) -> Option<Bare<'_>> {
     let local = local.rsplit([',', ';']).next().unwrap_or(local).trim_start();
     let (domain, comma) = domain_of(rest[at + 1..].trim_start());
     let local = local.trim_matches(WRAPPING);
-    Some(Bare { text: Cow::Owned(format!("{local}@{domain}")), comma })
+    Some(Bare { local, domain, comma })
 }
 
 /// The domain up to the first break; a comma inside a word (`gmail,com`) is a dot.
-fn domain_of(text: &str) -> (String, bool) {
+fn domain_of(text: &str) -> (Cow<'_, str>, bool) {
     let word = text.split([' ', ';', '>', '"', '\'', ')', ']', '?', '|']).next().unwrap_or(text);
     let word = word.trim_end_matches(['.', ',']);
     match word.split_once(',') {
-        None => (word.to_owned(), false),
-        Some((first, second)) if second.contains('@') => (first.to_owned(), false),
-        Some(_) => (word.replace(',', "."), true),
+        None => (word.into(), false),
+        Some((first, second)) if second.contains('@') => (first.into(), false),
+        Some(_) => (word.replace(',', ".").into(), true),
     }
 }
 
@@ -214,19 +231,19 @@ fn ascii_domain(domain: &str) -> Option<String> {
 }
 
 /// Folds what the provider ignores: the mailbox's local part, and the provider's first domain.
-fn fold(local: &str, domain: &str) -> (String, String) {
+fn fold<'a>(local: &'a str, domain: &'a str) -> (Cow<'a, str>, &'a str) {
     let untagged = || local.split('+').next().unwrap_or(local);
     match domain {
-        "gmail.com" | "googlemail.com" => (untagged().replace('.', ""), "gmail.com".into()),
-        "icloud.com" | "me.com" | "mac.com" => (untagged().into(), "icloud.com".into()),
+        "gmail.com" | "googlemail.com" => (untagged().replace('.', "").into(), "gmail.com"),
+        "icloud.com" | "me.com" | "mac.com" => (untagged().into(), "icloud.com"),
         "fastmail.com" | "fastmail.fm" | "hey.com" | "pm.me" | "proton.me" | "protonmail.ch"
-        | "protonmail.com" | "zoho.com" => (untagged().into(), domain.into()),
-        _ if is_microsoft(domain) => (untagged().into(), domain.into()),
+        | "protonmail.com" | "zoho.com" => (untagged().into(), domain),
+        _ if is_microsoft(domain) => (untagged().into(), domain),
         _ if is_yahoo(domain) => {
             let alias = local.split('-').next().filter(|name| !name.is_empty());
-            (alias.unwrap_or(local).into(), domain.into())
+            (alias.unwrap_or(local).into(), domain)
         }
-        _ => (local.into(), domain.into()),
+        _ => (local.into(), domain),
     }
 }
 

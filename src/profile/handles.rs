@@ -2,7 +2,7 @@
 //!
 //! A *handle* is a value as the matcher compares it: a mailbox, a number, an identifier, a word of a name with a birth
 //! date. [`Handles`] are those that a profile shows; [`Sought`] says which of them somebody asks for. Published rows
-//! carry 32 bits of a hash of each ([`Handles::keys`]), so that a reader finds the few rows that may be meant without
+//! carry 32 bits of a hash of each ([`lookup_keys`]), so that a reader finds the few rows that may be meant without
 //! reading the others; whether they are ([`Sought::is_met_by`]) is told by the values themselves.
 //!
 //! Names: a row is meant that has the birth date, and of the words that are asked for one as a given name and another
@@ -10,72 +10,101 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 use super::Profile;
 use crate::normalise::{DateOrder, code, date, email, name, phone};
 
+/// What collects the handles of a profile.
+pub trait Collect {
+    /// Takes the handle of these words.
+    fn take(&mut self, words: &[&str]);
+
+    /// Takes a mailbox, as a profile shows it.
+    fn email(&mut self, shown: &str) {
+        if let Some(key) = email::key(shown) {
+            self.take(&[EMAIL, &key]);
+        }
+    }
+
+    /// Takes a number, as a profile shows it.
+    fn phone(&mut self, shown: &str) {
+        if let Some(key) = phone::key_of_shown(shown) {
+            self.take(&[PHONE, &key]);
+        }
+    }
+
+    /// Takes an identifier of a kind.
+    fn id(&mut self, kind: &str, value: &str) {
+        self.take(&[if kind == RECORD { ROW } else { ID }, &value.to_lowercase()]);
+    }
+
+    /// Takes each name with each birth date.
+    fn person(&mut self, person: &Person) {
+        for born in &person.born {
+            person.given.iter().for_each(|word| self.take(&[GIVEN, born, word]));
+            person.surname.iter().for_each(|word| self.take(&[SURNAME, born, word]));
+        }
+    }
+}
+
 /// What a profile is found by.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Handles(BTreeSet<String>);
+
+/// The keys of what a profile is found by.
+#[derive(Default)]
+struct Keys(Vec<i32>);
 
 /// The handles that somebody asks for: all of one of some sets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sought(Vec<Vec<String>>);
 
 /// A record's own row key, as the kind of an id in a profile.
-const ROW: &str = "record";
+const RECORD: &str = "record";
 
 /// Words of a name that are looked for; more of them only make pairs.
 const WORDS_MAX: usize = 8;
 
-impl Handles {
-    /// Those of a profile.
-    pub fn of(profile: &Profile) -> Self {
-        let mut handles = Self::default();
-        profile.emails.iter().for_each(|email| handles.email(&email.value));
-        profile.phones.iter().for_each(|phone| handles.phone(&phone.value));
-        profile.ids.iter().for_each(|id| handles.id(&id.kind, &id.value));
-        let mut person = Person::default();
-        let chosen = [
-            ("given_name", &profile.given),
-            ("surname", &profile.surname),
-            ("birth_date", &profile.birth_date),
-        ];
-        for (field, value) in chosen {
-            value.iter().for_each(|value| person.note(field, &value.value));
-        }
-        profile.other_values.iter().for_each(|other| person.note(other.field, &other.value.value));
-        handles.person(&person);
-        handles
-    }
+// The first word of a handle.
+const EMAIL: &str = "email";
+const PHONE: &str = "phone";
+const ID: &str = "id";
+const ROW: &str = "row";
+const GIVEN: &str = "given";
+const SURNAME: &str = "surname";
 
-    /// Adds a mailbox, as a profile shows it.
-    pub fn email(&mut self, shown: &str) {
-        self.0.extend(email::email(shown).ok().map(|email| of_email(&email.key)));
+/// 32 bits of a hash of each handle of a profile, ascending, each once.
+pub fn lookup_keys(profile: &Profile) -> Vec<i32> {
+    let mut keys = Keys::default();
+    profile.emails.iter().for_each(|email| keys.email(&email.value));
+    profile.phones.iter().for_each(|phone| keys.phone(&phone.value));
+    profile.ids.iter().for_each(|id| keys.id(&id.kind, &id.value));
+    let mut person = Person::default();
+    let chosen = [
+        ("given_name", &profile.given),
+        ("surname", &profile.surname),
+        ("birth_date", &profile.birth_date),
+    ];
+    for (field, value) in chosen {
+        value.iter().for_each(|value| person.note(field, &value.value));
     }
+    profile.other_values.iter().for_each(|other| person.note(other.field, &other.value.value));
+    keys.person(&person);
+    keys.0.sort_unstable();
+    keys.0.dedup();
+    keys.0
+}
 
-    /// Adds a number, as a profile shows it.
-    pub fn phone(&mut self, shown: &str) {
-        self.0.extend(phone::key_of_shown(shown).map(|key| of_phone(&key)));
+impl Collect for Handles {
+    fn take(&mut self, words: &[&str]) {
+        self.0.insert(handle(words));
     }
+}
 
-    /// Adds an identifier of a kind.
-    pub fn id(&mut self, kind: &str, value: &str) {
-        self.0.insert(if kind == ROW { of_row(value) } else { of_id(value) });
-    }
-
-    /// Adds each name with each birth date.
-    pub fn person(&mut self, person: &Person) {
-        for born in &person.born {
-            self.0.extend(person.given.iter().map(|word| of_name(born, Part::Given, word)));
-            self.0.extend(person.surname.iter().map(|word| of_name(born, Part::Surname, word)));
-        }
-    }
-
-    /// 32 bits of a hash of each, ascending, each once.
-    pub fn keys(&self) -> Vec<i32> {
-        let keys: BTreeSet<i32> = self.0.iter().map(|handle| key(handle)).collect();
-        keys.into_iter().collect()
+impl Collect for Keys {
+    fn take(&mut self, words: &[&str]) {
+        self.0.push(key(words));
     }
 }
 
@@ -102,7 +131,7 @@ impl Person {
 impl Sought {
     /// Whoever has a mailbox; `None` where the text is no address.
     pub fn email(text: &str) -> Option<Self> {
-        Some(Self(vec![vec![of_email(&email::email(text).ok()?.key)]]))
+        Some(Self(vec![vec![handle(&[EMAIL, &email::key(text)?])]]))
     }
 
     /// Whoever has a number; `region` is the country of one without a country code. `None` where the text is none.
@@ -112,7 +141,7 @@ impl Sought {
         let shown = number.e164.as_deref().unwrap_or(&number.digits);
         let keys = [Some(number.key), phone::key_of_shown(shown)];
         let keys: BTreeSet<String> = keys.into_iter().flatten().collect();
-        Some(Self(keys.iter().map(|key| vec![of_phone(key)]).collect()))
+        Some(Self(keys.iter().map(|key| vec![handle(&[PHONE, key])]).collect()))
     }
 
     /// Whoever has a number that is written with its country code, by its digits alone: [`Sought::phone`] reads the
@@ -122,15 +151,16 @@ impl Sought {
         let number = text.strip_prefix('+').or_else(|| text.strip_prefix("00"))?;
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         let key = phone::key_of_shown(&format!("+{digits}"))?;
-        Some(Self(vec![vec![of_phone(&key)]]))
+        Some(Self(vec![vec![handle(&[PHONE, &key])]]))
     }
 
     /// Whoever carries an identifier, or has a row of that key.
     pub fn id(text: &str) -> Self {
         let text = text.trim();
-        let mut handles = BTreeSet::from([of_row(text), of_id(text)]);
-        handles.extend(code::identifier(text).map(|code| of_id(&code)));
-        Self(handles.into_iter().map(|handle| vec![handle]).collect())
+        let mut handles = Handles::default();
+        [RECORD, ID].iter().for_each(|kind| handles.id(kind, text));
+        code::identifier(text).iter().for_each(|code| handles.id(ID, code));
+        Self(handles.0.into_iter().map(|handle| vec![handle]).collect())
     }
 
     /// Whoever has a name and a birth date; `None` where either cannot be read.
@@ -138,11 +168,11 @@ impl Sought {
         let born = date::birth_date(born, order).ok()?.digits;
         let mut words = name::asked_words(full_name);
         words.truncate(WORDS_MAX);
-        let of = |part, word: &String| of_name(&born, part, word);
-        let alone = |word: &String| [vec![of(Part::Given, word)], vec![of(Part::Surname, word)]];
+        let of = |part, word: &String| handle(&[part, &born, word]);
+        let alone = |word: &String| [vec![of(GIVEN, word)], vec![of(SURNAME, word)]];
         let both = |given: &String| -> Vec<Vec<String>> {
             let others = words.iter().filter(|surname| *surname != given);
-            others.map(|surname| vec![of(Part::Given, given), of(Part::Surname, surname)]).collect()
+            others.map(|surname| vec![of(GIVEN, given), of(SURNAME, surname)]).collect()
         };
         let sets: Vec<Vec<String>> = match words.as_slice() {
             [word] => alone(word).into(),
@@ -158,7 +188,7 @@ impl Sought {
 
     /// The keys of each set.
     pub fn keys(&self) -> Vec<Vec<i32>> {
-        self.0.iter().map(|set| set.iter().map(|handle| key(handle)).collect()).collect()
+        self.0.iter().map(|set| set.iter().map(|handle| key(&[handle])).collect()).collect()
     }
 }
 
@@ -174,40 +204,21 @@ impl fmt::Debug for Sought {
     }
 }
 
-fn of_email(key: &str) -> String {
-    format!("email {key}")
+fn handle(words: &[&str]) -> String {
+    words.join(" ")
 }
 
-fn of_phone(key: &str) -> String {
-    format!("phone {key}")
-}
-
-fn of_id(value: &str) -> String {
-    format!("id {}", value.to_lowercase())
-}
-
-fn of_row(key: &str) -> String {
-    format!("row {}", key.to_lowercase())
-}
-
-/// What a word of a name is.
-#[derive(Clone, Copy)]
-enum Part {
-    Given,
-    Surname,
-}
-
-fn of_name(born: &str, part: Part, word: &str) -> String {
-    let part = match part {
-        Part::Given => "given",
-        Part::Surname => "surname",
-    };
-    format!("{part} {born} {word}")
-}
-
-fn key(handle: &str) -> i32 {
-    let mut hasher = blake3::Hasher::new_derive_key("onefold lookup key");
-    hasher.update(handle.as_bytes());
+/// Of a handle's words, or of the handle.
+fn key(words: &[&str]) -> i32 {
+    static HASHER: LazyLock<blake3::Hasher> =
+        LazyLock::new(|| blake3::Hasher::new_derive_key("onefold lookup key"));
+    let mut hasher = HASHER.clone();
+    for (at, word) in words.iter().enumerate() {
+        if at > 0 {
+            hasher.update(b" ");
+        }
+        hasher.update(word.as_bytes());
+    }
     let mut bytes = [0; 4];
     hasher.finalize_xof().fill(&mut bytes);
     i32::from_le_bytes(bytes)
@@ -283,7 +294,9 @@ mod tests {
         handles.email("anna@example.org");
         assert!(sought.is_met_by(&handles));
         assert_eq!(format!("{sought:?} {handles:?}"), "<redacted> <redacted>");
-        assert_eq!(sought.keys(), [handles.keys()]);
+        let mut keys = Keys::default();
+        keys.email("Anna@Example.org");
+        assert_eq!(sought.keys(), [keys.0]);
     }
 
     proptest! {

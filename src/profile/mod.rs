@@ -17,7 +17,7 @@ mod values;
 
 pub use consent::{ConsentFact, ConsentKey, Contact, Reach, SuppressionFact, suppressed};
 pub use facts::Facts;
-pub use handles::{Handles, Person, Sought};
+pub use handles::{Collect, Handles, Person, Sought, lookup_keys};
 pub use row::{
     ActivityRow, Cause, Change, ChangeKind, ConsentRow, Interaction, Mapping, MoneyRow, Move,
     OtherValue, Profile, Quality, ReasonRow, SourceId, Suppressed, Touches, Traits, Value,

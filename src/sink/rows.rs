@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, ListArray,
-    RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, new_null_array,
+    RecordBatch, StringArray, StringBuilder, StructArray, TimestampMicrosecondArray,
+    new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
@@ -215,14 +216,31 @@ fn optional_times(values: impl Iterator<Item = Option<Micros>>) -> ArrayRef {
 }
 
 pub(super) fn hex<'a>(keys: impl Iterator<Item = &'a [u8]>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(keys.map(hex_text)))
+    let mut texts = StringBuilder::with_capacity(keys.size_hint().0, keys.size_hint().0 * 32);
+    let mut text = String::new();
+    for key in keys {
+        text.clear();
+        put_hex(key, &mut text);
+        texts.append_value(&text);
+    }
+    Arc::new(texts.finish())
+}
+
+fn hex_text(key: &[u8]) -> String {
+    let mut text = String::new();
+    put_hex(key, &mut text);
+    text
 }
 
 /// As the keys' own `Display`, which is slow a million times over.
-fn hex_text(key: &[u8]) -> String {
+fn put_hex(key: &[u8], text: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    text.reserve(key.len() * 2);
+    for byte in key {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(digit)]));
+        }
+    }
 }
 
 /// The UTC day of a time, in days since 1970.

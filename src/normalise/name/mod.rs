@@ -156,10 +156,25 @@ fn bare_part(text: &str) -> Result<Name, NoName> {
 /// The words by which somebody who bears a given name or a surname is found: all of it as one word, and each that may
 /// be a name for itself; none where it is no name.
 pub fn known_words(text: &str) -> BTreeSet<String> {
+    plain_word(text).map_or_else(|| words_of(text), |word| BTreeSet::from([word]))
+}
+
+fn words_of(text: &str) -> BTreeSet<String> {
     let Ok(name) = part(text) else { return BTreeSet::new() };
     let mut words = part_tokens(text);
     words.insert(name.token);
     words
+}
+
+/// The token of a name that is nothing but one word in `a`–`z`, as nearly all are; `None` where more is to be looked at.
+fn plain_word(text: &str) -> Option<String> {
+    let token = text.to_ascii_lowercase();
+    let plain = token.len() > 1
+        && token.bytes().all(|b| b.is_ascii_lowercase())
+        && !is_title(&token)
+        && !is_placeholder(&token)
+        && glued::split(text).is_none();
+    plain.then_some(token)
 }
 
 /// The words of a full name that somebody asks for: the given name, the surname, and those between; none where it is

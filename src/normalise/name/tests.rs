@@ -241,4 +241,14 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn a_plain_word_is_the_words_of_the_name(
+        text in prop_oneof![
+            "[A-Za-z]{1,9}",
+            "(Mr|Earl|van|de|née|Born|General|Test|Inc|MaryJane|EmilyDavies|O'Neil|Xx|St)( [A-Z][a-z]{1,5})?",
+        ],
+    ) {
+        prop_assert_eq!(known_words(&text), words_of(&text));
+    }
 }

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::{LookupKey, PublishedTables, text, unreadable};
 use crate::error::{Context, Error, Kind, Result};
-use crate::profile::{ChangeKind, Handles, Person, Sought};
+use crate::profile::{ChangeKind, Collect, Handles, Person, Sought};
 use crate::record::IdentityId;
 use crate::sink::{Table, TableSpec, Wanted, json_rows, tables};
 

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, BooleanArray, Date32Array, Int32Array, Int64Array, 
 use super::{batch, consent, hex, list, longs, optional_texts, optional_times, texts, times};
 use crate::error::Result;
 use crate::profile::{
-    Handles, Profile, Quality, Seen, SourceId, Touch, Value, ValueAddress, first_day,
+    Profile, Quality, Seen, SourceId, Touch, Value, ValueAddress, first_day, lookup_keys as keys_of,
 };
 use crate::record::{Address, Issue};
 use crate::sink::spec::TableSpec;
@@ -61,7 +61,7 @@ pub fn profiles(rows: &[Profile]) -> Result<RecordBatch> {
 }
 
 fn lookup_keys(spec: &TableSpec, rows: &[Profile]) -> Result<ArrayRef> {
-    let keys: Vec<Vec<i32>> = rows.iter().map(|profile| Handles::of(profile).keys()).collect();
+    let keys: Vec<Vec<i32>> = rows.iter().map(keys_of).collect();
     let all = Int32Array::from_iter_values(keys.iter().flatten().copied());
     list(spec, "lookup_keys", keys.iter().map(Vec::len), vec![Arc::new(all)])
 }
