@@ -1,22 +1,22 @@
 //! What is known of names and mail domains before any record is seen?
 //!
 //! Lists of nicknames, of name frequencies and of mail domains, embedded from `data/` (origin and
-//! licences in its `README.md`) and parsed once. All keys are as the normalisers write them:
+//! licences in its `README.md`), each parsed once. All keys are as the normalisers write them:
 //! `a`–`z`, or lower-case domains.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The formal names that `token` is a nickname of, ascending; empty if there are none.
 pub fn formal_names(token: &str) -> &'static [&'static str] {
-    tables().formal.get(token).map_or(&[], Vec::as_slice)
+    FORMAL.get(token).map_or(&[], Vec::as_slice)
 }
 
 /// One name for all nicknames and spellings: the commonest of the token and its formal names, so that `bob`, `rob` and
 /// `robert` meet; the token itself where none is listed.
 pub fn canonical_given(token: &str) -> &str {
-    tables().canonical.get(token).copied().unwrap_or(token)
+    CANONICAL.get(token).copied().unwrap_or(token)
 }
 
 /// Whether two given names may be one: equal, nickname and formal name, or nicknames of one formal
@@ -50,32 +50,32 @@ pub fn variants() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// The share of people (0 to 1) who bear a given name: the mean of women and men. None if it is not
 /// listed.
 pub fn given_share(token: &str) -> Option<f64> {
-    tables().given.get(token).copied()
+    GIVEN.get(token).copied()
 }
 
 /// The share of people (0 to 1) who bear a surname. None if it is not listed.
 pub fn surname_share(token: &str) -> Option<f64> {
-    tables().surname.get(token).copied()
+    SURNAMES.get(token).copied()
 }
 
 /// The given names that more than this share of people bear, with their shares, ascending by name.
 pub fn common_given(above: f64) -> Vec<(&'static str, f64)> {
-    common(&tables().given, above)
+    common(&GIVEN, above)
 }
 
 /// The surnames that more than this share of people bear, with their shares, ascending by name.
 pub fn common_surnames(above: f64) -> Vec<(&'static str, f64)> {
-    common(&tables().surname, above)
+    common(&SURNAMES, above)
 }
 
 /// Whether anyone can have an address at a domain: sharing it says nothing about two people.
 pub fn is_free_mail(domain: &str) -> bool {
-    tables().free_mail.contains(domain)
+    FREE_MAIL.contains(domain)
 }
 
 /// Whether a domain, or one that it is under, hands out throw-away addresses.
 pub fn is_disposable(domain: &str) -> bool {
-    let listed = &tables().disposable;
+    let listed = &*DISPOSABLE;
     let mut rest = domain;
     loop {
         if listed.contains(rest) {
@@ -93,31 +93,17 @@ pub fn free_mail_domains() -> impl Iterator<Item = &'static str> {
     include_str!("data/free_mail.txt").lines()
 }
 
-struct Tables {
-    formal: FxHashMap<&'static str, Vec<&'static str>>,
-    /// Only of names that have a formal one.
-    canonical: FxHashMap<&'static str, &'static str>,
-    given: FxHashMap<&'static str, f64>,
-    surname: FxHashMap<&'static str, f64>,
-    free_mail: FxHashSet<&'static str>,
-    disposable: FxHashSet<&'static str>,
-}
-
-fn tables() -> &'static Tables {
-    static TABLES: OnceLock<Tables> = OnceLock::new();
-    TABLES.get_or_init(|| {
-        let formal = formal_by_nickname();
-        let given = shares(include_str!("data/given.txt"));
-        Tables {
-            canonical: canonical(&formal, &given),
-            formal,
-            given,
-            surname: shares(include_str!("data/surnames.txt")),
-            free_mail: free_mail_domains().collect(),
-            disposable: include_str!("data/disposable.txt").lines().collect(),
-        }
-    })
-}
+// Each list is parsed by whoever first asks for it: a lookup by name waits for no mail domains.
+static FORMAL: LazyLock<FxHashMap<&str, Vec<&str>>> = LazyLock::new(formal_by_nickname);
+/// Only of names that have a formal one.
+static CANONICAL: LazyLock<FxHashMap<&str, &str>> = LazyLock::new(|| canonical(&FORMAL, &GIVEN));
+static GIVEN: LazyLock<FxHashMap<&str, f64>> =
+    LazyLock::new(|| shares(include_str!("data/given.txt")));
+static SURNAMES: LazyLock<FxHashMap<&str, f64>> =
+    LazyLock::new(|| shares(include_str!("data/surnames.txt")));
+static FREE_MAIL: LazyLock<FxHashSet<&str>> = LazyLock::new(|| free_mail_domains().collect());
+static DISPOSABLE: LazyLock<FxHashSet<&str>> =
+    LazyLock::new(|| include_str!("data/disposable.txt").lines().collect());
 
 fn common(shares: &FxHashMap<&'static str, f64>, above: f64) -> Vec<(&'static str, f64)> {
     let listed = shares.iter().map(|(name, share)| (*name, *share));
@@ -163,8 +149,8 @@ fn shares(list: &'static str) -> FxHashMap<&'static str, f64> {
     list.lines()
         .filter_map(|line| {
             let (name, rest) = line.split_once(' ')?;
-            let percents: Vec<f64> = rest.split(' ').filter_map(|p| p.parse().ok()).collect();
-            Some((name, percents.iter().sum::<f64>() / percents.len() as f64 / 100.0))
+            let percents = rest.split(' ').filter_map(|percent| percent.parse::<f64>().ok());
+            Some((name, percents.clone().sum::<f64>() / percents.count() as f64 / 100.0))
         })
         .collect()
 }
@@ -180,8 +166,8 @@ mod tests {
         assert!(pairs.is_sorted() && variants().is_sorted() && variants().count() > 200);
         assert_eq!(free_mail_domains().count(), 4778);
         assert!(free_mail_domains().is_sorted());
-        assert_eq!(tables().surname.len(), 20_000);
-        assert_eq!(tables().disposable.len(), 10_181);
+        assert_eq!(SURNAMES.len(), 20_000);
+        assert_eq!(DISPOSABLE.len(), 10_181);
     }
 
     #[test]
@@ -210,7 +196,7 @@ mod tests {
         assert!((share - (0.00154 + 0.00081) / 2.0).abs() < 1e-9, "{share}");
         assert!((surname_share("smith").expect("the commonest surname") - 0.01006).abs() < 1e-9);
         assert_eq!(surname_share("qqqq"), None);
-        assert!(tables().given.values().sum::<f64>() < 1.0);
+        assert!(GIVEN.values().sum::<f64>() < 1.0);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use roaring::RoaringBitmap;
+use rustc_hash::FxHashSet;
 
 use super::file;
 use super::layout::key_bounds;
@@ -80,6 +81,7 @@ impl Wanted {
         match self {
             Self::Texts(texts) => {
                 let column = column.as_string_opt::<i32>().ok_or_else(other)?;
+                let texts: FxHashSet<&str> = texts.iter().map(String::as_str).collect();
                 let holds =
                     |row: &usize| column.is_valid(*row) && texts.contains(column.value(*row));
                 Ok((0..column.len()).filter(holds).collect())
@@ -90,12 +92,21 @@ impl Wanted {
                 let numbers = entries.columns().first();
                 let numbers = numbers.and_then(|it| it.as_primitive_opt::<Int32Type>());
                 let numbers = numbers.ok_or_else(other)?.values();
-                let holds = |row: &usize| {
-                    let ends = &lists.value_offsets()[*row..=*row + 1];
-                    let own = &numbers[ends[0] as usize..ends[1] as usize];
-                    sets.iter().any(|set| set.iter().all(|number| own.contains(number)))
-                };
-                Ok((0..lists.len()).filter(holds).collect())
+                let ends = lists.value_offsets();
+                let within = |row: usize| ends[row] as usize..ends[row + 1] as usize;
+                let mut hits = BTreeSet::new();
+                // Rows are looked at only where a set's last number stands: of a name, the surname.
+                for (set, last) in sets.iter().filter_map(|set| Some((set, set.last()?))) {
+                    let places = numbers.iter().enumerate().filter(|(_, number)| *number == last);
+                    let rows = places.filter_map(|(place, _)| {
+                        ends.partition_point(|end| *end as usize <= place).checked_sub(1)
+                    });
+                    hits.extend(rows.filter(|row| *row < lists.len()).filter(|row| {
+                        let own = &numbers[within(*row)];
+                        set.iter().all(|number| own.contains(number))
+                    }));
+                }
+                Ok(hits.into_iter().collect())
             }
         }
     }
