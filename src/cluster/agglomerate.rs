@@ -1,8 +1,7 @@
 //! In which groups do the records of one component belong, by the evidence of their fields together?
 
 use super::constraint::Constraints;
-use crate::record::Field;
-use crate::score::{Evidence, Model};
+use crate::score::{Evidence, FieldModel, Model};
 
 /// One step of an agglomeration.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,9 +67,12 @@ pub fn agglomerate_down_to(
         return done;
     }
     let floor = model.parameters.threshold_bits.min(least_bits);
-    let mut groups = Groups::new(nodes, model, floor, constraints, evidence);
-    for (kept, joined) in constraints.joins(nodes) {
-        let weight_bits = groups.weight(kept, joined);
+    let joins = constraints.joins(nodes);
+    // What pairs in conflict say matters only where a judgement may make them one all the same.
+    let mut groups = Groups::new(nodes, model, floor, !joins.is_empty());
+    groups.take_in(constraints, evidence);
+    for (kept, joined) in joins {
+        let weight_bits = groups.weight(groups.pair(kept, joined));
         groups.merge(kept, joined);
         done.merges.push(Merge { kept, joined, weight_bits, by: By::Judgement });
     }
@@ -120,24 +122,24 @@ impl Said {
 
     /// How much the best pair counts beside the mean of all: of an identifier that people share or
     /// exchange, one agreement says it all.
-    pub fn best_share(field: Field, model: &Model) -> f64 {
-        if model.field(field).sharing.is_some() { 1.0 } else { model.parameters.best_share }
+    pub fn best_share(field: &FieldModel, model: &Model) -> f64 {
+        if field.sharing.is_some() { 1.0 } else { model.parameters.best_share }
     }
 
     /// What it comes to in bits; some pair must have a value.
-    pub fn bits(self, field: Field, model: &Model) -> f64 {
+    pub fn bits(self, field: &FieldModel, model: &Model) -> f64 {
         let share = Self::best_share(field, model);
         share * self.max + (1.0 - share) * self.sum / f64::from(self.pairs)
     }
 
     /// Whether the groups have an identifier in common, or one that is nearly the same.
-    pub fn is_in_common(self, field: Field, model: &Model) -> bool {
-        model.field(field).sharing.is_some() && self.max > 0.0
+    pub fn is_in_common(self, field: &FieldModel) -> bool {
+        field.sharing.is_some() && self.max > 0.0
     }
 
     /// What an identifier takes off, in bits, 0 or less, where two groups have none in common.
-    pub fn apart_bits(self, field: Field, model: &Model) -> f64 {
-        match model.field(field).sharing {
+    pub fn apart_bits(self, field: &FieldModel, model: &Model) -> f64 {
+        match field.sharing {
             Some(_) if self.pairs > 1 => {
                 -model.parameters.apart_bits * f64::from(self.pairs).log2()
             }
@@ -156,15 +158,21 @@ impl Said {
     }
 }
 
+/// Pairs of groups are numbered row by row, each once: (0, 1), (0, 2), … (1, 2), …
 struct Groups<'a> {
     nodes: usize,
     model: &'a Model,
     /// Weights below it need not be known.
     floor: f64,
-    /// The fields that say something somewhere, each with what it says by pair of groups: symmetric, row-major.
-    said: Vec<(Field, Vec<Said>)>,
-    /// The match weight of each pair of groups, likewise; below the floor, no more than it is against strangers alone.
+    /// Whether what pairs in conflict say is kept, too.
+    with_conflicts: bool,
+    /// The fields that say something somewhere.
+    fields: Vec<&'a FieldModel>,
+    /// What each of them says, by pair and then by field.
+    said: Vec<Said>,
+    /// The match weight by pair; below the floor, no more than it is against strangers alone.
     weights: Vec<f64>,
+    /// By pair.
     conflicts: Vec<bool>,
     alive: Vec<bool>,
     /// For each group its strongest partner of a higher number, and how strong.
@@ -172,107 +180,122 @@ struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    fn new(
-        nodes: usize,
-        model: &'a Model,
-        floor: f64,
-        constraints: &Constraints,
-        evidence: impl Fn(usize, usize) -> Evidence,
-    ) -> Self {
-        let mut groups = Self {
+    fn new(nodes: usize, model: &'a Model, floor: f64, with_conflicts: bool) -> Self {
+        let pairs = nodes * (nodes - 1) / 2;
+        Self {
             nodes,
             model,
             floor,
+            with_conflicts,
+            fields: Vec::new(),
             said: Vec::new(),
-            weights: vec![f64::NEG_INFINITY; nodes * nodes],
-            conflicts: vec![false; nodes * nodes],
+            weights: Vec::with_capacity(pairs),
+            conflicts: Vec::with_capacity(pairs),
             alive: vec![true; nodes],
             best: vec![None; nodes],
-        };
-        for i in 0..nodes {
-            for j in i + 1..nodes {
-                groups.record(i, j, &evidence(i, j));
+        }
+    }
+
+    /// Takes up what all pairs of nodes say.
+    fn take_in(&mut self, constraints: &Constraints, evidence: impl Fn(usize, usize) -> Evidence) {
+        for i in 0..self.nodes {
+            for j in i + 1..self.nodes {
+                self.record(&evidence(i, j));
             }
         }
         for (i, j) in &constraints.apart {
-            groups.set_conflict(*i, *j, true);
+            let pair = self.pair(*i, *j);
+            self.conflicts[pair] = true;
         }
-        for node in 0..nodes {
-            groups.best[node] = groups.best_partner(node);
+        for node in 0..self.nodes {
+            self.best[node] = self.best_partner(node);
         }
-        groups
     }
 
-    /// Takes up what a pair of nodes says.
-    fn record(&mut self, i: usize, j: usize, evidence: &Evidence) {
-        let mut at = 0;
-        for of_field in self.model.used() {
-            let field = of_field.field;
-            let is_there = self.said.get(at).is_some_and(|(there, _)| *there == field);
-            let speaks = evidence.levels[field as usize] > 0;
-            if speaks && !is_there {
-                let nothing = vec![Said::NOTHING; self.nodes * self.nodes];
-                self.said.insert(at, (field, nothing));
-            }
-            if speaks {
-                let bits = evidence.bits[field as usize];
-                let pair = Said { sum: bits, max: bits, pairs: 1 };
-                let said = &mut self.said[at].1;
-                said[i * self.nodes + j] = pair;
-                said[j * self.nodes + i] = pair;
-            }
-            at += usize::from(speaks || is_there);
+    /// The number of a pair.
+    fn pair(&self, i: usize, j: usize) -> usize {
+        let (i, j) = (i.min(j), i.max(j));
+        i * (2 * self.nodes - i - 1) / 2 + j - i - 1
+    }
+
+    /// What each field says of a pair.
+    fn said(&self, pair: usize) -> &[Said] {
+        &self.said[pair * self.fields.len()..(pair + 1) * self.fields.len()]
+    }
+
+    /// Takes up what the next pair of nodes says.
+    fn record(&mut self, evidence: &Evidence) {
+        let speaks = |field: &FieldModel| evidence.levels[field.field as usize] > 0;
+        let spoken = self.model.used().filter(|field| speaks(field)).count();
+        if self.fields.iter().filter(|field| speaks(field)).count() < spoken {
+            self.make_room(speaks);
         }
-        self.set_conflict(i, j, evidence.is_conflict(self.model));
-        self.set_weight(i, j, self.weight_from_floor(i, j));
+        let conflict = evidence.is_conflict(self.model);
+        self.said.extend(self.fields.iter().map(|field| {
+            let bits = evidence.bits[field.field as usize];
+            if speaks(field) { Said { sum: bits, max: bits, pairs: 1 } } else { Said::NOTHING }
+        }));
+        let pair = self.weights.len();
+        self.conflicts.push(conflict);
+        self.weights.push(f64::NEG_INFINITY);
+        if self.matters(conflict) {
+            self.weights[pair] = self.weight_from_floor(pair);
+        }
     }
 
-    fn set_weight(&mut self, i: usize, j: usize, weight: f64) {
-        self.weights[i * self.nodes + j] = weight;
-        self.weights[j * self.nodes + i] = weight;
+    /// Adds the fields that speak now and did not before, in the model's order.
+    fn make_room(&mut self, speaks: impl Fn(&FieldModel) -> bool) {
+        let before = std::mem::take(&mut self.fields);
+        let place = |field: &FieldModel| before.iter().position(|it| it.field == field.field);
+        self.fields =
+            self.model.used().filter(|field| speaks(field) || place(field).is_some()).collect();
+        let places: Vec<Option<usize>> = self.fields.iter().map(|field| place(field)).collect();
+        let said = std::mem::take(&mut self.said);
+        let of_pair = |pair: usize| {
+            let said = &said[pair * before.len()..(pair + 1) * before.len()];
+            places.iter().map(|at| at.map_or(Said::NOTHING, |at| said[at]))
+        };
+        self.said = (0..self.weights.len()).flat_map(of_pair).collect();
     }
 
-    fn set_conflict(&mut self, i: usize, j: usize, conflict: bool) {
-        self.conflicts[i * self.nodes + j] = conflict;
-        self.conflicts[j * self.nodes + i] = conflict;
+    /// Whether it matters what a pair says.
+    fn matters(&self, conflict: bool) -> bool {
+        self.with_conflicts || !conflict
     }
 
     /// Never merges these two groups, `kept` the lower.
     fn keep_apart(&mut self, kept: usize, joined: usize) {
-        self.set_conflict(kept, joined, true);
+        let pair = self.pair(kept, joined);
+        self.conflicts[pair] = true;
         self.best[kept] = self.best_partner(kept);
     }
 
     /// The match weight of two groups from what their fields say.
-    fn weight(&self, i: usize, j: usize) -> f64 {
-        let household = |(field, bits)| self.model.field(field).household_evidence(bits);
-        let household = self.bits(i, j).map(household).sum::<f64>();
+    fn weight(&self, pair: usize) -> f64 {
+        let household = |(field, bits): (&FieldModel, f64)| field.household_evidence(bits);
+        let household = self.bits(pair).map(household).sum::<f64>();
         let household = self.model.parameters.household_bits + household;
-        Model::posterior(self.against_strangers(i, j), household)
+        Model::posterior(self.against_strangers(pair), household)
     }
 
     /// The same; below the floor, no more than it is against strangers alone, which is no less.
-    fn weight_from_floor(&self, i: usize, j: usize) -> f64 {
-        let stranger = self.against_strangers(i, j);
-        if stranger < self.floor { stranger } else { self.weight(i, j) }
+    fn weight_from_floor(&self, pair: usize) -> f64 {
+        let stranger = self.against_strangers(pair);
+        if stranger < self.floor { stranger } else { self.weight(pair) }
     }
 
-    fn against_strangers(&self, i: usize, j: usize) -> f64 {
-        let bits = self.bits(i, j).map(|(_, bits)| bits);
+    fn against_strangers(&self, pair: usize) -> f64 {
+        let bits = self.bits(pair).map(|(_, bits)| bits);
         self.model.parameters.prior_bits + bits.sum::<f64>()
     }
 
     /// What each field says between two groups that does, in bits.
-    fn bits(&self, i: usize, j: usize) -> impl Iterator<Item = (Field, f64)> + '_ {
-        let said = move || {
-            let between =
-                self.said.iter().map(move |(field, said)| (*field, said[i * self.nodes + j]));
-            between.filter(|(_, said)| said.pairs > 0)
-        };
-        let in_common = said().any(|(field, said)| said.is_in_common(field, self.model));
-        said().map(move |(field, said)| {
+    fn bits(&self, pair: usize) -> impl Iterator<Item = (&'a FieldModel, f64)> {
+        let said = self.fields.iter().zip(self.said(pair)).filter(|(_, said)| said.pairs > 0);
+        let in_common = said.clone().any(|(field, said)| said.is_in_common(field));
+        said.map(move |(field, said)| {
             let apart_bits = if in_common { 0.0 } else { said.apart_bits(field, self.model) };
-            (field, said.bits(field, self.model) + apart_bits)
+            (*field, said.bits(field, self.model) + apart_bits)
         })
     }
 
@@ -291,8 +314,9 @@ impl<'a> Groups<'a> {
 
     fn best_partner(&self, node: usize) -> Option<(usize, f64)> {
         let mut best: Option<(usize, f64)> = None;
+        let row = if node + 1 < self.nodes { self.pair(node, node + 1) } else { 0 };
         for partner in node + 1..self.nodes {
-            let at = node * self.nodes + partner;
+            let at = row + partner - node - 1;
             if self.alive[partner]
                 && !self.conflicts[at]
                 && best.is_none_or(|(_, most)| self.weights[at] > most + TIE_BITS)
@@ -310,15 +334,17 @@ impl<'a> Groups<'a> {
             if !self.alive[other] {
                 continue;
             }
-            for (_, said) in &mut self.said {
-                let both = said[kept * self.nodes + other].and(said[joined * self.nodes + other]);
-                said[kept * self.nodes + other] = both;
-                said[other * self.nodes + kept] = both;
+            let (pair, gone) = (self.pair(kept, other), self.pair(joined, other));
+            let conflict = self.conflicts[pair] || self.conflicts[gone];
+            self.conflicts[pair] = conflict;
+            if self.matters(conflict) {
+                let fields = self.fields.len();
+                for at in 0..fields {
+                    let both = self.said[pair * fields + at].and(self.said[gone * fields + at]);
+                    self.said[pair * fields + at] = both;
+                }
+                self.weights[pair] = self.weight_from_floor(pair);
             }
-            let conflict = self.conflicts[kept * self.nodes + other]
-                || self.conflicts[joined * self.nodes + other];
-            self.set_conflict(kept, other, conflict);
-            self.set_weight(kept, other, self.weight_from_floor(kept, other));
         }
         self.refresh(kept, joined);
     }
@@ -333,7 +359,7 @@ impl<'a> Groups<'a> {
             if node == kept || partner == Some(kept) || partner == Some(joined) {
                 self.best[node] = self.best_partner(node);
             } else if node < kept {
-                let at = node * self.nodes + kept;
+                let at = self.pair(node, kept);
                 let weight = self.weights[at];
                 let wins = self.best[node].is_none_or(|(partner, most)| {
                     weight > most + TIE_BITS || (weight > most - TIE_BITS && kept < partner)
@@ -349,6 +375,7 @@ impl<'a> Groups<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Field;
 
     /// What a pair says that agrees on the names, and of whose e-mail addresses and numbers this is known.
     fn namesakes(email: f64, phone: f64) -> Evidence {
@@ -383,6 +410,22 @@ mod tests {
         // Four pairs, two identifiers: twice the bits of two doublings.
         let difference = last_merge(0.0, -1.0) - last_merge(0.5, -1.0);
         assert!((difference - 2.0).abs() < 1e-9, "{difference}");
+    }
+
+    #[test]
+    fn a_field_may_speak_late() {
+        let mut model = Model::default_with(50.0);
+        model.parameters.household_bits = Model::NO_HOUSEHOLDS_BITS;
+        let silent = Evidence {
+            levels: [0; Field::COUNT],
+            bits: [0.0; Field::COUNT],
+            ..namesakes(0.0, 0.0)
+        };
+        let alone = agglomerate(2, &model, &Constraints::NONE, |_, _| namesakes(19.0, -1.0));
+        let last = |i, _| if i < 2 { silent.clone() } else { namesakes(19.0, -1.0) };
+        let merges = agglomerate(4, &model, &Constraints::NONE, last);
+        assert_eq!(merges.iter().map(|it| (it.kept, it.joined)).collect::<Vec<_>>(), [(2, 3)]);
+        assert_eq!(merges[0].weight_bits, alone[0].weight_bits);
     }
 
     #[test]

@@ -110,12 +110,13 @@ impl Between {
                 }
             }
         }
-        let in_common = |field: Field| said[field as usize].is_in_common(field, weighing.model);
+        let model = weighing.model;
+        let in_common = |field: Field| said[field as usize].is_in_common(model.field(field));
         let in_common = Field::ALL.into_iter().any(in_common);
         let term = |field: Field| {
             let (i, j, level) = best[field as usize]?;
             let said = said[field as usize];
-            let apart = if in_common { 0.0 } else { said.apart_bits(field, weighing.model) };
+            let apart = if in_common { 0.0 } else { said.apart_bits(model.field(field), model) };
             Some(GroupTerm::of(weighing, field, (said, apart), [i, j], level))
         };
         let fields: Vec<GroupTerm> = Field::ALL.into_iter().filter_map(term).collect();
@@ -133,8 +134,8 @@ impl GroupTerm {
         best: [usize; 2],
         level: u8,
     ) -> Self {
-        let bits = said.bits(field, weighing.model) + apart_bits;
         let of_field = weighing.model.field(field);
+        let bits = said.bits(of_field, weighing.model) + apart_bits;
         let value = |at: usize| weighing.value(at, field).unwrap_or_default().to_owned();
         Self {
             field,
@@ -146,7 +147,7 @@ impl GroupTerm {
             label: of_field.label(level),
             best_bits: said.max,
             mean_bits: said.sum / f64::from(said.pairs),
-            best_share: Said::best_share(field, weighing.model),
+            best_share: Said::best_share(of_field, weighing.model),
             apart_bits,
             bits,
             household_bits: of_field.household_evidence(bits),
