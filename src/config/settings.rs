@@ -524,7 +524,7 @@ pub struct LetterTopicSettings {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunSettings {
-    /// The most messages in one micro-batch. Default 5000.
+    /// The most messages in one micro-batch, which fills up only where the job lags behind. Default 50000.
     pub batch: Option<usize>,
     /// How often results and positions are made durable. Default `1s`.
     #[schemars(transform = schema::duration)]

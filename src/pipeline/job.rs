@@ -49,6 +49,8 @@ use crate::telemetry::{
     Telemetry,
 };
 
+/// Messages that a source hands over together at most: several such may lie between it and the job.
+const READ_AT_ONCE: usize = 20_000;
 /// How long the loop waits for messages before it looks after other things.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -187,8 +189,8 @@ impl Job {
         self.tell_start();
         self.start_letters()?;
         self.start_topics()?;
-        let (batch, telemetry) = (self.plan.run.batch, &self.telemetry);
-        let intake = Intake::start(&self.plan.sources, &self.positions, batch, telemetry)?;
+        let (at_once, telemetry) = (self.plan.run.batch.min(READ_AT_ONCE), &self.telemetry);
+        let intake = Intake::start(&self.plan.sources, &self.positions, at_once, telemetry)?;
         let looped = self.run_loop(&intake, options, stop, progress);
         let finished = looped.and_then(|cause| {
             if matches!(cause, StopCause::Finished | StopCause::Idle) {

@@ -170,7 +170,7 @@ fn retention(settings: &RetentionSettings, at: &At) -> RetentionPlan {
 }
 
 fn run(settings: &RunSettings, at: &At) -> RunPlan {
-    let batch = settings.batch.unwrap_or(5000);
+    let batch = settings.batch.unwrap_or(50_000);
     if !(1..=BATCH_MAX).contains(&batch) {
         let at = at.under("batch");
         at.note(at.wrong(batch, format!("give 1 to {BATCH_MAX} messages")));
