@@ -66,7 +66,7 @@ fn check_more(more: &str, expected: &str) {
 fn defaults_apply() {
     let plan = plan_of(MINIMAL);
     assert_eq!(plan.name, "retail");
-    assert_eq!(plan.run.batch, 5000);
+    assert_eq!(plan.run.batch, 50_000);
     assert_eq!(plan.run.commit_interval, Duration::from_secs(1));
     assert_eq!(plan.state.memory, 2 << 30);
     assert_eq!(plan.publish.url, "./out");
