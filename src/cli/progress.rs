@@ -51,6 +51,7 @@ impl Display {
                 duplicate: counters.duplicate,
                 dead_lettered: counters.dead_lettered,
                 identities: progress.identities,
+                waiting: progress.waiting,
             }
             .emit();
             self.last_line = Stopwatch::start();
@@ -68,6 +69,9 @@ impl Display {
         );
         if counters.dead_lettered > 0 {
             words += &format!(", {} dead-lettered", number(counters.dead_lettered));
+        }
+        if progress.waiting > 0 {
+            words += &format!(", {} records to match", number(progress.waiting));
         }
         if progress.publishing {
             words += ", publishing";

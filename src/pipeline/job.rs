@@ -121,7 +121,8 @@ impl Job {
         let is_unresolved = view.is_unresolved()?;
         drop(view);
         if is_unresolved {
-            identify::catch_up(&mut store, &mut registry, &mut resolver)?;
+            let mut tell = |_| telemetry.beat(Activity::Opening);
+            identify::catch_up(&mut store, &mut registry, &mut resolver, &mut tell)?;
         }
         let corrected = keep_notes(&mut store, &mut resolver)?;
         IndexBuilt { records, corrected, duration: building.elapsed() }.emit(telemetry);
@@ -194,7 +195,7 @@ impl Job {
         let looped = self.run_loop(&intake, options, stop, progress);
         let finished = looped.and_then(|cause| {
             if matches!(cause, StopCause::Finished | StopCause::Idle) {
-                self.catch_up()?;
+                self.catch_up(progress)?;
             }
             progress(&Progress { publishing: true, ..self.progress() });
             if matches!(cause, StopCause::Finished | StopCause::Idle) {
@@ -377,13 +378,19 @@ impl Job {
     }
 
     /// Resolves what was put off.
-    fn catch_up(&mut self) -> Result<()> {
-        if self.resolver.waiting() == 0 {
+    fn catch_up(&mut self, progress: &mut dyn FnMut(&Progress)) -> Result<()> {
+        let before = self.progress();
+        if before.waiting == 0 {
             return Ok(());
         }
         let clock = Stopwatch::start();
         let sequence = self.store.sequence();
-        let work = identify::catch_up(&mut self.store, &mut self.registry, &mut self.resolver)?;
+        let mut tell = |compared: usize| {
+            self.telemetry.beat(Activity::Working);
+            progress(&Progress { waiting: before.waiting - compared as u64, ..before });
+        };
+        let (store, registry) = (&mut self.store, &mut self.registry);
+        let work = identify::catch_up(store, registry, &mut self.resolver, &mut tell)?;
         self.report.commits += self.store.sequence() - sequence;
         self.report.work = self.report.work.and(work);
         self.took(Stage::Resolve, &clock);
@@ -401,6 +408,7 @@ impl Job {
             counters: self.store.counters(),
             messages: self.report.messages,
             identities: self.registry.identities(),
+            waiting: self.resolver.waiting() as u64,
             publishing: false,
         }
     }

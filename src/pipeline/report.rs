@@ -56,6 +56,8 @@ pub struct Progress {
     pub messages: u64,
     /// Live identities.
     pub identities: u64,
+    /// Records that were read and wait to be matched, as those of a backfill do until all is read.
+    pub waiting: u64,
     /// Whether tables are being written.
     pub publishing: bool,
 }

@@ -86,7 +86,7 @@ impl Resolver {
         let mut work = Work::default();
         let weighed_anew = dirty.iter().copied().collect();
         let parts = self.graph.regroup(dirty, &weighed_anew);
-        let clusters = self.decide(parts, &mut work);
+        let clusters = self.decide(parts, &mut work, &mut || {});
         Outcome { clusters, edges: self.graph.take_changed(), work }
     }
 

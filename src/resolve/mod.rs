@@ -15,6 +15,7 @@ mod blocks;
 pub mod bulk;
 mod candidates;
 mod chains;
+mod decide;
 mod doubt;
 mod graph;
 mod judged;
@@ -36,7 +37,6 @@ use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
 use crate::block::Chain;
-use crate::cluster::{agglomerate, groups};
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Model, Sieve, Symbol, Terms, compare};
@@ -187,16 +187,23 @@ impl Resolver {
 
     /// Decides all that was put off.
     pub fn catch_up(&mut self) -> Outcome {
+        self.catch_up_telling(&mut |_| {})
+    }
+
+    /// As [`Resolver::catch_up`], which may take minutes; `tell` is called now and then with how many of the new records
+    /// were compared.
+    pub fn catch_up_telling(&mut self, tell: &mut dyn FnMut(usize)) -> Outcome {
         let Waiting { new, mut dirty } = std::mem::take(&mut self.waiting);
         let mut work = Work::default();
         dirty.extend(new.iter().copied());
         self.follow_caps(&new, &mut dirty, &mut work);
         let mut anew = self.follow_usage(&new, &mut dirty, &mut work);
-        self.link(&new, &mut dirty, &mut work);
+        self.link(&new, &mut dirty, &mut work, tell);
         dirty.retain(|node| self.node(*node).is_some());
+        let compared = new.len();
         anew.extend(new);
         let parts = self.graph.regroup(dirty, &anew);
-        let clusters = self.decide(parts, &mut work);
+        let clusters = self.decide(parts, &mut work, &mut || tell(compared));
         Outcome { clusters, edges: self.graph.take_changed(), work }
     }
 
@@ -331,10 +338,17 @@ impl Resolver {
     }
 
     /// New records meet their candidates.
-    fn link(&mut self, new: &FxHashSet<NodeId>, dirty: &mut Vec<NodeId>, work: &mut Work) {
+    fn link(
+        &mut self,
+        new: &FxHashSet<NodeId>,
+        dirty: &mut Vec<NodeId>,
+        work: &mut Work,
+        tell: &mut dyn FnMut(usize),
+    ) {
         let mut ordered: Vec<NodeId> = new.iter().copied().collect();
         ordered.sort_unstable();
-        for some in ordered.chunks(LINKED_AT_ONCE) {
+        for (at, some) in ordered.chunks(LINKED_AT_ONCE).enumerate() {
+            tell(at * LINKED_AT_ONCE);
             let weighed: Vec<(NodeId, usize, Links)> = some
                 .par_iter()
                 .map(|node| {
@@ -393,35 +407,5 @@ impl Resolver {
         let probe = self.sieve.probe(features(node), &self.terms, &self.model, people);
         let link = |other: &NodeId| Some((*other, probe.edge(features(*other))?));
         others.iter().filter_map(link).collect()
-    }
-
-    /// Decides parts of components.
-    fn decide(&self, mut parts: Vec<Vec<NodeId>>, work: &mut Work) -> Vec<Vec<NodeId>> {
-        parts.par_iter_mut().for_each(|part| self.order(part));
-        let clusters: Vec<Vec<Vec<NodeId>>> =
-            parts.par_iter().map(|part| self.decide_part(part)).collect();
-        for part in &parts {
-            work.component_pairs += (part.len() * (part.len() - 1) / 2) as u64;
-            work.largest_component = work.largest_component.max(part.len() as u64);
-        }
-        work.components += parts.len() as u64;
-        clusters.into_iter().flatten().collect()
-    }
-
-    /// Puts the records of a part in the order of their keys.
-    fn order(&self, part: &mut [NodeId]) {
-        part.sort_unstable_by_key(|node| self.known(*node).key);
-    }
-
-    fn decide_part(&self, part: &[NodeId]) -> Vec<Vec<NodeId>> {
-        let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
-        let evidence = |i: usize, j: usize| self.compare(nodes[i], nodes[j]);
-        let merges = agglomerate(part.len(), &self.model, &self.constraints(part), evidence);
-        let named = |group: Vec<usize>| {
-            let mut members: Vec<NodeId> = group.into_iter().map(|at| part[at]).collect();
-            members.sort_unstable();
-            members
-        };
-        groups(part.len(), &merges).into_iter().map(named).collect()
     }
 }

@@ -74,15 +74,17 @@ pub struct PipelineProgressed {
     pub dead_lettered: u64,
     /// Live identities.
     pub identities: u64,
+    /// Records that were read and wait to be matched.
+    pub waiting: u64,
 }
 
 impl PipelineProgressed {
     /// Logs it at `INFO`.
     pub fn emit(self) {
-        let Self { read, resolved, duplicate, dead_lettered, identities } = self;
+        let Self { read, resolved, duplicate, dead_lettered, identities, waiting } = self;
         info!(
             name: "pipeline_progressed",
-            read, resolved, duplicate, dead_lettered, identities,
+            read, resolved, duplicate, dead_lettered, identities, waiting,
             "pipeline progressed"
         );
     }

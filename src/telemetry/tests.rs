@@ -82,12 +82,18 @@ fn the_life_of_a_pipeline() {
         json!({"level": "INFO", "message": "pipeline stopped", "pipeline": "retail",
             "cause": "drained", "sequence": 9, "published": 8, "duration_ms": 1000}),
     );
-    let progressed =
-        PipelineProgressed { read: 6, resolved: 3, duplicate: 2, dead_lettered: 1, identities: 2 };
+    let progressed = PipelineProgressed {
+        read: 6,
+        resolved: 3,
+        duplicate: 2,
+        dead_lettered: 1,
+        identities: 2,
+        waiting: 4,
+    };
     check(
         || progressed.emit(),
         json!({"level": "INFO", "message": "pipeline progressed", "read": 6, "resolved": 3,
-            "duplicate": 2, "dead_lettered": 1, "identities": 2}),
+            "duplicate": 2, "dead_lettered": 1, "identities": 2, "waiting": 4}),
     );
     let error = Error::data("row is damaged").context("open state");
     check(

@@ -49,25 +49,33 @@ pub(in crate::pipeline) fn draft_put_off(
     Ok(draft)
 }
 
-/// Resolves what was put off, and makes it durable; returns how much work that was.
+/// Resolves what was put off, and makes it durable; returns how much work that was. `tell` is called now and then with
+/// how many records were compared.
 ///
 /// After an error the registry and the index must not be used any more.
 pub(in crate::pipeline) fn catch_up(
     store: &mut Store,
     registry: &mut Registry,
     resolver: &mut Resolver,
+    tell: &mut dyn FnMut(usize),
 ) -> Result<Work> {
-    let mut rest = CatchUp::begin(registry, resolver);
+    let waiting = resolver.waiting();
+    let mut rest = CatchUp::begin(registry, resolver, tell);
     while let Some(draft) = rest.next(store, registry) {
         store.commit(&draft.commit)?;
+        tell(waiting);
     }
     Ok(rest.work)
 }
 
 impl CatchUp {
     /// Resolves what was put off.
-    pub(super) fn begin(registry: &Registry, resolver: &mut Resolver) -> Self {
-        let Outcome { clusters, edges, work } = resolver.catch_up();
+    pub(super) fn begin(
+        registry: &Registry,
+        resolver: &mut Resolver,
+        tell: &mut dyn FnMut(usize),
+    ) -> Self {
+        let Outcome { clusters, edges, work } = resolver.catch_up_telling(tell);
         let has_former = |cluster: &Vec<NodeId>| {
             cluster.iter().any(|node| registry.known(*node).identity.is_some())
         };

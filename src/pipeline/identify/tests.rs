@@ -189,7 +189,7 @@ fn a_catch_up_that_was_cut_short_is_made_anew() {
         assert_eq!(shop.put_off(some).members, [], "nothing is decided yet");
     }
     assert!(shop.store.view().is_unresolved().unwrap());
-    let mut rest = CatchUp::begin(&shop.registry, &mut shop.resolver);
+    let mut rest = CatchUp::begin(&shop.registry, &mut shop.resolver, &mut |_| {});
     for _ in 0..2 {
         let draft = rest.next(&shop.store, &mut shop.registry).expect("there are more parts");
         assert!(!draft.commit.members.is_empty());
@@ -198,7 +198,10 @@ fn a_catch_up_that_was_cut_short_is_made_anew() {
     shop.store.verify().unwrap();
 
     let mut shop = shop.restart();
-    catch_up(&mut shop.store, &mut shop.registry, &mut shop.resolver).unwrap();
+    let mut told = Vec::new();
+    let mut tell = |compared| told.push(compared);
+    catch_up(&mut shop.store, &mut shop.registry, &mut shop.resolver, &mut tell).unwrap();
+    assert!(told.is_sorted() && told.first() == Some(&0) && told.last() == Some(&600), "{told:?}");
     assert!(!shop.store.view().is_unresolved().unwrap());
     let report = shop.store.verify().unwrap();
     assert_eq!((report.records, report.identities_live), (600, 300));
