@@ -236,11 +236,9 @@ impl<'a> Groups<'a> {
             if speaks(field) { Said { sum: bits, max: bits, pairs: 1 } } else { Said::NOTHING }
         }));
         let pair = self.weights.len();
+        let matters = self.matters(conflict);
         self.conflicts.push(conflict);
-        self.weights.push(f64::NEG_INFINITY);
-        if self.matters(conflict) {
-            self.weights[pair] = self.weight_from_floor(pair);
-        }
+        self.weights.push(if matters { self.weight_from_floor(pair) } else { f64::NEG_INFINITY });
     }
 
     /// Adds the fields that speak now and did not before, in the model's order.
@@ -272,16 +270,20 @@ impl<'a> Groups<'a> {
 
     /// The match weight of two groups from what their fields say.
     fn weight(&self, pair: usize) -> f64 {
-        let household = |(field, bits): (&FieldModel, f64)| field.household_evidence(bits);
-        let household = self.bits(pair).map(household).sum::<f64>();
-        let household = self.model.parameters.household_bits + household;
-        Model::posterior(self.against_strangers(pair), household)
+        self.against_mates_too(pair, self.against_strangers(pair))
     }
 
     /// The same; below the floor, no more than it is against strangers alone, which is no less.
     fn weight_from_floor(&self, pair: usize) -> f64 {
         let stranger = self.against_strangers(pair);
-        if stranger < self.floor { stranger } else { self.weight(pair) }
+        if stranger < self.floor { stranger } else { self.against_mates_too(pair, stranger) }
+    }
+
+    /// The match weight of two groups, given what it is against strangers alone.
+    fn against_mates_too(&self, pair: usize, stranger: f64) -> f64 {
+        let household = |(field, bits): (&FieldModel, f64)| field.household_evidence(bits);
+        let household = self.bits(pair).map(household).sum::<f64>();
+        Model::posterior(stranger, self.model.parameters.household_bits + household)
     }
 
     fn against_strangers(&self, pair: usize) -> f64 {
@@ -314,9 +316,7 @@ impl<'a> Groups<'a> {
 
     fn best_partner(&self, node: usize) -> Option<(usize, f64)> {
         let mut best: Option<(usize, f64)> = None;
-        let row = if node + 1 < self.nodes { self.pair(node, node + 1) } else { 0 };
-        for partner in node + 1..self.nodes {
-            let at = row + partner - node - 1;
+        for (partner, at) in (node + 1..self.nodes).zip(self.pair(node, node + 1)..) {
             if self.alive[partner]
                 && !self.conflicts[at]
                 && best.is_none_or(|(_, most)| self.weights[at] > most + TIE_BITS)
