@@ -9,7 +9,7 @@ use super::pair::Pair;
 use super::step::{Between, Step};
 use crate::cluster::{By, Constraints, Merge, agglomerate};
 use crate::record::{Field, Identity, RecordKey};
-use crate::score::{Evidence, Features, Model, Symbol, Terms, compare};
+use crate::score::{Evidence, Features, Model, Scorer, Symbol, Terms};
 
 /// Some records under a model, with what must be known of all records together.
 pub struct Weighing<'a> {
@@ -85,7 +85,8 @@ impl<'a> Weighing<'a> {
     /// What two records say.
     pub fn evidence(&self, left: usize, right: usize) -> Evidence {
         let people = |field, symbol| self.people.get(&(field, symbol)).copied().unwrap_or(1.0);
-        compare(&self.features[left], &self.features[right], &self.terms, self.model, people)
+        let scorer = Scorer::new(&self.terms, self.model);
+        scorer.compare(&self.features[left], &self.features[right], people)
     }
 
     /// What two records say, term by term.

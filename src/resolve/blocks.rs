@@ -41,8 +41,24 @@ enum Slot {
 #[derive(Default)]
 struct List {
     nodes: Vec<NodeId>,
+    /// The rule that its key was made under.
+    rule: u8,
     /// Sub-blocks are kept for it.
     divided: bool,
+}
+
+/// In which blocks each record is: lists by their numbers, record by record.
+pub(super) struct Memberships {
+    /// By record: where its lists begin.
+    starts: Vec<u32>,
+    lists: Vec<u32>,
+}
+
+impl Memberships {
+    fn of(&self, node: NodeId) -> &[u32] {
+        let [from, to] = [0, 1].map(|next| self.starts[node as usize + next] as usize);
+        &self.lists[from..to]
+    }
 }
 
 impl Blocks {
@@ -80,7 +96,7 @@ impl Blocks {
         if self.members(key).len() == self.cap {
             self.was_within.entry(key).or_insert(true);
         }
-        let Some(list) = self.push(key, node) else { return };
+        let Some(list) = self.push(key, chain.rule, node) else { return };
         let list = &mut self.lists[list as usize];
         if list.divided {
             self.add_at(node, chain, depth + 1, chains_again);
@@ -96,13 +112,13 @@ impl Blocks {
     }
 
     /// Puts a node into a block; returns the block's list where it is one.
-    fn push(&mut self, key: Key, node: NodeId) -> Option<u32> {
+    fn push(&mut self, key: Key, rule: u8, node: NodeId) -> Option<u32> {
         match self.index.get(&key).copied() {
             None => {
                 self.index.insert(key, Slot::One(node));
-                (self.cap == 0).then(|| self.make_list(key, vec![node]))
+                (self.cap == 0).then(|| self.make_list(key, rule, vec![node]))
             }
-            Some(Slot::One(first)) => Some(self.make_list(key, vec![first, node])),
+            Some(Slot::One(first)) => Some(self.make_list(key, rule, vec![first, node])),
             Some(Slot::Many(list)) => {
                 self.lists[list as usize].nodes.push(node);
                 Some(list)
@@ -110,8 +126,8 @@ impl Blocks {
         }
     }
 
-    fn make_list(&mut self, key: Key, nodes: Vec<NodeId>) -> u32 {
-        let made = List { nodes, divided: false };
+    fn make_list(&mut self, key: Key, rule: u8, nodes: Vec<NodeId>) -> u32 {
+        let made = List { nodes, rule, divided: false };
         let list = if let Some(list) = self.free.pop() {
             self.lists[list as usize] = made;
             list
@@ -162,6 +178,48 @@ impl Blocks {
             .map(|key| self.members(*key))
             .find(|members| members.len() <= self.cap)
             .unwrap_or_default()
+    }
+
+    /// The blocks of each of so many records that bring it together with others.
+    ///
+    /// Sub-blocks of a block within its cap may be among them: who is in them is in that block, too.
+    pub(super) fn memberships(&self, records: usize) -> Memberships {
+        let brings_together = |list: &List| (2..=self.cap).contains(&list.nodes.len());
+        let mut starts = vec![0_u32; records + 1];
+        for list in self.lists.iter().filter(|list| brings_together(list)) {
+            list.nodes.iter().for_each(|node| starts[*node as usize + 1] += 1);
+        }
+        for record in 0..records {
+            starts[record + 1] += starts[record];
+        }
+        let mut lists = vec![0; starts[records] as usize];
+        let mut next = starts.clone();
+        for (list, number) in self.lists.iter().zip(0..).filter(|(list, _)| brings_together(list)) {
+            for node in &list.nodes {
+                let next = &mut next[*node as usize];
+                lists[*next as usize] = number;
+                *next += 1;
+            }
+        }
+        Memberships { starts, lists }
+    }
+
+    /// The rules and the members of a record's blocks.
+    pub(super) fn those_of<'a>(
+        &'a self,
+        memberships: &'a Memberships,
+        node: NodeId,
+    ) -> impl Iterator<Item = (u8, &'a [NodeId])> {
+        memberships.of(node).iter().map(|list| {
+            let list = &self.lists[*list as usize];
+            (list.rule, &*list.nodes)
+        })
+    }
+
+    /// The number of the largest of a record's blocks.
+    pub(super) fn largest(&self, memberships: &Memberships, node: NodeId) -> Option<u32> {
+        let size = |list: &&u32| self.lists[**list as usize].nodes.len();
+        memberships.of(node).iter().max_by_key(size).copied()
     }
 
     /// The rules under which two records share a used key.

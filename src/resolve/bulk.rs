@@ -15,7 +15,7 @@ use super::usage::{Counts, shared_identifiers};
 use crate::block::{Chain, DEPTH, Key};
 use crate::cluster::{Constraints, Merge, agglomerate, groups, split};
 use crate::record::{Field, Identity, RecordKey};
-use crate::score::{Evidence, Features, Levels, Model, Sieve, Symbol, Terms, levels, weigh};
+use crate::score::{Evidence, Features, Levels, Model, Scorer, Sieve, Symbol, Terms};
 
 /// Two records by their places, the lower first.
 pub type Pair = (u32, u32);
@@ -116,13 +116,14 @@ impl Bulk {
     /// The levels that a pair reaches.
     pub fn levels(&self, model: &Model, (left, right): Pair) -> Levels {
         let (left, right) = (&self.features[left as usize], &self.features[right as usize]);
-        levels(left, right, &self.terms, model)
+        Scorer::new(&self.terms, model).levels(left, right)
     }
 
     /// What a pair says, its levels known.
     pub fn weigh(&self, model: &Model, (left, right): Pair, levels: Levels) -> Evidence {
         let (left, right) = (&self.features[left as usize], &self.features[right as usize]);
-        weigh(levels, left, right, &self.terms, model, |field, symbol| self.people(field, symbol))
+        let people = |field, symbol| self.people(field, symbol);
+        Scorer::new(&self.terms, model).weigh(levels, left, right, people)
     }
 
     /// The partition, where the edges are known.
@@ -149,7 +150,7 @@ impl Bulk {
         let pairs = self.pairs();
         let of_places: Vec<&[Pair]> = pairs.chunk_by(|a, b| a.0 == b.0).collect();
         let edges = of_places.into_par_iter().flat_map_iter(|pairs| {
-            let probe = sieve.probe(features(pairs[0].0), &self.terms, model, people);
+            let probe = sieve.probe(features(pairs[0].0), Scorer::new(&self.terms, model), people);
             let edge = |(left, right): &Pair| Some((*left, *right, probe.edge(features(*right))?));
             pairs.iter().filter_map(edge).collect::<Vec<_>>()
         });

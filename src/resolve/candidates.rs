@@ -20,14 +20,22 @@ impl Resolver {
 
     /// The records that share a used key with one of these chains, ascending.
     pub(super) fn candidates(&self, node: NodeId, chains: &[Chain]) -> Vec<NodeId> {
+        let blocks = chains.iter().map(|chain| (chain.rule, self.blocks.used(chain)));
+        self.candidates_in(node, blocks)
+    }
+
+    /// The records that are in one of these blocks of a record, each of a rule, ascending.
+    pub(super) fn candidates_in<'a>(
+        &self,
+        node: NodeId,
+        blocks: impl Iterator<Item = (u8, &'a [NodeId])>,
+    ) -> Vec<NodeId> {
         let mut others = Vec::new();
-        for chain in chains {
-            let members = self.blocks.used(chain);
-            if !self.limits.concern(chain.rule) {
+        for (rule, members) in blocks {
+            if !self.limits.concern(rule) {
                 others.extend_from_slice(members);
-            } else if !self.is_silent(chain.rule, node) {
-                let speaks = |other: &&NodeId| !self.is_silent(chain.rule, **other);
-                others.extend(members.iter().filter(speaks));
+            } else if !self.is_silent(rule, node) {
+                others.extend(members.iter().filter(|other| !self.is_silent(rule, **other)));
             }
         }
         others.sort_unstable();

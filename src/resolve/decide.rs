@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::{Node, Resolver, Work};
 use crate::cluster::{agglomerate, groups};
 use crate::record::NodeId;
+use crate::score::Memo;
 
 /// How many parts of components are decided between two signs of life.
 const DECIDED_AT_ONCE: usize = 100_000;
@@ -21,8 +22,10 @@ impl Resolver {
         for parts in parts.chunks_mut(DECIDED_AT_ONCE) {
             tell();
             parts.par_iter_mut().for_each(|part| self.order(part));
-            let decided: Vec<Vec<Vec<NodeId>>> =
-                parts.par_iter().map(|part| self.decide_part(part)).collect();
+            let decided: Vec<Vec<Vec<NodeId>>> = parts
+                .par_iter()
+                .map_init(Memo::default, |memo, part| self.decide_part(part, memo))
+                .collect();
             clusters.extend(decided.into_iter().flatten());
         }
         for part in &parts {
@@ -38,9 +41,10 @@ impl Resolver {
         part.sort_unstable_by_key(|node| self.known(*node).key);
     }
 
-    fn decide_part(&self, part: &[NodeId]) -> Vec<Vec<NodeId>> {
+    fn decide_part(&self, part: &[NodeId], memo: &Memo) -> Vec<Vec<NodeId>> {
         let nodes: Vec<&Node> = part.iter().map(|node| self.known(*node)).collect();
-        let evidence = |i: usize, j: usize| self.compare(nodes[i], nodes[j]);
+        let scorer = self.scorer(memo);
+        let evidence = |i: usize, j: usize| self.compare_by(scorer, nodes[i], nodes[j]);
         let merges = agglomerate(part.len(), &self.model, &self.constraints(part), evidence);
         let named = |group: Vec<usize>| {
             let mut members: Vec<NodeId> = group.into_iter().map(|at| part[at]).collect();

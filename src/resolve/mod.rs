@@ -20,6 +20,7 @@ mod doubt;
 mod graph;
 mod judged;
 mod limits;
+mod link;
 mod notes;
 pub mod oracle;
 mod reach;
@@ -34,12 +35,12 @@ mod tests;
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::block::Chain;
 pub use crate::record::NodeId;
 use crate::record::{Field, Identity, RecordKey};
-use crate::score::{Evidence, Features, Model, Sieve, Symbol, Terms, compare};
+use crate::score::{Evidence, Features, Memo, Model, Scorer, Sieve, Symbol, Terms};
 
 pub use chains::chains_of;
 pub use doubt::{Decision, Doubt};
@@ -76,24 +77,39 @@ pub struct Outcome {
     pub work: Work,
 }
 
-/// How many new records meet their candidates together, which bounds how many pairs there are at once.
-const LINKED_AT_ONCE: usize = 20_000;
+/// Of so many new records their chains are kept until they are compared; of more of them the blocks tell sooner.
+const CHAINS_KEPT: usize = if cfg!(test) { 5 } else { 30_000 };
 
 struct Node {
     key: RecordKey,
     features: Features,
 }
 
-/// Those that a record is linked to, ascending, and how firmly.
-type Links = Vec<(NodeId, f32)>;
-
 /// What was put off.
 #[derive(Default)]
 struct Waiting {
     /// Records that are in the set and were not compared yet.
     new: FxHashSet<NodeId>,
+    /// Their chains; not of all of them where there are many.
+    chains: FxHashMap<NodeId, Vec<Chain>>,
     /// Others whose links changed, with repeats.
     dirty: Vec<NodeId>,
+}
+
+impl Waiting {
+    fn add(&mut self, node: NodeId, chains: Vec<Chain>) {
+        self.new.insert(node);
+        if self.new.len() <= CHAINS_KEPT {
+            self.chains.insert(node, chains);
+        } else {
+            self.chains = FxHashMap::default();
+        }
+    }
+
+    fn remove(&mut self, node: NodeId) {
+        self.new.remove(&node);
+        self.chains.remove(&node);
+    }
 }
 
 /// The incremental matcher.
@@ -173,10 +189,11 @@ impl Resolver {
         }
         let chains: Vec<Vec<Chain>> =
             inserted.par_iter().map(|insert| chains_of(&insert.identity, &self.model)).collect();
-        for (insert, chains) in inserted.into_iter().zip(&chains) {
-            self.waiting.new.insert(insert.node);
-            let joined = self.enter(insert, chains);
+        for (insert, chains) in inserted.into_iter().zip(chains) {
+            let node = insert.node;
+            let joined = self.enter(insert, &chains);
             self.waiting.dirty.extend(joined);
+            self.waiting.add(node, chains);
         }
     }
 
@@ -193,12 +210,13 @@ impl Resolver {
     /// As [`Resolver::catch_up`], which may take minutes; `tell` is called now and then with how many of the new records
     /// were compared.
     pub fn catch_up_telling(&mut self, tell: &mut dyn FnMut(usize)) -> Outcome {
-        let Waiting { new, mut dirty } = std::mem::take(&mut self.waiting);
+        let Waiting { new, chains, mut dirty } = std::mem::take(&mut self.waiting);
         let mut work = Work::default();
         dirty.extend(new.iter().copied());
         self.follow_caps(&new, &mut dirty, &mut work);
         let mut anew = self.follow_usage(&new, &mut dirty, &mut work);
-        self.link(&new, &mut dirty, &mut work, tell);
+        let linked: Vec<NodeId> = new.iter().copied().collect();
+        self.link(&linked, chains, &mut dirty, &mut work, tell);
         dirty.retain(|node| self.node(*node).is_some());
         let compared = new.len();
         anew.extend(new);
@@ -221,8 +239,17 @@ impl Resolver {
     }
 
     fn compare(&self, left: &Node, right: &Node) -> Evidence {
+        self.compare_by(Scorer::new(&self.terms, &self.model), left, right)
+    }
+
+    fn compare_by(&self, scorer: Scorer<'_>, left: &Node, right: &Node) -> Evidence {
         let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
-        compare(&left.features, &right.features, &self.terms, &self.model, people)
+        scorer.compare(&left.features, &right.features, people)
+    }
+
+    /// A scorer that remembers.
+    fn scorer<'a>(&'a self, memo: &'a Memo) -> Scorer<'a> {
+        Scorer::new(&self.terms, &self.model).with_memo(memo)
     }
 
     /// Puts a record in; returns those that it was judged to be together with.
@@ -255,7 +282,7 @@ impl Resolver {
         let gone = self.nodes[node as usize].take().expect("only records of the set leave it");
         self.usages.remove(node, &gone.features, &self.terms, &self.model);
         self.judged.leave(&gone.key);
-        self.waiting.new.remove(&node);
+        self.waiting.remove(node);
         self.graph.remove(node)
     }
 
@@ -335,77 +362,5 @@ impl Resolver {
         self.score(&pairs, dirty, work);
         dirty.extend(carriers.iter().copied());
         carriers
-    }
-
-    /// New records meet their candidates.
-    fn link(
-        &mut self,
-        new: &FxHashSet<NodeId>,
-        dirty: &mut Vec<NodeId>,
-        work: &mut Work,
-        tell: &mut dyn FnMut(usize),
-    ) {
-        let mut ordered: Vec<NodeId> = new.iter().copied().collect();
-        ordered.sort_unstable();
-        for (at, some) in ordered.chunks(LINKED_AT_ONCE).enumerate() {
-            tell(at * LINKED_AT_ONCE);
-            let weighed: Vec<(NodeId, usize, Links)> = some
-                .par_iter()
-                .map(|node| {
-                    let mut others = self.candidates(*node, &self.chains(*node));
-                    others.retain(|other| other < node || !new.contains(other));
-                    (*node, others.len(), self.links(*node, &others))
-                })
-                .collect();
-            for (node, met, links) in weighed {
-                work.candidates += met as u64;
-                for (other, weight) in links {
-                    if self.graph.set(node, other, weight) {
-                        dirty.extend([node, other]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Weighs pairs, ascending, and brings their edges up to date; notes the ends of those that changed.
-    fn score(
-        &mut self,
-        pairs: &BTreeSet<(NodeId, NodeId)>,
-        dirty: &mut Vec<NodeId>,
-        work: &mut Work,
-    ) {
-        let pairs: Vec<(NodeId, NodeId)> = pairs.iter().copied().collect();
-        let of_nodes: Vec<&[(NodeId, NodeId)]> = pairs.chunk_by(|a, b| a.0 == b.0).collect();
-        let weighed: Vec<(NodeId, Vec<NodeId>, Links)> = of_nodes
-            .into_par_iter()
-            .map(|pairs| {
-                let others: Vec<NodeId> = pairs.iter().map(|(_, other)| *other).collect();
-                let links = self.links(pairs[0].0, &others);
-                (pairs[0].0, others, links)
-            })
-            .collect();
-        work.candidates += pairs.len() as u64;
-        for (node, others, links) in weighed {
-            let mut links = links.into_iter().peekable();
-            for other in others {
-                let changed = match links.next_if(|(linked, _)| *linked == other) {
-                    Some((_, weight)) => self.graph.set(node, other, weight),
-                    None => self.graph.unset(node, other),
-                };
-                if changed {
-                    dirty.extend([node, other]);
-                }
-            }
-        }
-    }
-
-    /// Which of some records, ascending, are linked to a record by what their fields say, and how firmly.
-    fn links(&self, node: NodeId, others: &[NodeId]) -> Links {
-        let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
-        let features = |node: NodeId| &self.known(node).features;
-        let probe = self.sieve.probe(features(node), &self.terms, &self.model, people);
-        let link = |other: &NodeId| Some((*other, probe.edge(features(*other))?));
-        others.iter().filter_map(link).collect()
     }
 }

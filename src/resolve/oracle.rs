@@ -10,7 +10,7 @@ use super::{Insert, chains_of};
 use crate::block::Chain;
 use crate::cluster::{Constraints, JUDGED_BITS, agglomerate, groups, split};
 use crate::record::{Field, Pair, RecordKey, Verdict};
-use crate::score::{Features, Model, Symbol, Terms, compare};
+use crate::score::{Features, Model, Scorer, Symbol, Terms};
 
 /// What a set of records comes to under a model and judgements.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,7 +65,7 @@ pub fn whole(model: &Model, records: &[Insert], judgements: &BTreeMap<Pair, Verd
         .collect();
     let evidence = |i: usize, j: usize| {
         let people = |field, symbol| people.get(&(field, symbol)).copied().unwrap_or(1.0);
-        compare(&features[i], &features[j], &terms, model, people)
+        Scorer::new(&terms, model).compare(&features[i], &features[j], people)
     };
     let key = |at: u32| records[at as usize].key;
     let narrow = |at: usize| u32::try_from(at).expect("few");

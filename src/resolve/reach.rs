@@ -41,6 +41,9 @@ impl Reach {
         cap: usize,
         least: f32,
     ) -> Vec<NodeId> {
+        if let Some(component) = self.component_of(first, graph, cap) {
+            return component;
+        }
         self.begin(graph);
         self.take(first, JUDGED_BITS, graph);
         let mut weakest = JUDGED_BITS;
@@ -56,6 +59,30 @@ impl Reach {
             self.take(node, weakest, graph);
         }
         self.part(raised(least, weakest))
+    }
+
+    /// All that hangs together with a node, ascending; `None` where that is more than `cap` nodes. Most components are small,
+    /// and how firm their links are is of no matter.
+    fn component_of(&mut self, first: NodeId, graph: &Graph, cap: usize) -> Option<Vec<NodeId>> {
+        self.begin(graph);
+        self.reached[first as usize] = self.turn;
+        let mut component = vec![first];
+        let mut next = 0;
+        while let Some(node) = component.get(next).copied() {
+            next += 1;
+            let linked = graph.edges(node).iter().map(|(other, _)| other).chain(graph.judged(node));
+            for other in linked {
+                if !self.is_reached(*other) {
+                    self.reached[*other as usize] = self.turn;
+                    component.push(*other);
+                }
+            }
+            if component.len() > cap {
+                return None;
+            }
+        }
+        component.sort_unstable();
+        Some(component)
     }
 
     fn begin(&mut self, graph: &Graph) {

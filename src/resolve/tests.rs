@@ -376,8 +376,8 @@ proptest! {
         let model = Model::default_with(1000.0);
         let mut terms = Terms::default();
         let (a, b) = (terms.features(&left, &model), terms.features(&right, &model));
-        let there = compare(&a, &b, &terms, &model, |_, _| 1.0);
-        let back = compare(&b, &a, &terms, &model, |_, _| 1.0);
+        let there = Scorer::new(&terms, &model).compare(&a, &b, |_, _| 1.0);
+        let back = Scorer::new(&terms, &model).compare(&b, &a, |_, _| 1.0);
         prop_assert_eq!(&there, &back);
         prop_assert_eq!(there.weight(&model).to_bits(), back.weight(&model).to_bits());
     }

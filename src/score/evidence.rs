@@ -4,6 +4,7 @@ use super::email;
 use super::features::{Features, Symbol, Terms};
 use super::field::{Exclusive, FieldModel};
 use super::level::level;
+use super::memo::Memo;
 use super::model::Model;
 use crate::record::Field;
 
@@ -72,109 +73,163 @@ pub struct Levels {
     pub swapped: bool,
 }
 
-/// Compares two records. `people(field, value)` says how many people seem to use an identifier value.
-pub fn compare(
-    left: &Features,
-    right: &Features,
-    terms: &Terms,
-    model: &Model,
-    people: impl Fn(Field, Symbol) -> f64,
-) -> Evidence {
-    weigh(levels(left, right, terms, model), left, right, terms, model, people)
+/// What records are scored by: their interned texts and the model.
+#[derive(Clone, Copy)]
+pub struct Scorer<'a> {
+    pub(super) terms: &'a Terms,
+    pub(super) model: &'a Model,
+    memo: Option<&'a Memo>,
 }
 
-/// The levels that two records reach; of the model, only its comparisons matter.
-pub fn levels(left: &Features, right: &Features, terms: &Terms, model: &Model) -> Levels {
-    let mut levels = Field::ALL.map(|field| field_level(left, right, terms, model, field));
-    let mut swapped = false;
-    for (first, second) in &model.swaps {
-        let fields = [model.field(*first), model.field(*second)];
-        swapped |= swap(left, right, terms, fields, &mut levels);
+impl<'a> Scorer<'a> {
+    /// A scorer that remembers nothing.
+    pub fn new(terms: &'a Terms, model: &'a Model) -> Self {
+        Self { terms, model, memo: None }
     }
-    for field in [Field::Surname, Field::Given] {
-        borrow_token(left, right, model, field, &mut levels);
-    }
-    Levels { of_field: levels, swapped }
-}
 
-/// The level that two records reach by a field's own values; 0 where one is missing.
-pub(super) fn field_level(
-    left: &Features,
-    right: &Features,
-    terms: &Terms,
-    model: &Model,
-    field: Field,
-) -> u8 {
-    match (left.symbol(field), right.symbol(field)) {
-        (0, _) | (_, 0) => 0,
-        (a, b) if a == b => model.field(field).level_of_equals(terms.text(a)),
-        (a, b) => level(&model.field(field).levels, terms.marked(a), terms.marked(b)),
+    /// The same, with a memory, which must never be used with other terms or another model.
+    #[must_use]
+    pub fn with_memo(self, memo: &'a Memo) -> Self {
+        Self { memo: Some(memo), ..self }
     }
-}
 
-/// What levels that are known say, in bits.
-pub fn weigh(
-    Levels { of_field: mut levels, swapped }: Levels,
-    left: &Features,
-    right: &Features,
-    terms: &Terms,
-    model: &Model,
-    people: impl Fn(Field, Symbol) -> f64,
-) -> Evidence {
-    let is_over = |field: Field, features: &Features| {
-        model.field(field).is_over(people(field, features.symbol(field)))
-    };
-    let mut bits = [0.0; Field::COUNT];
-    for field in Field::ALL {
-        let level = levels[field as usize];
-        if level == 0 {
-            continue;
+    /// Compares two records. `people(field, value)` says how many people seem to use an identifier value.
+    pub fn compare(
+        self,
+        left: &Features,
+        right: &Features,
+        people: impl Fn(Field, Symbol) -> f64,
+    ) -> Evidence {
+        self.weigh(self.levels(left, right), left, right, people)
+    }
+
+    /// The levels that two records reach; of the model, only its comparisons matter.
+    pub fn levels(self, left: &Features, right: &Features) -> Levels {
+        let mut levels = Field::ALL.map(|field| self.field_level(left, right, field));
+        let mut swapped = false;
+        for (first, second) in &self.model.swaps {
+            let fields = [self.model.field(*first), self.model.field(*second)];
+            swapped |= self.swap(left, right, fields, &mut levels);
         }
-        // What too many people use says nothing, neither of those who share it nor of others.
-        if model.field(field).limit.is_some() && (is_over(field, left) || is_over(field, right)) {
-            levels[field as usize] = 0;
-        } else {
-            bits[field as usize] = field_bits(left, right, terms, model, field, level, &people);
+        for field in [Field::Surname, Field::Given] {
+            borrow_token(left, right, self.model, field, &mut levels);
+        }
+        Levels { of_field: levels, swapped }
+    }
+
+    /// The level that two records reach by a field's own values; 0 where one is missing.
+    pub(super) fn field_level(self, left: &Features, right: &Features, field: Field) -> u8 {
+        self.level(field, left.symbol(field), right.symbol(field))
+    }
+
+    /// The level that two values reach by a field's comparison; 0 where one is missing.
+    fn level(self, field: Field, a: Symbol, b: Symbol) -> u8 {
+        let find =
+            || level(&self.model.field(field).levels, self.terms.marked(a), self.terms.marked(b));
+        match (a, b) {
+            (0, _) | (_, 0) => 0,
+            (a, b) if a == b => self.model.field(field).level_of_equals(self.terms.text(a)),
+            (a, b) => self.memo.map_or_else(find, |memo| memo.level(field, a, b, find)),
         }
     }
-    if swapped {
-        bits[Field::Given as usize] += model.parameters.swap_bits;
-    }
-    let agree = |field: Field| (1..=3).contains(&levels[field as usize]);
-    let given = &mut bits[Field::Given as usize];
-    let mut pairing_bits = 0.0;
-    if agree(Field::Given) && agree(Field::Surname) {
-        // Where the surname is known, the given name says less; never does its agreement speak against one person.
-        pairing_bits = -model.parameters.name_pairing_bits.min(given.max(0.0));
-        *given += pairing_bits;
-    }
-    Evidence { levels, bits, swapped, pairing_bits }
-}
 
-/// What a level of a field says, in bits, before its fields' limits.
-pub(super) fn field_bits(
-    left: &Features,
-    right: &Features,
-    terms: &Terms,
-    model: &Model,
-    field: Field,
-    level: u8,
-    people: &impl Fn(Field, Symbol) -> f64,
-) -> f64 {
-    let of_field = model.field(field);
-    let (a, b) = (left.symbol(field), right.symbol(field));
-    if let (1, Some(sharing)) = (level, of_field.sharing) {
-        return model.shared_bits(sharing, people(field, a));
+    /// What levels that are known say, in bits.
+    pub fn weigh(
+        self,
+        Levels { of_field: mut levels, swapped }: Levels,
+        left: &Features,
+        right: &Features,
+        people: impl Fn(Field, Symbol) -> f64,
+    ) -> Evidence {
+        let is_over = |field: Field, features: &Features| {
+            self.model.field(field).is_over(people(field, features.symbol(field)))
+        };
+        let mut bits = [0.0; Field::COUNT];
+        for field in Field::ALL {
+            let level = levels[field as usize];
+            if level == 0 {
+                continue;
+            }
+            // What too many people use says nothing, neither of those who share it nor of others.
+            let is_limited = self.model.field(field).limit.is_some();
+            if is_limited && (is_over(field, left) || is_over(field, right)) {
+                levels[field as usize] = 0;
+            } else {
+                bits[field as usize] = self.field_bits(left, right, field, level, &people);
+            }
+        }
+        if swapped {
+            bits[Field::Given as usize] += self.model.parameters.swap_bits;
+        }
+        let agree = |field: Field| (1..=3).contains(&levels[field as usize]);
+        let given = &mut bits[Field::Given as usize];
+        let mut pairing_bits = 0.0;
+        if agree(Field::Given) && agree(Field::Surname) {
+            // Where the surname is known, the given name says less; never does its agreement speak against one person.
+            pairing_bits = -self.model.parameters.name_pairing_bits.min(given.max(0.0));
+            *given += pairing_bits;
+        }
+        Evidence { levels, bits, swapped, pairing_bits }
     }
-    let bits = of_field.level_bits(level);
-    if of_field.beyond_names && (2..=4).contains(&level) {
-        let named = |features: &Features| {
+
+    /// What a level of a field says, in bits, before its fields' limits.
+    pub(super) fn field_bits(
+        self,
+        left: &Features,
+        right: &Features,
+        field: Field,
+        level: u8,
+        people: &impl Fn(Field, Symbol) -> f64,
+    ) -> f64 {
+        let of_field = self.model.field(field);
+        let (a, b) = (left.symbol(field), right.symbol(field));
+        if let (1, Some(sharing)) = (level, of_field.sharing) {
+            return self.model.shared_bits(sharing, people(field, a));
+        }
+        let is_named = |features: &Features| {
             features.symbol(Field::Given) != 0 && features.symbol(Field::Surname) != 0
         };
-        let full_names = named(left) && named(right);
-        return email::bits(terms.email(a), terms.email(b), &model.email, bits, full_names);
+        let beyond_names = of_field.beyond_names && (2..=4).contains(&level);
+        let full_names = beyond_names && is_named(left) && is_named(right);
+        let find = || {
+            let bits = of_field.level_bits(level);
+            if beyond_names {
+                let (a, b) = (self.terms.email(a), self.terms.email(b));
+                return email::bits(a, b, &self.model.email, bits, full_names);
+            }
+            let (a, b) = (self.terms.text(a), self.terms.text(b));
+            bits + frequency_bits(of_field, self.model, level, a, b)
+        };
+        self.memo.map_or_else(find, |memo| memo.bits(field, (a, b), level, full_names, find))
     }
-    bits + frequency_bits(of_field, model, level, terms.text(a), terms.text(b))
+
+    /// Where both fields disagree, compares them crosswise; keeps that where it is good. Symmetric: the better of the
+    /// two crosswise levels is always the first field's.
+    pub(super) fn swap(
+        self,
+        left: &Features,
+        right: &Features,
+        [first, second]: [&FieldModel; 2],
+        levels: &mut [u8; Field::COUNT],
+    ) -> bool {
+        let poor = |model: &FieldModel| {
+            let level = levels[model.field as usize];
+            level == 0 || model.is_poor(level)
+        };
+        if !poor(first) || !poor(second) {
+            return false;
+        }
+        let there = self.level(first.field, left.symbol(first.field), right.symbol(second.field));
+        let back = self.level(first.field, right.symbol(first.field), left.symbol(second.field));
+        let good = |level: u8| (1..=3).contains(&level) && !first.is_poor(level);
+        let swapped = (good(there) && (good(back) || back == 0)) || (good(back) && there == 0);
+        if swapped {
+            let most = |model: &FieldModel| u8::try_from(model.levels.len()).expect("few levels");
+            levels[first.field as usize] = there.min(back).min(most(first));
+            levels[second.field as usize] = there.max(back).min(most(second));
+        }
+        swapped
+    }
 }
 
 /// The term-frequency adjustment: an exact agreement on a rare value says more, on a common one less; a fuzzy one
@@ -194,39 +249,6 @@ fn frequency_bits(of_field: &FieldModel, model: &Model, level: u8, a: &str, b: &
         }
         _ => 0.0,
     }
-}
-
-/// Where both fields disagree, compares them crosswise; keeps that where it is good. Symmetric: the better of the
-/// two crosswise levels is always the first field's.
-pub(super) fn swap(
-    left: &Features,
-    right: &Features,
-    terms: &Terms,
-    [first, second]: [&FieldModel; 2],
-    levels: &mut [u8; Field::COUNT],
-) -> bool {
-    let poor = |model: &FieldModel| {
-        let level = levels[model.field as usize];
-        level == 0 || model.is_poor(level)
-    };
-    if !poor(first) || !poor(second) {
-        return false;
-    }
-    let cross = |a: Symbol, b: Symbol| match (a, b) {
-        (0, _) | (_, 0) => 0,
-        (a, b) if a == b => first.level_of_equals(terms.text(a)),
-        (a, b) => level(&first.levels, terms.marked(a), terms.marked(b)),
-    };
-    let there = cross(left.symbol(first.field), right.symbol(second.field));
-    let back = cross(right.symbol(first.field), left.symbol(second.field));
-    let good = |level: u8| (1..=3).contains(&level) && !first.is_poor(level);
-    let swapped = (good(there) && (good(back) || back == 0)) || (good(back) && there == 0);
-    if swapped {
-        let most = |model: &FieldModel| u8::try_from(model.levels.len()).expect("few levels");
-        levels[first.field as usize] = there.min(back).min(most(first));
-        levels[second.field as usize] = there.max(back).min(most(second));
-    }
-    swapped
 }
 
 /// A name that disagrees may stand among the other record's further names: a married name, a second given name.

@@ -2,11 +2,11 @@
 //!
 //! Most candidate pairs are of strangers, and a few fields show it. Fields are compared one after the other, and what the
 //! others can say at most is known beforehand: once that is too little, the rest is not looked at. What is left is
-//! weighed as any pair is, so that the answer is always that of [`compare`](super::compare) and
+//! weighed as any pair is, so that the answer is always that of [`Scorer::compare`] and
 //! [`Evidence::edge`](super::Evidence::edge).
 
-use super::evidence::{Levels, borrow_token, field_bits, field_level, swap, weigh};
-use super::features::{Features, Symbol, Terms};
+use super::evidence::{Levels, Scorer, borrow_token};
+use super::features::{Features, Symbol};
 use super::field::FieldModel;
 use super::level::Level;
 use super::model::Model;
@@ -81,22 +81,22 @@ impl Sieve {
     pub fn probe<'a, P: Fn(Field, Symbol) -> f64>(
         &'a self,
         record: &'a Features,
-        terms: &'a Terms,
-        model: &'a Model,
+        scorer: Scorer<'a>,
         people: P,
     ) -> Probe<'a, P> {
+        let Scorer { terms, model, .. } = scorer;
         let has = |field: &Field| record.symbol(*field) != 0;
         let groups = self.groups.iter().filter(|group| group.fields.iter().any(has)).collect();
         let mut equal_bits = [0.0; Field::COUNT];
         for field in Field::ALL.into_iter().filter(has) {
             let of_field = model.field(field);
             let level = of_field.level_of_equals(terms.text(record.symbol(field)));
-            let bits = field_bits(record, record, terms, model, field, level, &people);
+            let bits = scorer.field_bits(record, record, field, level, &people);
             equal_bits[field as usize] =
                 if of_field.limit.is_some() { bits.max(0.0) } else { bits };
         }
         let least = model.parameters.edge_bits - ROUNDING_BITS;
-        Probe { sieve: self, left: record, groups, equal_bits, least, terms, model, people }
+        Probe { sieve: self, left: record, groups, equal_bits, least, scorer, people }
     }
 }
 
@@ -124,8 +124,7 @@ pub struct Probe<'a, P> {
     equal_bits: [f64; Field::COUNT],
     /// What a pair must reach to be an edge.
     least: f64,
-    terms: &'a Terms,
-    model: &'a Model,
+    scorer: Scorer<'a>,
     people: P,
 }
 
@@ -133,12 +132,12 @@ impl<P: Fn(Field, Symbol) -> f64> Probe<'_, P> {
     /// How firmly a pair holds a component together, in bits; `None` where it is no edge of the candidate graph.
     pub fn edge(&self, other: &Features) -> Option<f32> {
         let levels = self.levels(other)?;
-        weigh(levels, self.left, other, self.terms, self.model, &self.people).edge(self.model)
+        self.scorer.weigh(levels, self.left, other, &self.people).edge(self.scorer.model)
     }
 
     fn most(&self, right: &Features) -> f64 {
         let of_groups = self.groups.iter().map(|group| self.at_most(group, right));
-        self.model.parameters.prior_bits + of_groups.sum::<f64>()
+        self.scorer.model.parameters.prior_bits + of_groups.sum::<f64>()
     }
 
     /// The levels that the records reach; `None` where they can be no edge.
@@ -182,14 +181,15 @@ impl<P: Fn(Field, Symbol) -> f64> Probe<'_, P> {
 
     /// Compares the fields of a group; returns what they say at most, in bits.
     fn compare(&self, group: &Group, right: &Features, levels: &mut Levels) -> f64 {
-        let Self { left, terms, model, .. } = self;
+        let Self { left, scorer, .. } = self;
+        let model = scorer.model;
         for field in &group.fields {
-            levels.of_field[*field as usize] = field_level(left, right, terms, model, *field);
+            levels.of_field[*field as usize] = scorer.field_level(left, right, *field);
         }
         let mut swapped = false;
         for (first, second) in group.swaps.iter().map(|swap| model.swaps[*swap]) {
             let fields = [model.field(first), model.field(second)];
-            swapped |= swap(left, right, terms, fields, &mut levels.of_field);
+            swapped |= scorer.swap(left, right, fields, &mut levels.of_field);
         }
         levels.swapped |= swapped;
         let mut most = if swapped { model.parameters.swap_bits.max(0.0) } else { 0.0 };
@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
     use crate::record::Identity;
-    use crate::score::compare;
+    use crate::score::{Memo, Terms};
 
     /// Contents of few values, so that equal, similar, exchanged and missing ones meet often.
     fn content() -> impl Strategy<Value = Identity> {
@@ -311,11 +311,17 @@ mod tests {
             let left = terms.features(&left, &model);
             let right = terms.features(&right, &model);
             let people = |_: Field, symbol: Symbol| f64::from(if symbol.is_multiple_of(2) { shared } else { 1 });
-            let expected = compare(&left, &right, &terms, &model, people).edge(&model);
+            let scorer = Scorer::new(&terms, &model);
+            let expected = scorer.compare(&left, &right, people).edge(&model);
             let sieve = Sieve::new(&model);
-            let probe = sieve.probe(&left, &terms, &model, people);
-            let found = probe.edge(&right);
-            prop_assert_eq!(found.map(f32::to_bits), expected.map(f32::to_bits));
+            let memo = Memo::default();
+            let remembering = scorer.with_memo(&memo);
+            for scorer in [scorer, remembering, remembering] {
+                let found = sieve.probe(&left, scorer, people).edge(&right);
+                prop_assert_eq!(found.map(f32::to_bits), expected.map(f32::to_bits));
+                let evidence = scorer.compare(&right, &left, people);
+                prop_assert_eq!(evidence, Scorer::new(&terms, &model).compare(&left, &right, people));
+            }
         }
     }
 }

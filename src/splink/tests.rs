@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::level::{Meaning, meaning};
 use super::*;
 use crate::record::Identity;
-use crate::score::{Terms, compare};
+use crate::score::{Scorer, Terms};
 
 const PEOPLE: &str = include_str!("../../tests/data/splink/people.json");
 const ODD: &str = include_str!("../../tests/data/splink/odd.json");
@@ -124,7 +124,7 @@ fn weight(model: &Model, left: &[(&str, &str)], right: &[(&str, &str)]) -> f64 {
     let mut terms = Terms::default();
     let (left, right) = (identity(model, left), identity(model, right));
     let (left, right) = (terms.features(&left, model), terms.features(&right, model));
-    compare(&left, &right, &terms, model, |_, _| 5.0).weight(model)
+    Scorer::new(&terms, model).compare(&left, &right, |_, _| 5.0).weight(model)
 }
 
 #[test]
