@@ -15,11 +15,13 @@ mod component;
 mod constraint;
 mod difference;
 mod identity;
+mod said;
 
-pub use agglomerate::{Agglomeration, By, Merge, Said, agglomerate, agglomerate_down_to, groups};
+pub use agglomerate::{Agglomeration, By, Merge, agglomerate, agglomerate_down_to, groups};
 pub use component::{JUDGED_BITS, raised, split};
 pub use constraint::Constraints;
 pub use difference::{
     Difference, Flow, IdentityCounts, Membership, Move, PairCounts, RecordCounts, carry,
 };
 pub use identity::{Assignment, Former, Origin, assign};
+pub use said::Said;
