@@ -5,18 +5,20 @@
 //! kind of key, each a process of its own, with what it reads in the page cache. Prints one figure a line: median and 99th
 //! percentile in ms of wall time, mean of processor time.
 
+mod measure;
 mod people;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use futures::{StreamExt, stream};
+use measure::report;
 use onefold::clock::Stopwatch;
 use onefold::error::Result;
 use onefold::profile::{Change, ChangeKind, Interaction, Mapping};
 use onefold::record::RecordKey;
 use onefold::sink::{CommitInfo, Table, TableSpec, open_store, rows, tables};
-use people::{identity, profile, report};
+use people::{identity, profile};
 
 const LOOKUPS: u64 = 50;
 const COMMITS: u64 = 20;

@@ -5,17 +5,19 @@
 //! rewritten; then commits of 1,000 rows to tables of a tenth of ROWS and of ROWS; then ROWS `interactions`, 5,000 with
 //! each commit. Prints one figure a line.
 
+mod measure;
 mod people;
 
 use std::path::Path;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use measure::{cpu_seconds, report};
 use onefold::clock::Stopwatch;
 use onefold::error::Result;
 use onefold::profile::{Interaction, Profile};
 use onefold::record::RecordKey;
 use onefold::sink::{CommitInfo, Limits, Table, open_store, rows, tables};
-use people::{identity, profile, report};
+use people::{identity, profile};
 
 const COMMITS: u64 = 20;
 const ROWS_AT_ONCE: usize = 8_192;
@@ -204,12 +206,4 @@ fn size(folder: &Path) -> u64 {
         meta => meta.len(),
     });
     sizes.sum()
-}
-
-/// Of this process, all threads.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split(' ').collect();
-    // User and system time, in hundredths of a second.
-    [11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<f64>().ok()).sum::<f64>() / 100.0
 }

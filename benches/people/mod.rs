@@ -1,6 +1,5 @@
 //! Customers to measure with: as many as one likes, each the same in every run.
-
-use std::io::Write;
+#![allow(dead_code, reason = "each bench uses some of it")]
 
 use onefold::profile::{
     ActivityRow, Contact, Interaction, MoneyRow, Profile, Reach, Seen, SourceId, Touch, Touches,
@@ -8,17 +7,13 @@ use onefold::profile::{
 };
 use onefold::record::{Address, Details, EventKey, IdentityId, RecordKey};
 
-/// As the program's.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 /// The id of a customer.
 pub(crate) fn identity(number: u64) -> IdentityId {
     IdentityId::hash([&number.to_be_bytes()[..]])
 }
 
 /// A number in letters, for a name has no digits.
-fn letters(number: u64) -> String {
+pub(crate) fn letters(number: u64) -> String {
     let letter = |place: u32| char::from(b'a' + (number / 26_u64.pow(place) % 26) as u8);
     (0..3).map(letter).collect()
 }
@@ -96,11 +91,6 @@ pub(crate) fn profile(number: u64, version: u64) -> Profile {
         reasons: Vec::new(),
         sentiment_milli: None,
     }
-}
-
-/// Prints a figure.
-pub(crate) fn report(name: &str, value: f64) {
-    _ = writeln!(std::io::stdout(), "{name} {value:.1}");
 }
 
 /// A page view.

@@ -7,11 +7,12 @@
 //! two countries may share a key; that is rare, and what else the records say decides. Of two
 //! numbers in one field the first counts.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use phonenumber::PhoneNumber;
 use phonenumber::country::Id;
 use phonenumber::metadata::DATABASE;
+use quick_cache::sync::Cache;
 
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
 
@@ -24,6 +25,9 @@ const DIGITS_MIN: usize = 6;
 const DIGITS_MAX: usize = 18;
 /// How many digits the key holds at most.
 const KEY_DIGITS_MAX: usize = 10;
+
+/// So many numbers are remembered: a customer's comes with every event, and plans are slow to ask.
+const REMEMBERED: usize = 30_000;
 
 /// A number as it is compared and as it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,10 +78,23 @@ pub fn e164(raw: &str, region: Option<&str>) -> Option<String> {
 }
 
 /// Reads a number; `region` is the ISO 3166 code of the country whose numbering plan a national one
-/// is in.
+/// is in. Numbers that were read lately are remembered.
 ///
 /// **Errors:** why it is none.
 pub fn phone(raw: &str, region: Option<&str>) -> Result<Phone, NoPhone> {
+    /// By region and text.
+    type Known = Cache<String, Result<Phone, NoPhone>>;
+    static KNOWN: LazyLock<Known> = LazyLock::new(|| Cache::new(REMEMBERED));
+    let name = format!("{}|{raw}", region.unwrap_or_default());
+    if let Some(known) = KNOWN.get(&name) {
+        return known;
+    }
+    let phone = phone_anew(raw, region);
+    KNOWN.insert(name, phone.clone());
+    phone
+}
+
+fn phone_anew(raw: &str, region: Option<&str>) -> Result<Phone, NoPhone> {
     let dialled = Dialled::read(raw)?;
     let region: Option<Id> = region.and_then(|region| region.parse().ok());
     let digits = dialled.digits.as_str();

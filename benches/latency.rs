@@ -1,0 +1,69 @@
+//! How long does it take to decide on one record, with many there already?
+//!
+//! `cargo bench --bench latency -- PIPELINE MODEL [BASE] [NEW]`, with what PIPELINE reads from the environment and a model
+//! file, or `built-in`: the first BASE records of its sources (500,000 unless told), by key, are resolved together, and the
+//! next NEW (5,000) one by one, each with all that it changes: blocks, edges, clusters. Prints one figure a line.
+
+mod measure;
+
+use std::path::Path;
+
+use measure::report;
+use onefold::clock::Stopwatch;
+use onefold::config;
+use onefold::error::{Context, Error, Kind, Result};
+use onefold::pipeline::gather;
+use onefold::record::{Identity, RecordKey};
+use onefold::resolve::{Insert, NodeId, Resolver};
+use onefold::score::Model;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [pipeline, model, counts @ ..] = arguments.as_slice() else {
+        return Err(Error::invalid(
+            "usage: cargo bench --bench latency -- PIPELINE MODEL [BASE] [NEW]",
+        ));
+    };
+    let count = |at: usize, default| counts.get(at).map_or(Some(default), |it| it.parse().ok());
+    let (Some(base), Some(new)) = (count(0, 500_000), count(1, 5_000)) else {
+        return Err(Error::invalid("BASE and NEW are numbers of records"));
+    };
+    let plan = config::load(Path::new(pipeline), &|name| std::env::var(name).ok())?;
+    let model = match model.as_str() {
+        "built-in" => Model::default_with(100_000.0),
+        path => {
+            let text = std::fs::read_to_string(path).context(Kind::Invalid, "read the model")?;
+            Model::from_json(&text)?
+        }
+    };
+    let mut resolver = Resolver::new(model);
+    let mut inserts = gather(&plan)?.records.into_iter().zip(0..).map(insert);
+
+    let clock = Stopwatch::start();
+    resolver.put_off(&[], inserts.by_ref().take(base).collect());
+    resolver.catch_up();
+    report("base_resolved_s", clock.elapsed().as_secs_f64());
+    let mut latencies: Vec<f64> = inserts
+        .take(new)
+        .map(|insert| {
+            let clock = Stopwatch::start();
+            std::hint::black_box(resolver.apply(&[], vec![insert]));
+            clock.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    latencies.sort_unstable_by(f64::total_cmp);
+    let quantile = |share: f64| {
+        let at = (latencies.len() as f64 * share) as usize;
+        latencies.get(at.min(latencies.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    };
+    report("records", latencies.len() as f64);
+    for (name, share) in [("p50_ms", 0.5), ("p90_ms", 0.9), ("p99_ms", 0.99), ("max_ms", 1.0)] {
+        report(name, quantile(share));
+    }
+    Ok(())
+}
+
+fn insert(((key, identity), node): ((RecordKey, Identity), NodeId)) -> Insert {
+    Insert { node, key, identity }
+}
