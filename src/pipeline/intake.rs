@@ -43,9 +43,11 @@ pub(super) enum Arrival {
     End,
 }
 
+/// What the sources hand over.
+pub(super) struct Arrivals(Receiver<Result<Vec<Message>>>);
+
 /// The running sources.
 pub(super) struct Intake {
-    queue: Receiver<Result<Vec<Message>>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -109,6 +111,19 @@ impl Opener {
     }
 }
 
+impl Arrivals {
+    /// Waits for messages.
+    ///
+    /// **Errors:** those of a source that cannot go on.
+    pub(super) fn next(&self, wait: Duration) -> Result<Arrival> {
+        match self.0.recv_timeout(wait) {
+            Ok(messages) => messages.map(Arrival::Messages),
+            Err(RecvTimeoutError::Timeout) => Ok(Arrival::Nothing),
+            Err(RecvTimeoutError::Disconnected) => Ok(Arrival::End),
+        }
+    }
+}
+
 impl Intake {
     /// Opens every source behind its positions and starts reading; `limit` is the most messages of
     /// a batch.
@@ -119,7 +134,7 @@ impl Intake {
         start: &Positions,
         limit: usize,
         telemetry: &Telemetry,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Arrivals)> {
         Self::read(plans.iter().map(Opener::of).collect(), start, limit, telemetry)
     }
 
@@ -128,7 +143,7 @@ impl Intake {
         start: &Positions,
         limit: usize,
         telemetry: &Telemetry,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Arrivals)> {
         let (sender, queue) = sync_channel(QUEUED_BATCHES);
         let shared = Arc::new(Shared {
             durable: Mutex::new(start.clone()),
@@ -160,7 +175,7 @@ impl Intake {
             })
         };
         let readers = openers.into_iter().map(reader).collect::<Result<Vec<_>>>()?;
-        let mut intake = Self { queue, shared, threads: Vec::new() };
+        let mut intake = Self { shared, threads: Vec::new() };
         for reader in readers {
             let thread = std::thread::Builder::new().name(format!("source-{}", reader.opener.name));
             let thread = thread.spawn(move || reader.run());
@@ -172,18 +187,7 @@ impl Intake {
                 }
             }
         }
-        Ok(intake)
-    }
-
-    /// Waits for messages.
-    ///
-    /// **Errors:** those of a source that cannot go on.
-    pub(super) fn next(&self, wait: Duration) -> Result<Arrival> {
-        match self.queue.recv_timeout(wait) {
-            Ok(messages) => messages.map(Arrival::Messages),
-            Err(RecvTimeoutError::Timeout) => Ok(Arrival::Nothing),
-            Err(RecvTimeoutError::Disconnected) => Ok(Arrival::End),
-        }
+        Ok((intake, Arrivals(queue)))
     }
 
     /// Whether every source is wholly being read: only then can nothing have come.
@@ -223,7 +227,6 @@ impl Intake {
     /// next job.
     pub(super) fn stop(self) {
         self.shared.halt();
-        drop(self.queue);
         for thread in self.threads {
             thread.join().expect("a source's thread catches its panics");
         }

@@ -10,8 +10,10 @@ mod replay;
 mod tell;
 mod topics;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::ahead::{Ahead, Batch, Next};
 use super::backoff::Patience;
 use super::batch::Readers;
 use super::breaker::Breaker;
@@ -21,12 +23,12 @@ use super::disk::Disk;
 use super::identify;
 use super::index::keep_notes;
 pub(super) use super::index::load_index;
-use super::intake::{Arrival, Intake};
+use super::intake::Intake;
 use super::letters::Letters;
 use super::model;
 use super::opening::open_state;
 use super::plain::Plains;
-use super::publish::Publisher;
+use super::publish::{Press, Publisher};
 use super::registry::Registry;
 use super::report::{Ending, Options, Progress, Report, Stop};
 use super::snapshot::Snapshots;
@@ -36,13 +38,14 @@ use super::window::{self, Window};
 use advance::advance;
 use forget::Forgetting;
 pub use judge::{Given, Judged, Standing};
+use publish::Publishing;
 pub use replay::Replayed;
 
 use crate::clock::Stopwatch;
 use crate::config::Plan;
 use crate::error::{Error, Result};
 use crate::resolve::Resolver;
-use crate::source::{BATCH_BYTES_MAX, Message, Positions};
+use crate::source::Positions;
 use crate::state::Store;
 use crate::telemetry::{
     Activity, IndexBuilt, PipelineStopped, PublishHeldBack, Stage, StateOpened, StopCause,
@@ -51,17 +54,17 @@ use crate::telemetry::{
 
 /// Messages that a source hands over together at most: several such may lie between it and the job.
 const READ_AT_ONCE: usize = 20_000;
-/// How long the loop waits for messages before it looks after other things.
+/// How long the loop rests while the disk is full.
 const TICK: Duration = Duration::from_millis(50);
 
 /// A pipeline that is open: its state, its index and its tables.
 pub struct Job {
     plan: Plan,
-    readers: Readers,
+    readers: Arc<Readers>,
     store: Store,
     registry: Registry,
     resolver: Resolver,
-    publisher: Publisher,
+    press: Press,
     positions: Positions,
     report: Report,
     /// How long events are known; `None`: for ever.
@@ -132,9 +135,10 @@ impl Job {
         }
         telemetry.beat(Activity::Opening);
         let publisher = Publisher::open(&plan.publish, &plan.name, &mut store)?.telling(telemetry);
+        let press = Press::new(publisher, resolver.model());
         let window = plan.state.event_window.map(|span| Window::open(span, &store)).transpose()?;
         let mut job = Self {
-            readers: Readers::new(&plan),
+            readers: Arc::new(Readers::new(&plan)),
             window,
             snapshots: plan.state.snapshot.as_ref().map(|it| Snapshots::new(it, &plan.name)),
             vacuums: Vacuums::new(&plan.publish, &plan.name, telemetry),
@@ -148,7 +152,7 @@ impl Job {
             store,
             registry,
             resolver,
-            publisher,
+            press,
             positions,
             report: Report::default(),
             carrying,
@@ -157,7 +161,7 @@ impl Job {
             tripped: None,
             in_bulk: false,
         };
-        job.tell_opened();
+        job.tell_opened()?;
         let pending = job.store.view().pending_erasures()?;
         job.forget_judged(&pending)?;
         job.renew_profiles()?;
@@ -191,8 +195,10 @@ impl Job {
         self.start_letters()?;
         self.start_topics()?;
         let (at_once, telemetry) = (self.plan.run.batch.min(READ_AT_ONCE), &self.telemetry);
-        let intake = Intake::start(&self.plan.sources, &self.positions, at_once, telemetry)?;
-        let looped = self.run_loop(&intake, options, stop, progress);
+        let (intake, arrivals) =
+            Intake::start(&self.plan.sources, &self.positions, at_once, telemetry)?;
+        let looped = Ahead::start(arrivals, &self.readers, &self.plan.run)
+            .and_then(|ahead| self.run_loop((&intake, &ahead), options, stop, progress));
         let finished = looped.and_then(|cause| {
             if matches!(cause, StopCause::Finished | StopCause::Idle) {
                 self.catch_up(progress)?;
@@ -240,37 +246,36 @@ impl Job {
         .emit(&self.telemetry);
         match self.tripped.take() {
             Some(error) => Err(error),
-            None => Ok(self.finish_report()),
+            None => self.finish_report(),
         }
     }
 
     fn run_loop(
         &mut self,
-        intake: &Intake,
+        (intake, ahead): (&Intake, &Ahead),
         options: Options,
         stop: &Stop,
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<StopCause> {
         let mut quiet = Stopwatch::start();
-        let mut rested = Stopwatch::start();
-        let mut rest = self.plan.publish.interval;
-        let mut delays = 0;
+        let mut publishing = Publishing::new(&self.plan.publish);
         while !stop.is_asked() {
             self.send_letters()?;
             self.send_topics()?;
             let waiting = Stopwatch::start();
             let has_room = self.disk.has_room(&self.telemetry);
-            let (messages, ended) =
-                if has_room { self.gather(intake)? } else { self.pause_intake() };
+            let next = if has_room { self.next(ahead)? } else { self.pause_intake() };
             self.report.time.wait += waiting.elapsed();
-            if !messages.is_empty() {
-                self.process(&messages)?;
+            let ended = matches!(next, Next::End);
+            let is_quiet = matches!(next, Next::Nothing) && intake.is_ready();
+            if let Next::Batch(batch) = next {
+                self.process(batch)?;
                 if self.tripped.is_some() {
                     return Ok(StopCause::Tripped);
                 }
                 progress(&self.progress());
-                quiet = Stopwatch::start();
-            } else if !has_room || !intake.is_ready() {
+            }
+            if !is_quiet {
                 quiet = Stopwatch::start();
             }
             if let Some(snapshots) = &mut self.snapshots {
@@ -284,55 +289,31 @@ impl Job {
             if matches!(options.ending, Ending::Idle(after) if quiet.elapsed() >= after) {
                 return Ok(StopCause::Idle);
             }
-            if options.interim && !self.carrying && rested.elapsed() >= rest {
-                intake.tell_lag();
-                progress(&Progress { publishing: true, ..self.progress() });
-                rest = self.publish_or_delay(&mut delays, intake)?;
-                if delays == 0 {
-                    self.forget_when_due(intake)?;
-                }
-                rested = Stopwatch::start();
+            if options.interim && !self.carrying {
+                self.publish_when_due(&mut publishing, intake, progress)?;
             }
         }
         Ok(StopCause::Drained)
     }
 
     /// Takes nothing for a while: the sources wait behind their queue.
-    fn pause_intake(&self) -> (Vec<Message>, bool) {
+    fn pause_intake(&self) -> Next {
         self.telemetry.beat(Activity::Waiting);
         std::thread::sleep(TICK);
-        (Vec::new(), false)
+        Next::Soon
     }
 
-    /// Gathers a micro-batch: as many messages as it may hold, by their number or their bytes, or
-    /// those that come within the commit interval.
-    fn gather(&self, intake: &Intake) -> Result<(Vec<Message>, bool)> {
-        let (mut messages, mut bytes) = (Vec::new(), 0);
-        let gathering = Stopwatch::start();
-        loop {
-            self.telemetry.beat(Activity::Waiting);
-            match intake.next(TICK)? {
-                Arrival::Messages(more) => {
-                    bytes += more.iter().map(|message| message.payload.len()).sum::<usize>();
-                    messages.extend(more);
-                }
-                Arrival::End => return Ok((messages, true)),
-                Arrival::Nothing if messages.is_empty() => return Ok((messages, false)),
-                Arrival::Nothing => {}
-            }
-            let full = messages.len() >= self.plan.run.batch || bytes >= BATCH_BYTES_MAX;
-            if full || gathering.elapsed() >= self.plan.run.commit_interval {
-                return Ok((messages, false));
-            }
-        }
+    fn next(&self, ahead: &Ahead) -> Result<Next> {
+        self.telemetry.beat(Activity::Waiting);
+        ahead.next()
     }
 
     /// Takes one micro-batch from messages to a durable commit, unless too much of it cannot be used:
     /// then nothing of it is committed, and the job is to stop.
-    fn process(&mut self, messages: &[Message]) -> Result<()> {
+    fn process(&mut self, Batch { messages, prepared, took }: Batch) -> Result<()> {
         let (whole, before) = (Stopwatch::start(), self.store.counters());
+        let messages = messages.as_slice();
         let clock = Stopwatch::start();
-        let prepared = self.readers.prepare(messages);
         let (positions, again) = advance(&self.positions, messages);
         let prepared = window::sift(self.window.as_ref(), prepared, messages, &again, &self.store)?;
         self.tripped = self.breaker.check(&prepared);
@@ -340,7 +321,7 @@ impl Job {
             return Ok(());
         }
         self.tell_messages(messages, &prepared);
-        self.took(Stage::Prepare, &clock);
+        self.took(Stage::Prepare, took + clock.elapsed());
 
         let clock = Stopwatch::start();
         let draft = if self.in_bulk { identify::draft_put_off } else { identify::draft };
@@ -351,7 +332,7 @@ impl Job {
             &mut self.registry,
             &mut self.resolver,
         )?;
-        self.took(Stage::Resolve, &clock);
+        self.took(Stage::Resolve, clock.elapsed());
 
         let clock = Stopwatch::start();
         draft.commit.positions = positions;
@@ -363,12 +344,12 @@ impl Job {
             window.note(&mut draft.commit);
         }
         self.store.commit(&draft.commit)?;
-        self.took(Stage::Commit, &clock);
+        self.took(Stage::Commit, clock.elapsed());
         if let Some(courier) = &mut self.courier {
             courier.note(draft.commit.dead_letters.len() as u64);
         }
         self.note_asked(draft.commit.erasures_asked.len());
-        self.tell_batch(&before, &draft, whole.elapsed());
+        self.tell_batch(&before, &draft, took + whole.elapsed());
         self.positions.append(&mut draft.commit.positions);
 
         self.report.commits += 1;
@@ -393,7 +374,7 @@ impl Job {
         let work = identify::catch_up(store, registry, &mut self.resolver, &mut tell)?;
         self.report.commits += self.store.sequence() - sequence;
         self.report.work = self.report.work.and(work);
-        self.took(Stage::Resolve, &clock);
+        self.took(Stage::Resolve, clock.elapsed());
         self.tell_work(0, work);
         Ok(())
     }
@@ -413,15 +394,15 @@ impl Job {
         }
     }
 
-    fn finish_report(&mut self) -> Report {
+    fn finish_report(&mut self) -> Result<Report> {
         self.report.counters = self.store.counters();
         self.report.identities = self.registry.identities();
         self.report.records = self.store.view().nodes();
         self.report.state_bytes = self.store.disk_bytes();
-        self.report.tables = self.publisher.size();
+        self.report.tables = self.press.publisher()?.size();
         self.report.shared_identifiers = self.resolver.shared_identifiers();
         self.report.expected_precision = self.resolver.model().expected_precision();
-        self.report.clone()
+        Ok(self.report.clone())
     }
 
     /// The disk that it looks at.

@@ -1,12 +1,13 @@
 //! The loop: messages in, commits out, tables published.
 //!
 //! ```text
-//! sources ─threads→ intake → prepare (all cores) → registry + resolver → one state commit
-//!                                                          every interval → publish
+//! sources ─threads→ intake ─thread→ prepare (all cores) → registry + resolver → one state commit
+//!                                                        every interval ─thread→ tables
 //! ```
 //!
 //! The one module that knows every stage. One thread owns the state, the index and the registry;
-//! sources run ahead on threads of their own behind a bounded queue, which is their backpressure.
+//! sources run ahead on threads of their own behind a bounded queue, which is their backpressure, and another thread has the
+//! next micro-batch ready meanwhile.
 //!
 //! **Invariants:**
 //! - A micro-batch is one atomic commit: records, facts, identities, outbox, positions and counters
@@ -17,17 +18,20 @@
 //!   store is away, the job commits on and publishes later; a publish that was cut short, by a
 //!   crash or by the store, is made up for by the next one, of whatever commit.
 //! - Dead letters that go to a topic wait in an outbox of their own, whatever becomes of the tables.
+//! - Tables are written aside, from a view of one commit, while messages are taken on; at the end of a run, and where
+//!   customers are forgotten, the loop waits for them.
 //! - A source that is away is waited for; anything else that goes wrong ends the job with an error,
 //!   which loses nothing: the next start goes on behind the last commit.
 //! - Offsets are acknowledged after publishing, as a courtesy.
 //!
 //! **Memory:** the registry and the resolver's index hold every record, and nothing bounds them
 //! yet; `memory` of `[state]` bounds the store's cache of blocks, an eighth of it. Between source
-//! and commit there are at most two batches in the queue, up to two in the micro-batch at hand, and
+//! and commit there are at most two batches in the queue, up to two in the micro-batch at hand and in the next one, and
 //! one in each source's hand, each of `batch` messages and 64 MiB at most. What waits to be published
 //! waits on disk, and goes to the tables, and dead letters to their topic, 8 MiB at a time; a table's writer holds a row group
 //! of 64 MiB, twice while it ends it.
 
+mod ahead;
 mod backoff;
 mod batch;
 mod breaker;

@@ -9,6 +9,7 @@
 
 mod erase;
 mod members;
+mod press;
 mod profiles;
 mod rows_at_once;
 mod vacuum;
@@ -21,7 +22,8 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use tokio::runtime::Runtime;
 
-use self::members::Members;
+use self::members::{Known, Members, Work};
+pub(super) use self::press::Press;
 use self::rows_at_once::{
     ROWS_AT_ONCE, append, change_bytes, chunked, interaction_bytes, move_bytes,
 };
@@ -188,12 +190,11 @@ impl Publisher {
     ) -> Result<Published> {
         self.telemetry.beat(Activity::Publishing);
         let view = state.view();
-        let commit = self.info(&view);
-        let settings = self.settings.clone();
-        let members = Members { view: &view, registry, resolver, settings: &settings };
-        let published = self.write(&members, &commit)?;
+        let work = Work::of(&view, registry)?;
+        let published = self.write(&view, Known::Index { registry, resolver }, &work)?;
+        let commit = view.sequence();
         drop(view);
-        state.clear_outbox(commit.commit)?;
+        state.clear_outbox(commit)?;
         Ok(published)
     }
 
@@ -207,13 +208,11 @@ impl Publisher {
         }
     }
 
-    fn write(&mut self, members: &Members<'_>, commit: &CommitInfo) -> Result<Published> {
-        let view = members.view;
-        let (live, gone): (Vec<IdentityId>, Vec<IdentityId>) = view
-            .touched()?
-            .into_iter()
-            .partition(|identity| !members.registry.members(identity).is_empty());
-        let (mappings, unmapped) = members.mappings()?;
+    /// Writes what waits in a view.
+    fn write(&mut self, view: &View, known: Known<'_>, work: &Work) -> Result<Published> {
+        let (commit, settings) = (&self.info(view), &self.settings.clone());
+        let members = &Members { view, known, settings };
+        let Work { live, gone, mappings, unmapped, .. } = work;
         let mut published = Published {
             profiles: live.len() as u64,
             mappings: mappings.len() as u64,
@@ -221,7 +220,7 @@ impl Publisher {
         };
 
         let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
-        self.write_profiles(members, (&live, &gone), &unmapped, commit)?;
+        self.write_profiles(members, (live, &gone), unmapped, commit)?;
         let runtime = &self.runtime;
 
         let unmapped: Vec<String> = unmapped.iter().map(ToString::to_string).collect();
@@ -352,7 +351,8 @@ pub(super) fn profiles_of(
     version: u64,
 ) -> Result<Vec<Profile>> {
     let Present { registry, resolver, settings } = present;
-    Members { view, registry, resolver, settings }.profiles(identities, version)
+    let known = Known::Index { registry, resolver };
+    Members { view, known, settings }.profiles(identities, version)
 }
 
 /// A runtime for the object store's client.

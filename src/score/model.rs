@@ -298,6 +298,13 @@ impl Model {
         Cow::Owned(completed)
     }
 
+    /// The content that is compared: completed, and without the values that say nothing.
+    pub fn heard(&self, identity: &Identity) -> Identity {
+        let completed = self.completed(identity);
+        let heard = completed.values.iter().filter(|(field, value)| self.hears(*field, value));
+        Identity { values: heard.cloned().collect(), name_tokens: completed.name_tokens.clone() }
+    }
+
     /// Whether a value says anything: its field is used, and the value is not blocked.
     pub fn hears(&self, field: Field, value: &str) -> bool {
         let of_field = self.field(field);

@@ -75,15 +75,15 @@ fn held_script(steps: &[Step], held: &Arc<AtomicU32>) -> Opener {
     Opener { name: "script".into(), open: Box::new(open), patience: SHORT, reopens: false }
 }
 
-fn start(openers: Vec<Opener>) -> Result<Intake> {
+fn start(openers: Vec<Opener>) -> Result<(Intake, Arrivals)> {
     Intake::read(openers, &Positions::new(), 10, &Telemetry::default())
 }
 
 /// How many messages come before the end, or the error.
-fn read(intake: Intake) -> (usize, Option<Error>) {
+fn read((intake, arrivals): (Intake, Arrivals)) -> (usize, Option<Error>) {
     let mut count = 0;
     let error = loop {
-        match intake.next(Duration::from_secs(60)) {
+        match arrivals.next(Duration::from_secs(60)) {
             Ok(Arrival::Messages(messages)) => count += messages.len(),
             Ok(Arrival::Nothing) => panic!("nothing within a minute"),
             Ok(Arrival::End) => break None,
@@ -169,8 +169,8 @@ fn a_stop_does_not_wait_for_what_is_away() {
     let hour = Duration::from_secs(3_600);
     let mut away = script(&[Step::Message, Step::Away]);
     away.patience = Patience { first: hour, longest: hour, waits: None };
-    let intake = start(vec![away]).unwrap();
-    assert!(matches!(intake.next(hour), Ok(Arrival::Messages(_))));
+    let (intake, arrivals) = start(vec![away]).unwrap();
+    assert!(matches!(arrivals.next(hour), Ok(Arrival::Messages(_))));
     // A test that hangs has failed.
     intake.stop();
 }
@@ -178,7 +178,7 @@ fn a_stop_does_not_wait_for_what_is_away() {
 #[test]
 fn a_source_whose_messages_nobody_takes_is_held_and_reads_no_further() {
     let held = Arc::new(AtomicU32::new(0));
-    let intake = start(vec![held_script(&[Step::Message; 50], &held)]).unwrap();
+    let (intake, arrivals) = start(vec![held_script(&[Step::Message; 50], &held)]).unwrap();
     let waited = Stopwatch::start();
     while held.load(Ordering::Relaxed) < 2 {
         assert!(waited.elapsed() < Duration::from_secs(60), "it is held");
@@ -187,20 +187,20 @@ fn a_source_whose_messages_nobody_takes_is_held_and_reads_no_further() {
     // Two batches are in the queue, and one is in the source's hand.
     let lag = intake.lag();
     assert_eq!(lag["script"][0].records, Some(50 - 3));
-    let (count, error) = read(intake);
+    let (count, error) = read((intake, arrivals));
     assert_eq!((count, error.is_none()), (50, true));
 }
 
 #[test]
 fn a_source_that_loses_a_part_is_not_ready_until_it_has_it_again() {
-    let intake = start(vec![script(&[Step::Message; 2])]).unwrap();
-    let two = || match intake.next(Duration::from_secs(60)).unwrap() {
+    let (intake, arrivals) = start(vec![script(&[Step::Message; 2])]).unwrap();
+    let two = || match arrivals.next(Duration::from_secs(60)).unwrap() {
         Arrival::Messages(messages) => messages.len(),
         _ => 0,
     };
     assert_eq!((two(), two()), (1, 1));
     // Behind its second message the script says that it is not ready; then it ends.
-    assert!(matches!(intake.next(Duration::from_secs(60)), Ok(Arrival::End)));
+    assert!(matches!(arrivals.next(Duration::from_secs(60)), Ok(Arrival::End)));
     assert!(!intake.is_ready());
     intake.stop();
 }

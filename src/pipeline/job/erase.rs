@@ -148,7 +148,8 @@ impl Job {
         let topics = self.tell_erased(pending)?;
         let is_there = |record: &RecordKey| self.registry.node_of(record).is_some();
         let traces = Traces::of(pending, is_there);
-        let tables = self.publisher.erase(&self.plan.publish, &traces, &self.store.view())?;
+        let tables =
+            self.press.publisher_mut()?.erase(&self.plan.publish, &traces, &self.store.view())?;
         if let Some(snapshots) = &mut self.snapshots {
             snapshots.finish();
         }
@@ -172,7 +173,7 @@ impl Job {
             };
             let signature = self.store.sign(&receipt.to_sign()?)?;
             receipt.signature = blake3::Hash::from_bytes(signature).to_hex().to_string();
-            self.publisher.put_receipt(&receipt)?;
+            self.press.publisher()?.put_receipt(&receipt)?;
             receipts.push(receipt);
         }
         Ok(receipts)

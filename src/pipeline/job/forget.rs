@@ -281,7 +281,8 @@ impl Job {
         }
         if let Some(at) = self.plan.retention.interactions.map(before) {
             let clock = Stopwatch::start();
-            let rows = self.publisher.expire(at.div_euclid(DAY), &self.store.view())?;
+            let rows =
+                self.press.publisher_mut()?.expire(at.div_euclid(DAY), &self.store.view())?;
             if rows > 0 {
                 InteractionsExpired { rows, duration: clock.elapsed() }.emit();
             }

@@ -5,15 +5,42 @@ use std::time::Duration;
 use super::super::backoff::Backoff;
 use super::super::carry;
 use super::super::intake::Intake;
+use super::super::publish::Published;
+use super::super::report::Progress;
 use super::Job;
 use crate::clock::Stopwatch;
+use crate::config::PublishPlan;
 use crate::error::{Kind, Result};
+use crate::source::Positions;
 use crate::state::Commit;
 use crate::telemetry::{PublishDelayed, TablesPublished};
 
 /// A publish may take at most this part of the time: the next one waits this many times as long as
 /// the last took.
 const PUBLISH_REST: u32 = 4;
+
+/// When tables were written, and when they will be again.
+pub(super) struct Publishing {
+    rested: Stopwatch,
+    rest: Duration,
+    began: Stopwatch,
+    /// How far messages were read when it began.
+    positions: Positions,
+    /// How often the tables' store was found away since it last was there.
+    delays: u32,
+}
+
+impl Publishing {
+    pub(super) fn new(plan: &PublishPlan) -> Self {
+        Self {
+            rested: Stopwatch::start(),
+            rest: plan.interval,
+            began: Stopwatch::start(),
+            positions: Positions::new(),
+            delays: 0,
+        }
+    }
+}
 
 impl Job {
     /// Takes over the ids of an earlier output, where that is still to be done.
@@ -54,54 +81,95 @@ impl Job {
     /// took.
     pub(super) fn publish(&mut self) -> Result<Duration> {
         let clock = Stopwatch::start();
-        if !self.holds_back() && self.store.published() < self.store.sequence() {
-            let written =
-                self.publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
-            self.report.publishes += 1;
-            if let Some(window) = &self.window {
-                window.forget(&mut self.store)?;
-            }
-            self.tell_published();
-            TablesPublished {
-                sequence: self.store.published(),
-                profiles: written.profiles,
-                mappings: written.mappings,
-                changes: written.changes,
-                interactions: written.interactions,
-                dead_letters: written.dead_letters,
-                duration: clock.elapsed(),
-            }
-            .emit(&self.telemetry);
+        if let Some(published) = self.finish_publish(&clock)? {
+            published?;
+        }
+        if self.has_to_publish() {
+            let publisher = self.press.publisher_mut()?;
+            let written = publisher.publish(&mut self.store, &self.registry, &self.resolver)?;
+            self.note_published(written, clock.elapsed())?;
         }
         let took = clock.elapsed();
         self.report.time.publish += took;
         Ok(took)
     }
 
-    /// Publishes what waits, or leaves it for the next time where the store is away; returns how
-    /// long to wait for that.
-    pub(super) fn publish_or_delay(
-        &mut self,
-        delays: &mut u32,
-        intake: &Intake,
-    ) -> Result<Duration> {
-        let clock = Stopwatch::start();
-        let published = self.publish();
-        let rest = self.plan.publish.interval.max(clock.elapsed() * PUBLISH_REST);
-        match published {
-            Ok(_) => {
-                *delays = 0;
-                intake.acknowledge(&self.positions);
-            }
-            Err(error) if error.kind() == Kind::Unavailable => {
-                *delays += 1;
-                let sequence = self.store.sequence();
-                PublishDelayed { sequence, attempt: *delays, retry_in: rest, error: &error }
-                    .emit(&self.telemetry);
-            }
-            Err(error) => return Err(error),
+    fn has_to_publish(&self) -> bool {
+        !self.holds_back() && self.store.published() < self.store.sequence()
+    }
+
+    /// Waits for what is being written aside, and clears its outbox; the outcome, where anything was.
+    fn finish_publish(&mut self, since: &Stopwatch) -> Result<Option<Result<()>>> {
+        let Some((commit, written)) = self.press.finish()? else { return Ok(None) };
+        let written = match written {
+            Ok(written) => written,
+            Err(error) => return Ok(Some(Err(error))),
+        };
+        self.store.clear_outbox(commit)?;
+        self.note_published(written, since.elapsed())?;
+        Ok(Some(Ok(())))
+    }
+
+    fn note_published(&mut self, written: Published, duration: Duration) -> Result<()> {
+        self.report.publishes += 1;
+        if let Some(window) = &self.window {
+            window.forget(&mut self.store)?;
         }
-        Ok(rest)
+        self.tell_published()?;
+        TablesPublished {
+            sequence: self.store.published(),
+            profiles: written.profiles,
+            mappings: written.mappings,
+            changes: written.changes,
+            interactions: written.interactions,
+            dead_letters: written.dead_letters,
+            duration,
+        }
+        .emit(&self.telemetry);
+        Ok(())
+    }
+
+    /// Begins to publish when it is time, and ends that when it is done; where the tables' store is away, leaves it for the
+    /// next time. Messages are taken meanwhile.
+    pub(super) fn publish_when_due(
+        &mut self,
+        publishing: &mut Publishing,
+        intake: &Intake,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<()> {
+        if !self.press.is_under_way() {
+            if publishing.rested.elapsed() < publishing.rest {
+                return Ok(());
+            }
+            intake.tell_lag();
+            progress(&Progress { publishing: true, ..self.progress() });
+            publishing.began = Stopwatch::start();
+            publishing.positions.clone_from(&self.positions);
+            if self.has_to_publish() {
+                return self.press.start(self.store.view(), &self.registry);
+            }
+        } else if !self.press.is_done() {
+            return Ok(());
+        }
+        let took = publishing.began.elapsed();
+        let published = self.finish_publish(&publishing.began)?;
+        self.report.time.publish += took;
+        publishing.rest = self.plan.publish.interval.max(took * PUBLISH_REST);
+        publishing.rested = Stopwatch::start();
+        match published {
+            Some(Err(error)) if error.kind() == Kind::Unavailable => {
+                publishing.delays += 1;
+                let (sequence, attempt) = (self.store.sequence(), publishing.delays);
+                PublishDelayed { sequence, attempt, retry_in: publishing.rest, error: &error }
+                    .emit(&self.telemetry);
+                return Ok(());
+            }
+            Some(Err(error)) => return Err(error),
+            Some(Ok(())) | None => {}
+        }
+        publishing.delays = 0;
+        intake.acknowledge(&publishing.positions);
+        self.forget_when_due(intake)
     }
 
     /// Publishes what waits; where the store is away, tries for a while.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::batch::Prepared;
 use super::super::identify::Draft;
 use super::Job;
-use crate::clock::Stopwatch;
 use crate::config::Plan;
+use crate::error::Result;
 use crate::record::{DeadLetter, Reason};
 use crate::resolve::Work;
 use crate::source::{Message, Positions};
@@ -28,7 +28,7 @@ impl Job {
     }
 
     /// What was found in the state.
-    pub(super) fn tell_opened(&self) {
+    pub(super) fn tell_opened(&self) -> Result<()> {
         let Counters { read, resolved, duplicate, dead_lettered } = self.store.counters();
         self.telemetry.note(|facts| {
             (facts.read, facts.resolved) = (read, resolved);
@@ -36,7 +36,7 @@ impl Job {
             facts.identities = self.registry.identities();
             note_positions(facts, &self.positions);
         });
-        self.tell_published();
+        self.tell_published()
     }
 
     pub(super) fn tell_start(&self) {
@@ -78,8 +78,8 @@ impl Job {
     }
 
     /// A stage is done.
-    pub(super) fn took(&mut self, stage: Stage, clock: &Stopwatch) {
-        let (took, time) = (clock.elapsed(), &mut self.report.time);
+    pub(super) fn took(&mut self, stage: Stage, took: Duration) {
+        let time = &mut self.report.time;
         match stage {
             Stage::Prepare => time.prepare += took,
             Stage::Resolve => time.resolve += took,
@@ -128,15 +128,17 @@ impl Job {
     }
 
     /// What lies on disk and in the tables' store.
-    pub(super) fn tell_published(&self) {
+    pub(super) fn tell_published(&self) -> Result<()> {
+        let publisher = self.press.publisher()?;
         let state_bytes = self.store.disk_bytes();
         self.telemetry.note(|facts| {
             facts.records = self.registry.records();
             facts.identities = self.registry.identities();
             facts.state_bytes = state_bytes;
-            (facts.table_files, facts.table_bytes) = self.publisher.size();
-            facts.tables = self.publisher.versions();
+            (facts.table_files, facts.table_bytes) = publisher.size();
+            facts.tables = publisher.versions();
         });
+        Ok(())
     }
 }
 

@@ -96,6 +96,30 @@ fn only_those_who_may_be_contacted_are_in_the_view_of_marketing() {
     }
 }
 
+#[test]
+fn what_is_committed_while_tables_are_written_is_published_next() {
+    let [first, second] = batches();
+    let alone: Arc<dyn ObjectStore> = Arc::new(FaultyStore::default());
+    let mut shop = Shop::open();
+    let mut publisher = shop.publisher(&alone);
+    shop.send(&first);
+    publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
+
+    let store: Arc<dyn ObjectStore> = Arc::new(FaultyStore::default());
+    let mut shop = Shop::open();
+    let mut press = Press::new(shop.publisher(&store), &shop.model);
+    shop.send(&first);
+    press.start(shop.store.view(), &shop.registry).unwrap();
+    shop.send(&second);
+    let (commit, written) = press.finish().unwrap().expect("it was under way");
+    written.unwrap();
+    assert_eq!(published(&store, &Path::default()), published(&alone, &Path::default()));
+    shop.store.clear_outbox(commit).unwrap();
+    let publisher = press.publisher_mut().unwrap();
+    publisher.publish(&mut shop.store, &shop.registry, &shop.resolver).unwrap();
+    assert_eq!(published(&store, &Path::default()), expected(2));
+}
+
 /// Fails a publish at one table, commits on, and publishes again, perhaps after a restart.
 fn cut_short(fault: Fault, at: usize, commits_on: bool, restarts: bool) -> Tables {
     let faulty = Arc::new(FaultyStore::default());
