@@ -1,11 +1,12 @@
 # make demo: see what Onefold does.   make test: what every change must pass.
 # make page: charts of the demo's tables, or of TABLES=FOLDER; docs/examples.md.
+# make bench: how fast is it here?   BENCH=OPTIONS; docs/benchmarks.md.
 # make dist: a release as dist/onefold-VERSION-ARCH.tar.gz.   make fuzz: look for inputs that break it; docs/fuzzing.md.
 # They first install what a Debian machine with Rust lacks; what is there already is left alone.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo page test dist fuzz build-packages page-packages test-packages
+.PHONY: help demo page test bench dist fuzz build-packages page-packages test-packages
 
 # librdkafka is compiled from its source, and wants a C++ compiler, zlib and OpenSSL.
 BUILD_PACKAGES := ca-certificates gcc g++ libc6-dev libssl-dev make pkg-config zlib1g-dev
@@ -35,6 +36,12 @@ test: test-packages $(VENV)/installed
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked; \
 	else cargo test --locked --lib --bins --tests; fi
 	cargo test --locked --doc
+
+BENCH ?=
+
+bench: test-packages $(VENV)/installed
+	cargo build --release --locked --bin onefold
+	PYTHONDONTWRITEBYTECODE=1 $(VENV)/bin/python benches/run.py $(BENCH)
 
 # The binary needs the shared libraries that LIBRARIES.txt lists: libc, libstdc++, OpenSSL 3 and zlib of the machine
 # that it was built on, or later ones.

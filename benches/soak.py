@@ -267,4 +267,5 @@ def main():
     summary(samples)
 
 
-main()
+if __name__ == "__main__":
+    main()

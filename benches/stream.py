@@ -45,34 +45,30 @@ def feed(address, events):
     return lines
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("events", type=pathlib.Path)
-    parser.add_argument("--onefold", default="target/release/onefold")
-    parser.add_argument("--backfill", action="store_true")
-    arguments = parser.parse_args()
+def measure(events, onefold, backfill=False):
+    """The figures of a run over the events of a folder."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         environment = dict(os.environ, OUT=str(folder / "tables"), STATE=str(folder / "state"))
         broker = None
-        if arguments.backfill:
-            environment["EVENTS_DIR"] = str(arguments.events)
+        if backfill:
+            environment["EVENTS_DIR"] = str(events)
             pipeline, command = "pipelines/events.toml", ["backfill"]
         else:
             broker, environment["KAFKA_BROKERS"] = start_broker(folder)
             pipeline, command = "pipelines/events-kafka.toml", ["run", "--until-idle", "5s"]
         try:
             if broker:
-                print(f"{feed(environment['KAFKA_BROKERS'], arguments.events):,} messages fed", file=sys.stderr)
+                print(f"{feed(environment['KAFKA_BROKERS'], events):,} messages fed", file=sys.stderr)
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             started = time.monotonic()
-            ran = subprocess.run([arguments.onefold, *command, pipeline, "--json"], env=environment,
+            ran = subprocess.run([onefold, *command, pipeline, "--json"], env=environment,
                                  stdout=subprocess.PIPE, check=True)
             wall = time.monotonic() - started
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             report = json.loads(ran.stdout)
-            scored = subprocess.run([arguments.onefold, "evaluate", pipeline, "--json", "--errors", "0", "--truth",
-                                     str(arguments.events / "truth.csv")], env=environment,
+            scored = subprocess.run([onefold, "evaluate", pipeline, "--json", "--errors", "0", "--truth",
+                                     str(events / "truth.csv")], env=environment,
                                     stdout=subprocess.PIPE, check=True)
         finally:
             if broker:
@@ -80,12 +76,21 @@ def main():
                 broker.wait()
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         # The largest child so far is the job: the broker is not waited for until the end.
-        figures = {
+        return {
             "events_per_s": round(report["read"] / wall), "events_per_cpu_s": round(report["read"] / cpu),
             "wall_s": round(wall, 1), "cpu_s": round(cpu, 1), "peak_rss_mib": round(after.ru_maxrss / 1024),
             "scores": json.loads(scored.stdout), **report,
         }
-        print(json.dumps(figures, indent=1))
 
 
-main()
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("events", type=pathlib.Path)
+    parser.add_argument("--onefold", default="target/release/onefold")
+    parser.add_argument("--backfill", action="store_true")
+    arguments = parser.parse_args()
+    print(json.dumps(measure(arguments.events, arguments.onefold, arguments.backfill), indent=1))
+
+
+if __name__ == "__main__":
+    main()
