@@ -17,7 +17,6 @@ import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -42,13 +41,8 @@ def bench(name, *arguments, **environment):
 
 def job(onefold, environment):
     """The figures of one backfill of the events pipeline."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ran = subprocess.run([onefold, "backfill", EVENTS, "--json"], cwd=ROOT, env={**os.environ, **environment},
-                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    report = json.loads(ran.stdout)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"wall_s": report["seconds"]["total"], "cpu_s": cpu, **report}
+    report, usage = stream.job([onefold, "backfill", EVENTS, "--json"], {**os.environ, **environment})
+    return {"wall_s": report["seconds"]["total"], "cpu_s": usage.ru_utime + usage.ru_stime, **report}
 
 
 def roofline(onefold, events, folder):

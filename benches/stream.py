@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -45,6 +44,16 @@ def feed(address, events):
     return lines
 
 
+def job(command, environment):
+    """The report of a job that ends by itself, and what it used."""
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+    printed = running.stdout.read()
+    _, status, usage = os.wait4(running.pid, 0)
+    if status != 0:
+        raise SystemExit(f"{command} failed")
+    return json.loads(printed), usage
+
+
 def measure(events, onefold, backfill=False):
     """The figures of a run over the events of a folder."""
     with tempfile.TemporaryDirectory() as folder:
@@ -60,13 +69,9 @@ def measure(events, onefold, backfill=False):
         try:
             if broker:
                 print(f"{feed(environment['KAFKA_BROKERS'], events):,} messages fed", file=sys.stderr)
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             started = time.monotonic()
-            ran = subprocess.run([onefold, *command, pipeline, "--json"], env=environment,
-                                 stdout=subprocess.PIPE, check=True)
+            report, usage = job([onefold, *command, pipeline, "--json"], environment)
             wall = time.monotonic() - started
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            report = json.loads(ran.stdout)
             scored = subprocess.run([onefold, "evaluate", pipeline, "--json", "--errors", "0", "--truth",
                                      str(events / "truth.csv")], env=environment,
                                     stdout=subprocess.PIPE, check=True)
@@ -74,11 +79,10 @@ def measure(events, onefold, backfill=False):
             if broker:
                 broker.kill()
                 broker.wait()
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        # The largest child so far is the job: the broker is not waited for until the end.
+        cpu = usage.ru_utime + usage.ru_stime
         return {
             "events_per_s": round(report["read"] / wall), "events_per_cpu_s": round(report["read"] / cpu),
-            "wall_s": round(wall, 1), "cpu_s": round(cpu, 1), "peak_rss_mib": round(after.ru_maxrss / 1024),
+            "wall_s": round(wall, 1), "cpu_s": round(cpu, 1), "peak_rss_mib": round(usage.ru_maxrss / 1024),
             "scores": json.loads(scored.stdout), **report,
         }
 
