@@ -49,9 +49,17 @@ impl Subject {
         self.versions.last_key_value().unwrap().1.2.clone()
     }
 
+    /// Notes what a commit left, where it wrote anything.
     fn note(&mut self, rows: Rows) {
         let (version, came) = (self.table.version(), self.now());
         self.versions.entry(version).or_insert((came, self.commit, rows));
+    }
+
+    /// Notes what an entry left that is of no commit: it belongs to the last that wrote anything.
+    fn note_beside(&mut self, rows: Rows) {
+        let (version, came) = (self.table.version(), self.now());
+        let commit = self.versions.last_key_value().unwrap().1.1;
+        self.versions.entry(version).or_insert((came, commit, rows));
     }
 
     fn info(&self) -> CommitInfo {
@@ -81,7 +89,7 @@ impl Subject {
     async fn take(&mut self) {
         self.epoch += 1;
         self.table.fence("test", self.epoch, 1).await.unwrap();
-        self.note(self.rows());
+        self.note_beside(self.rows());
     }
 
     /// The rows at a version, as a reader finds them.
@@ -176,7 +184,7 @@ async fn go(subject: &mut Subject, act: Act, shortest: &mut i64) {
             subject.table.erase(erasure, &info).await.unwrap();
             let mut rows = subject.rows();
             rows.remove(&gone[0]);
-            subject.note(rows);
+            subject.note_beside(rows);
         }
         Act::Restore(back) => {
             let to = subject.commit.saturating_sub(back);
