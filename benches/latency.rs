@@ -1,8 +1,9 @@
 //! How long does it take to decide on one record, with many there already?
 //!
 //! `cargo bench --bench latency -- PIPELINE MODEL [BASE] [NEW]`, with what PIPELINE reads from the environment and a model
-//! file, or `built-in`: the first BASE records of its sources (500,000 unless told), by key, are resolved together, and the
-//! next NEW (5,000) one by one, each with all that it changes: blocks, edges, clusters. Prints one figure a line.
+//! file, or `built-in`: the first BASE records of its sources (500,000 unless told, or all but NEW), by key, are resolved
+//! together, and the next NEW (5,000) one by one, each with all that it changes: blocks, edges, clusters. Prints one figure a
+//! line.
 
 mod measure;
 
@@ -30,19 +31,23 @@ fn main() -> Result<()> {
         return Err(Error::invalid("BASE and NEW are numbers of records"));
     };
     let plan = config::load(Path::new(pipeline), &|name| std::env::var(name).ok())?;
-    let model = match model.as_str() {
+    let mut model = match model.as_str() {
         "built-in" => Model::default_with(100_000.0),
         path => {
             let text = std::fs::read_to_string(path).context(Kind::Invalid, "read the model")?;
             Model::from_json(&text)?
         }
     };
+    model.parameters.block_cap = plan.matching.block_cap;
     let mut resolver = Resolver::new(model);
-    let mut inserts = gather(&plan)?.records.into_iter().zip(0..).map(insert);
+    let records = gather(&plan)?.records;
+    let base = base.min(records.len().saturating_sub(new));
+    let mut inserts = records.into_iter().zip(0..).map(insert);
 
     let clock = Stopwatch::start();
     resolver.put_off(&[], inserts.by_ref().take(base).collect());
     resolver.catch_up();
+    report("base", base as f64);
     report("base_resolved_s", clock.elapsed().as_secs_f64());
     let mut latencies: Vec<f64> = inserts
         .take(new)
