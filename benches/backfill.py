@@ -15,8 +15,9 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
+
+from stream import job
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PIPELINE = "pipelines/people.toml"
@@ -29,12 +30,7 @@ def measure(program, records, truth, model):
         environment = {**os.environ, "RECORDS": str(records), "MODEL": model, "OUT": f"{folder}/out",
                        "STATE": f"{folder}/state"}
         command = [str(program), "backfill", PIPELINE, "--json"]
-        job = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        printed = job.stdout.read()
-        _, status, usage = os.wait4(job.pid, 0)
-        if status != 0:
-            sys.exit(f"{' '.join(command)} of {records} failed: run it by hand to see why")
-        report = json.loads(printed)
+        report, usage = job(command, environment, cwd=ROOT, stderr=subprocess.DEVNULL)
         seconds, cpu = report["seconds"], usage.ru_utime + usage.ru_stime
         figures = {
             "program": str(program), "file": records.parent.name + "/" + records.name, "records": report["records"],

@@ -44,13 +44,13 @@ def feed(address, events):
     return lines
 
 
-def job(command, environment):
+def job(command, environment, **options):
     """The report of a job that ends by itself, and what it used."""
-    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, **options)
     printed = running.stdout.read()
     _, status, usage = os.wait4(running.pid, 0)
     if status != 0:
-        raise SystemExit(f"{command} failed")
+        raise SystemExit(f"{command} failed: run it by hand to see why")
     return json.loads(printed), usage
 
 

@@ -29,16 +29,15 @@ enum Places {
 }
 
 impl Resolver {
-    /// New records meet their candidates. `chains` need not hold the chains of all of them.
+    /// New records, in any order, meet their candidates. `chains` need not hold the chains of all of them.
     pub(super) fn link(
         &mut self,
-        new: &[NodeId],
+        mut ordered: Vec<NodeId>,
         chains: FxHashMap<NodeId, Vec<Chain>>,
         dirty: &mut Vec<NodeId>,
         work: &mut Work,
         tell: &mut dyn FnMut(usize),
     ) {
-        let mut ordered = new.to_vec();
         ordered.sort_unstable();
         let new = New::of(&ordered);
         let places = if chains.len() == ordered.len() {

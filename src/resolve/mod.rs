@@ -215,8 +215,7 @@ impl Resolver {
         dirty.extend(new.iter().copied());
         self.follow_caps(&new, &mut dirty, &mut work);
         let mut anew = self.follow_usage(&new, &mut dirty, &mut work);
-        let linked: Vec<NodeId> = new.iter().copied().collect();
-        self.link(&linked, chains, &mut dirty, &mut work, tell);
+        self.link(new.iter().copied().collect(), chains, &mut dirty, &mut work, tell);
         dirty.retain(|node| self.node(*node).is_some());
         let compared = new.len();
         anew.extend(new);
