@@ -18,7 +18,7 @@ mod identity;
 mod said;
 
 pub use agglomerate::{Agglomeration, By, Merge, agglomerate, agglomerate_down_to, groups};
-pub use component::{JUDGED_BITS, raised, split};
+pub use component::{JUDGED_BITS, JUDGED_LEVEL, Level, level, split, split_all};
 pub use constraint::Constraints;
 pub use difference::{
     Difference, Flow, IdentityCounts, Membership, Move, PairCounts, RecordCounts, carry,

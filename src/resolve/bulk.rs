@@ -13,7 +13,7 @@ use super::chains_of;
 use super::limits::Limits;
 use super::usage::{Counts, shared_identifiers};
 use crate::block::{Chain, DEPTH, Key};
-use crate::cluster::{Constraints, Merge, agglomerate, groups, split};
+use crate::cluster::{Constraints, Merge, agglomerate, groups, split_all};
 use crate::record::{Field, Identity, RecordKey};
 use crate::score::{Evidence, Features, Levels, Model, Scorer, Sieve, Symbol, Terms};
 
@@ -130,7 +130,14 @@ impl Bulk {
     pub fn partition(&self, model: &Model, edges: &[Edge]) -> Partition {
         #[expect(clippy::cast_possible_truncation, reason = "a few bits")]
         let least = model.parameters.edge_bits as f32;
-        let parts = split(self.len(), edges, model.parameters.component_cap, least);
+        let mut links: Vec<Vec<(u32, f32)>> = vec![Vec::new(); self.len()];
+        for (left, right, weight) in edges {
+            links[*left as usize].push((*right, *weight));
+            links[*right as usize].push((*left, *weight));
+        }
+        links.par_iter_mut().for_each(|links| links.sort_unstable_by(|a, b| b.1.total_cmp(&a.1)));
+        let link = |node: u32, at: u32| links[node as usize].get(at as usize).copied();
+        let parts = split_all(self.len(), model.parameters.component_cap, least, |_| true, link);
         let decided: Vec<(Vec<Vec<u32>>, Vec<Merge>)> =
             parts.par_iter().map(|part| self.decide(model, part)).collect();
         let mut partition = Partition::default();

@@ -1,9 +1,11 @@
 //! Which records are linked, and which hang together?
 
+mod regroup;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::reach::Reach;
-use crate::cluster::JUDGED_BITS;
+use crate::cluster::{JUDGED_BITS, JUDGED_LEVEL, Level, level};
 use crate::record::NodeId;
 use crate::score::Model;
 
@@ -26,14 +28,6 @@ pub(super) struct Graph {
 
 /// The part of a node that is in none.
 const NOWHERE: u32 = u32::MAX;
-
-/// Who is let go of while parts are formed anew.
-#[derive(Default)]
-struct Loose {
-    nodes: Vec<NodeId>,
-    /// By node: the number of the part that it was in, and of how many it was.
-    before: FxHashMap<NodeId, (u32, usize)>,
-}
 
 impl Graph {
     pub(super) fn new(model: &Model) -> Self {
@@ -91,8 +85,15 @@ impl Graph {
         self.edges(node).iter().any(|(neighbour, _)| *neighbour == other)
     }
 
+    /// Whom a node is linked to, with the levels of the links.
+    pub(super) fn links(&self, node: NodeId) -> impl Iterator<Item = (NodeId, Level)> {
+        let judged = self.judged(node).iter().map(|other| (*other, JUDGED_LEVEL));
+        let of_edge = |(other, weight): &(NodeId, f32)| (*other, level(*weight, self.least));
+        judged.chain(self.edges(node).iter().map(of_edge))
+    }
+
     /// A node's link of a number, judgements first, then the firmest edges; `None` behind the last.
-    pub(super) fn link(&self, node: NodeId, number: u32) -> Option<(NodeId, f32)> {
+    fn link(&self, node: NodeId, number: u32) -> Option<(NodeId, f32)> {
         let judged = self.judged(node);
         let number = number as usize;
         match judged.get(number) {
@@ -153,70 +154,6 @@ impl Graph {
                 }
             }
         }
-    }
-
-    /// Forms the parts around dirty nodes anew; returns those that are not what they were, or hold one of `weighed_anew`,
-    /// each ascending, in the order of their lowest nodes. `dirty` must hold both ends of every edge and judged link that
-    /// changed, and every new node.
-    pub(super) fn regroup(
-        &mut self,
-        mut dirty: Vec<NodeId>,
-        weighed_anew: &FxHashSet<NodeId>,
-    ) -> Vec<Vec<NodeId>> {
-        dirty.sort_unstable();
-        dirty.dedup();
-        let mut reach = std::mem::take(&mut self.reach);
-        let mut loose = Loose::default();
-        for node in &dirty {
-            self.loosen(*node, &mut loose);
-        }
-        loose.nodes.extend(dirty);
-        let mut formed = Vec::new();
-        while let Some(first) = loose.nodes.pop() {
-            if self.part_of[first as usize] != NOWHERE {
-                continue;
-            }
-            let members = reach.part_of(first, self, self.cap, self.least);
-            for member in &members {
-                self.loosen(*member, &mut loose);
-            }
-            self.form(&members);
-            let was = loose.before.get(&first);
-            let is_same = was.is_some_and(|(_, size)| *size == members.len())
-                && members.iter().all(|member| loose.before.get(member) == was);
-            if !is_same || members.iter().any(|member| weighed_anew.contains(member)) {
-                formed.push(members);
-            }
-        }
-        self.reach = reach;
-        formed.sort_unstable();
-        formed
-    }
-
-    /// Lets go of the part that a node is in, if it is in one.
-    fn loosen(&mut self, node: NodeId, loose: &mut Loose) {
-        if let Some((part, members)) = self.dissolve(node) {
-            loose.before.extend(members.iter().map(|member| (*member, (part, members.len()))));
-            loose.nodes.extend(members);
-        }
-    }
-
-    /// Takes the part apart that a node is in, if it is in one; returns its number and its members.
-    fn dissolve(&mut self, node: NodeId) -> Option<(u32, Vec<NodeId>)> {
-        let part = self.part_of[node as usize];
-        let members = std::mem::take(self.parts.get_mut(part as usize)?);
-        self.free.push(part);
-        members.iter().for_each(|member| self.part_of[*member as usize] = NOWHERE);
-        Some((part, members))
-    }
-
-    fn form(&mut self, members: &[NodeId]) {
-        let part = self.free.pop().unwrap_or_else(|| {
-            self.parts.push(Vec::new());
-            u32::try_from(self.parts.len() - 1).expect("fewer than 2^32 parts")
-        });
-        members.iter().for_each(|member| self.part_of[*member as usize] = part);
-        self.parts[part as usize] = members.to_vec();
     }
 
     /// The parts of components, in no order; some may be empty.

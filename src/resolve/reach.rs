@@ -1,88 +1,56 @@
 //! Which records belong to the part of a component that a record is in?
 //!
-//! A component over its cap falls into parts: of the weights `least`, `least + ½` … the first counts whose edges, and
-//! firmer ones, link the record to no more others than the cap allows. So a record's part can be found from the record:
-//! whoever is linked to it most firmly is reached first, and once there are more than the cap, the weakest link on the
-//! way says which weight that is. Of a component of any size no more is looked at than that.
-
-use std::collections::BinaryHeap;
+//! A component over its cap falls into parts, as [`split`](crate::cluster::split) says. A record's part can be found from
+//! the record: whoever is linked to it most firmly is reached first, level by level, and once there are more than the
+//! cap, the weakest link on the way says which level that is. Of a component of any size no more is looked at than that.
 
 use super::graph::Graph;
-use crate::cluster::{JUDGED_BITS, raised};
+use crate::cluster::{JUDGED_LEVEL, Level};
 use crate::record::NodeId;
 
 /// What finding a part needs to remember; nothing of it is kept from one to the next.
-#[derive(Default)]
 pub(super) struct Reach {
     /// By node: in which turn it was reached last.
     reached: Vec<u32>,
     turn: u32,
-    /// Who was reached, with the weakest link on the way to any of them so far.
-    order: Vec<(NodeId, f32)>,
-    /// The firmest link first.
-    links: BinaryHeap<Link>,
+    /// Who was reached, with the level of the weakest link on the way to any of them so far.
+    order: Vec<(NodeId, Level)>,
+    /// By level: who is linked by it to those that were reached, perhaps reached as well by now.
+    linked: Vec<Vec<NodeId>>,
+    /// No level above it has any.
+    highest: Level,
 }
 
-/// The link of a node that comes next; a node's links come one after the other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Link {
-    /// Its weight, so that greater numbers are firmer.
-    firmness: u32,
-    from: NodeId,
-    next: u32,
+impl Default for Reach {
+    fn default() -> Self {
+        Self {
+            reached: Vec::new(),
+            turn: 0,
+            order: Vec::new(),
+            linked: vec![Vec::new(); JUDGED_LEVEL as usize + 1],
+            highest: 0,
+        }
+    }
 }
 
 impl Reach {
     /// The part of a node, ascending: `cap` nodes at most, unless they were all judged to be together.
-    pub(super) fn part_of(
-        &mut self,
-        first: NodeId,
-        graph: &Graph,
-        cap: usize,
-        least: f32,
-    ) -> Vec<NodeId> {
-        if let Some(component) = self.component_of(first, graph, cap) {
-            return component;
-        }
+    pub(super) fn part_of(&mut self, first: NodeId, graph: &Graph, cap: usize) -> Vec<NodeId> {
         self.begin(graph);
-        self.take(first, JUDGED_BITS, graph);
-        let mut weakest = JUDGED_BITS;
-        while self.order.len() <= cap || weakest == JUDGED_BITS {
-            let Some((node, weight)) = self.next(graph) else {
-                return self.part(f32::NEG_INFINITY);
+        self.take(first, JUDGED_LEVEL, graph);
+        let mut weakest = JUDGED_LEVEL;
+        while self.order.len() <= cap || weakest == JUDGED_LEVEL {
+            let Some((node, level)) = self.next() else {
+                return self.part(0);
             };
-            if weight < JUDGED_BITS && self.order.len() > cap {
+            if level < JUDGED_LEVEL && self.order.len() > cap {
                 // Judgements alone hold more than the cap together.
-                return self.part(JUDGED_BITS);
+                return self.part(JUDGED_LEVEL);
             }
-            weakest = weakest.min(weight);
+            weakest = weakest.min(level);
             self.take(node, weakest, graph);
         }
-        self.part(raised(least, weakest))
-    }
-
-    /// All that hangs together with a node, ascending; `None` where that is more than `cap` nodes. Most components are small,
-    /// and how firm their links are is of no matter.
-    fn component_of(&mut self, first: NodeId, graph: &Graph, cap: usize) -> Option<Vec<NodeId>> {
-        self.begin(graph);
-        self.reached[first as usize] = self.turn;
-        let mut component = vec![first];
-        let mut next = 0;
-        while let Some(node) = component.get(next).copied() {
-            next += 1;
-            let linked = graph.edges(node).iter().map(|(other, _)| other).chain(graph.judged(node));
-            for other in linked {
-                if !self.is_reached(*other) {
-                    self.reached[*other as usize] = self.turn;
-                    component.push(*other);
-                }
-            }
-            if component.len() > cap {
-                return None;
-            }
-        }
-        component.sort_unstable();
-        Some(component)
+        self.part(weakest + 1)
     }
 
     fn begin(&mut self, graph: &Graph) {
@@ -93,49 +61,38 @@ impl Reach {
         }
         self.reached.resize(graph.len().max(self.reached.len()), 0);
         self.order.clear();
-        self.links.clear();
+        self.linked[..=self.highest as usize].iter_mut().for_each(Vec::clear);
+        self.highest = 0;
     }
 
-    fn take(&mut self, node: NodeId, weakest: f32, graph: &Graph) {
+    fn take(&mut self, node: NodeId, weakest: Level, graph: &Graph) {
         self.reached[node as usize] = self.turn;
         self.order.push((node, weakest));
-        self.push(node, 0, graph);
-    }
-
-    /// Puts a node's link of a number among those that wait.
-    fn push(&mut self, from: NodeId, next: u32, graph: &Graph) {
-        if let Some((_, weight)) = graph.link(from, next) {
-            self.links.push(Link { firmness: firmness(weight), from, next });
+        for (other, level) in graph.links(node) {
+            if self.reached[other as usize] != self.turn {
+                self.linked[level as usize].push(other);
+                self.highest = self.highest.max(level);
+            }
         }
     }
 
     /// Who is linked most firmly to those that were reached.
-    fn next(&mut self, graph: &Graph) -> Option<(NodeId, f32)> {
-        while let Some(Link { from, next, .. }) = self.links.pop() {
-            self.push(from, next + 1, graph);
-            let link = graph.link(from, next).filter(|(node, _)| !self.is_reached(*node));
-            if link.is_some() {
-                return link;
+    fn next(&mut self) -> Option<(NodeId, Level)> {
+        loop {
+            while let Some(node) = self.linked[self.highest as usize].pop() {
+                if self.reached[node as usize] != self.turn {
+                    return Some((node, self.highest));
+                }
             }
+            self.highest = self.highest.checked_sub(1)?;
         }
-        None
     }
 
-    fn is_reached(&self, node: NodeId) -> bool {
-        self.reached[node as usize] == self.turn
-    }
-
-    /// Those that were reached over links of that weight and firmer ones.
-    fn part(&self, weight: f32) -> Vec<NodeId> {
-        let within = self.order.partition_point(|(_, weakest)| *weakest >= weight);
+    /// Those that were reached over links of that level and firmer ones.
+    fn part(&self, level: Level) -> Vec<NodeId> {
+        let within = self.order.partition_point(|(_, weakest)| *weakest >= level);
         let mut part: Vec<NodeId> = self.order[..within].iter().map(|(node, _)| *node).collect();
         part.sort_unstable();
         part
     }
-}
-
-/// A number that is the greater the greater a weight is.
-fn firmness(weight: f32) -> u32 {
-    let bits = weight.to_bits();
-    if weight.is_sign_negative() { !bits } else { bits | 1 << 31 }
 }
