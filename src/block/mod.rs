@@ -16,4 +16,4 @@ mod rule;
 
 pub use components::Components;
 pub use part::Part;
-pub use rule::{Chain, DEPTH, Key, RULES_MAX, Rule, built_in, chains};
+pub use rule::{Chain, DEPTH, Key, RULES_MAX, Rule, built_in, chains, chains_under};

@@ -128,21 +128,29 @@ pub fn chains(components: &Components<'_>, rules: &[Rule]) -> Vec<Chain> {
     let mut chains = Vec::new();
     let mut seen = FxHashSet::default();
     for (index, rule) in rules.iter().enumerate() {
-        for base in bases(rule, components) {
-            let mut hasher = Fingerprint::new(index, &base);
-            let mut keys = [hasher.key(); DEPTH];
-            for (key, part) in keys[1..].iter_mut().zip(&rule.refine) {
-                hasher.add(single(*part, components).unwrap_or_default());
-                *key = hasher.key();
-            }
-            if seen.insert(keys[0]) {
-                let rule_index = u8::try_from(index).expect("there are few rules");
-                let length = u8::try_from(1 + rule.refine.len()).expect("a few refinements");
-                chains.push(Chain { rule: rule_index, keys, length });
-            }
-        }
+        let of_rule = chains_under(components, rule, index);
+        chains.extend(of_rule.filter(|chain| seen.insert(chain.base())));
     }
     chains
+}
+
+/// The key chains of a record under the rule of an index, perhaps with repeats.
+pub fn chains_under<'a>(
+    components: &'a Components<'_>,
+    rule: &'a Rule,
+    index: usize,
+) -> impl Iterator<Item = Chain> + 'a {
+    bases(rule, components).into_iter().map(move |base| {
+        let mut hasher = Fingerprint::new(index, &base);
+        let mut keys = [hasher.key(); DEPTH];
+        for (key, part) in keys[1..].iter_mut().zip(&rule.refine) {
+            hasher.add(single(*part, components).unwrap_or_default());
+            *key = hasher.key();
+        }
+        let rule_index = u8::try_from(index).expect("there are few rules");
+        let length = u8::try_from(1 + rule.refine.len()).expect("a few refinements");
+        Chain { rule: rule_index, keys, length }
+    })
 }
 
 /// The base values of a rule: none where a part is missing, several where a part has several.

@@ -17,6 +17,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::index::load_registry;
 use super::registry::{Node, Registry};
 use super::tables::{EarlierEvent, PublishedTables};
 use crate::clock::Stopwatch;
@@ -104,7 +105,7 @@ pub(super) fn carry(plan: &Plan, store: &mut Store, registry: &Registry) -> Resu
         duration: clock.elapsed(),
     }
     .emit();
-    Registry::load(&store.view())
+    load_registry(&store.view())
 }
 
 /// For records that are written otherwise than before: the identity that most of their events were of.

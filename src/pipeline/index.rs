@@ -1,35 +1,109 @@
 //! How does what the state keeps become the index in memory, and what of the index does the state keep?
 
-use super::registry::Registry;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::registry::{Node, Registry};
 use crate::error::{Error, Result};
-use crate::record::Judgement;
-use crate::resolve::{Insert, Resolver};
+use crate::record::{IdentityId, Judgement};
+use crate::resolve::{Insert, Loader, Resolver};
 use crate::score::Model;
-use crate::state::{self, NodeId, Store, View};
+use crate::state::{Edge, NodeId, RecordRow, Store, View};
+
+/// So many numbers of nodes are taken up together; what is read of them is in memory twice for a moment.
+const NODES_AT_ONCE: NodeId = 200_000;
+/// So many numbers of nodes does one core read.
+const NODES_READ: NodeId = 5_000;
+
+/// A node's edges to lower ones, with their weights in bits.
+type Links = (NodeId, Vec<(NodeId, f32)>);
 
 /// Rebuilds registry and index from the state's rows. Where records wait to be resolved, all are put off: what there is
 /// beside them may be of a part of them only.
 pub(super) fn load_index(model: Model, view: &View) -> Result<(Registry, Resolver)> {
     let judgement = |row: Result<Judgement>| row.map(|it| (it.pair, it.verdict));
     let judgements = view.judgements().map(judgement).collect::<Result<Vec<_>>>()?;
-    let mut resolver;
     if view.is_unresolved()? {
-        resolver = Resolver::new(model);
+        let mut resolver = Resolver::new(model);
         resolver.judge(&judgements);
-        resolver.put_off(&[], records(view).collect::<Result<_>>()?);
-    } else {
-        resolver = load_resolver(model, view)?;
-        // What follows from them is in the state already.
-        resolver.judge(&judgements);
+        let registry = load(view, |records| resolver.put_off(&[], records))?;
+        return Ok((registry, resolver));
     }
-    Ok((Registry::load(view)?, resolver))
+    let mut loader = Loader::new(model);
+    let registry = load(view, |records| loader.add(records))?;
+    for nodes in ranges(0..view.next_node(), NODES_AT_ONCE) {
+        loader.link(read(nodes, |nodes| links(view, nodes))?);
+    }
+    let mut resolver = loader.finish();
+    // What follows from them is in the state already.
+    resolver.judge(&judgements);
+    Ok((registry, resolver))
 }
 
-fn records(view: &View) -> impl Iterator<Item = Result<Insert>> + use<> {
-    view.records().map(|row| {
-        row.map(|(node, row)| Insert { node, key: row.key, identity: row.identity })
-            .map_err(|error| error.context("read the state"))
-    })
+/// Rebuilds the registry alone.
+pub(super) fn load_registry(view: &View) -> Result<Registry> {
+    load(view, |_| ())
+}
+
+/// Rebuilds the registry, and hands on what the index is made of, ascending by node.
+fn load(view: &View, mut records: impl FnMut(Vec<Insert>) + Send) -> Result<Registry> {
+    let mut registry = Registry::default();
+    for nodes in ranges(0..view.next_node(), NODES_AT_ONCE) {
+        let read = read(nodes, |nodes| nodes_and_inserts(view, nodes))?;
+        let (nodes, inserts): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        let put = || nodes.into_iter().for_each(|(number, node)| registry.put(number, node));
+        rayon::join(put, || records(inserts));
+    }
+    registry.mint(view)?;
+    Ok(registry)
+}
+
+/// A range of nodes, in ranges of so many.
+fn ranges(nodes: Range<NodeId>, size: NodeId) -> impl Iterator<Item = Range<NodeId>> {
+    let end = nodes.end;
+    nodes.step_by(size as usize).map(move |from| from..from.saturating_add(size).min(end))
+}
+
+/// Reads what there is of a range of nodes, on all cores.
+fn read<T: Send>(
+    nodes: Range<NodeId>,
+    some: impl Fn(Range<NodeId>) -> Result<Vec<T>> + Send + Sync,
+) -> Result<Vec<T>> {
+    let ranges: Vec<Range<NodeId>> = ranges(nodes, NODES_READ).collect();
+    let read = ranges.into_par_iter().map(some).collect::<Result<Vec<Vec<T>>>>();
+    Ok(read.map_err(|error| error.context("read the state"))?.into_iter().flatten().collect())
+}
+
+fn nodes_and_inserts(view: &View, nodes: Range<NodeId>) -> Result<Vec<((NodeId, Node), Insert)>> {
+    let mut members = view.members_in(nodes.clone()).peekable();
+    let mut read = Vec::new();
+    for row in view.records_in(nodes) {
+        let (node, mut row): (NodeId, RecordRow) = row?;
+        let content = std::mem::take(&mut row.identity);
+        let insert = Insert { node, key: row.key, identity: content };
+        let is_own =
+            |row: &Result<(NodeId, IdentityId)>| !matches!(row, Ok((it, _)) if *it != node);
+        let identity = members.next_if(is_own).transpose()?.map(|(_, identity)| identity);
+        read.push(((node, Node { identity, ..Node::from(row) }), insert));
+    }
+    match members.next() {
+        None => Ok(read),
+        Some(row) => {
+            row?;
+            Err(Error::data("state: an identity's member has no record"))
+        }
+    }
+}
+
+fn links(view: &View, nodes: Range<NodeId>) -> Result<Vec<Links>> {
+    let links = view.edges_in(nodes).map(|row| {
+        let (node, edges) = row?;
+        #[expect(clippy::cast_possible_truncation, reason = "it was widened when it was kept")]
+        let edge = |edge: Edge| (edge.lower, edge.weight_bits as f32);
+        Ok((node, edges.into_iter().map(edge).collect()))
+    });
+    links.collect()
 }
 
 /// Sees to it that the state says of all records together what the index found; returns how many
@@ -40,25 +114,4 @@ pub(super) fn keep_notes(store: &mut Store, resolver: &mut Resolver) -> Result<u
     let capped: Vec<_> =
         notes.capped.into_iter().filter_map(|(key, is_over)| is_over.then_some(key)).collect();
     store.set_derived(&shared, &capped)
-}
-
-fn load_resolver(model: Model, view: &View) -> Result<Resolver> {
-    let mut failure: Option<Error> = None;
-    let mut note = |error: Error| {
-        failure.get_or_insert(error);
-    };
-    let records: Vec<Insert> = records(view).collect::<Result<_>>()?;
-    let edges: Vec<(NodeId, Vec<(NodeId, f32)>)> = view
-        .edges()
-        .filter_map(|row| row.map_err(&mut note).ok())
-        .map(|(node, edges)| {
-            #[expect(clippy::cast_possible_truncation, reason = "it was widened when it was kept")]
-            let edge = |edge: state::Edge| (edge.lower, edge.weight_bits as f32);
-            (node, edges.into_iter().map(edge).collect())
-        })
-        .collect();
-    match failure {
-        Some(error) => Err(error.context("read the state")),
-        None => Ok(Resolver::load(model, records.into_iter(), edges.into_iter())),
-    }
 }

@@ -1,6 +1,6 @@
 //! Which node is a record, and which identity does it belong to?
 //!
-//! In memory, made from the state's rows on open. Of the decisions, it keeps the last.
+//! In memory, made from the state's rows on open (see `index`). Of the decisions, it keeps the last.
 
 use std::sync::Arc;
 
@@ -37,28 +37,25 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    pub(super) fn load(view: &View) -> Result<Self> {
-        let mut registry = Self::default();
-        registry.nodes.resize(view.next_node() as usize, None);
-        for row in view.records() {
-            let (node, row) = row?;
-            registry.put(node, Node::from(row));
-        }
-        for row in view.members() {
-            let (node, identity) = row?;
-            let orphan = || Error::data("state: an identity's member has no record");
-            let entry = registry.nodes.get_mut(node as usize).and_then(Option::as_mut);
-            entry.ok_or_else(orphan)?.identity = Some(identity);
-            registry.members.entry(identity).or_default().push(node);
-        }
+    /// Takes up which identities were ever minted, when all nodes are put in.
+    ///
+    /// **Errors:** `Data` where an identity is live and has no member, or the other way round.
+    pub(super) fn mint(&mut self, view: &View) -> Result<()> {
+        self.nodes.resize(view.next_node() as usize, None);
+        let mut live = 0;
         for row in view.identities() {
             let row = row?;
-            registry.minted.insert(row.id);
-            if (row.status == Status::Live) != registry.members.contains_key(&row.id) {
+            self.minted.insert(row.id);
+            let is_live = row.status == Status::Live;
+            live += usize::from(is_live);
+            if is_live != self.members.contains_key(&row.id) {
                 return Err(Error::data("state: an identity's status and its members disagree"));
             }
         }
-        Ok(registry)
+        if live != self.members.len() {
+            return Err(Error::data("state: a record is of an identity that was never minted"));
+        }
+        Ok(())
     }
 
     /// How many nodes there are.

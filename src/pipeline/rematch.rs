@@ -9,6 +9,7 @@
 //! kill before it changes nothing; after it, the next start publishes what was committed. Asked for once more, the same
 //! model changes nothing.
 
+use super::index::load_registry;
 use super::model;
 use super::opening::open_resolved_state;
 use super::publish::Publisher;
@@ -38,7 +39,7 @@ pub struct Rematched {
 /// **Errors:** `Invalid` where there is no state, or the model cannot be read; `Fenced` while a job has the state.
 pub fn preview(plan: &Plan) -> Result<Difference> {
     let mut store = open_resolved_state(&plan.state)?;
-    let registry = Registry::load(&store.view())?;
+    let registry = load_registry(&store.view())?;
     let Some((model, _)) = model::other(plan, &store)? else {
         let membership = registry.membership();
         return Ok(Difference::between(&membership, &membership));
@@ -68,7 +69,7 @@ pub fn rematch(plan: &Plan) -> Result<Rematched> {
             "publish.carry_ids_from: ids were not carried over yet: finish the backfill first, or take the key out",
         ));
     }
-    let mut registry = Registry::load(&store.view())?;
+    let mut registry = load_registry(&store.view())?;
     let before = registry.membership();
     let clock = Stopwatch::start();
     let Some((model, text)) = model::other(plan, &store)? else {

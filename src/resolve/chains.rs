@@ -1,6 +1,6 @@
 //! Under which chains of keys does a record stand?
 
-use crate::block::{Chain, Components, chains};
+use crate::block::{Chain, Components, chains, chains_under};
 use crate::record::{Field, Identity};
 use crate::score::{Features, Model, Terms};
 
@@ -14,7 +14,21 @@ pub fn chains_of(identity: &Identity, model: &Model) -> Vec<Chain> {
 
 /// The key chains of a content that is interned.
 pub(super) fn chains_again(terms: &Terms, features: &Features, model: &Model) -> Vec<Chain> {
+    chains(&components(terms, features), &model.rules)
+}
+
+/// Those of them under one rule.
+pub(super) fn chains_again_under(
+    rule: u8,
+    terms: &Terms,
+    features: &Features,
+    model: &Model,
+) -> Vec<Chain> {
+    let index = usize::from(rule);
+    chains_under(&components(terms, features), &model.rules[index], index).collect()
+}
+
+fn components<'a>(terms: &'a Terms, features: &'a Features) -> Components<'a> {
     let values = Field::ALL.map(|field| terms.value(features, field));
-    let tokens = features.tokens.iter().map(|token| terms.text(*token));
-    chains(&Components::of(values, tokens), &model.rules)
+    Components::of(values, features.tokens.iter().map(|token| terms.text(*token)))
 }

@@ -2,6 +2,7 @@
 
 mod regroup;
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::reach::Reach;
@@ -115,6 +116,21 @@ impl Graph {
         }
         self.changed.insert(node.max(other));
         true
+    }
+
+    /// Puts an edge in that is not there, and of which the keeper knows; [`Graph::sort`] must follow.
+    pub(super) fn put(&mut self, node: NodeId, other: NodeId, weight: f32) {
+        for (from, to) in [(node, other), (other, node)] {
+            self.edges[from as usize].push((to, weight));
+        }
+    }
+
+    /// Brings edges that were put in into their order.
+    pub(super) fn sort(&mut self) {
+        self.edges.par_iter_mut().for_each(|edges| {
+            edges.sort_by(|(_, left), (_, right)| right.total_cmp(left));
+            edges.shrink_to_fit();
+        });
     }
 
     /// Takes an edge away; returns whether there was one.

@@ -21,6 +21,7 @@ mod graph;
 mod judged;
 mod limits;
 mod link;
+mod load;
 mod notes;
 pub mod oracle;
 mod reach;
@@ -44,11 +45,12 @@ use crate::score::{Evidence, Features, Memo, Model, Scorer, Sieve, Symbol, Terms
 
 pub use chains::chains_of;
 pub use doubt::{Decision, Doubt};
+pub use load::Loader;
 pub use notes::Notes;
 pub use work::Work;
 
 use blocks::Blocks;
-use chains::chains_again;
+use chains::{chains_again, chains_again_under};
 use graph::Graph;
 use judged::Judged;
 use limits::Limits;
@@ -143,33 +145,6 @@ impl Resolver {
         }
     }
 
-    /// Rebuilds the index from what was kept: records, and each node's edges to lower nodes.
-    pub fn load(
-        model: Model,
-        records: impl Iterator<Item = Insert>,
-        edges: impl Iterator<Item = (NodeId, Vec<(NodeId, f32)>)>,
-    ) -> Self {
-        let mut resolver = Self::new(model);
-        let mut loaded = Vec::new();
-        let records: Vec<Insert> = records.collect();
-        let chains: Vec<Vec<Chain>> =
-            records.par_iter().map(|record| chains_of(&record.identity, &resolver.model)).collect();
-        for (record, chains) in records.into_iter().zip(&chains) {
-            loaded.push(record.node);
-            resolver.enter(record, chains);
-        }
-        for (node, list) in edges {
-            for (other, weight) in list {
-                resolver.graph.set(node, other, weight);
-            }
-        }
-        resolver.graph.regroup(loaded, &FxHashSet::default());
-        resolver.blocks.take_crossings();
-        resolver.usages.take_changes(&resolver.model);
-        resolver.graph.take_changed();
-        resolver
-    }
-
     /// The frozen model.
     pub fn model(&self) -> &Model {
         &self.model
@@ -187,12 +162,9 @@ impl Resolver {
             let left = self.leave(*node);
             self.waiting.dirty.extend(left);
         }
-        let chains: Vec<Vec<Chain>> =
-            inserted.par_iter().map(|insert| chains_of(&insert.identity, &self.model)).collect();
-        for (insert, chains) in inserted.into_iter().zip(chains) {
-            let node = insert.node;
-            let joined = self.enter(insert, &chains);
-            self.waiting.dirty.extend(joined);
+        let (entered, joined) = self.enter(inserted);
+        self.waiting.dirty.extend(joined);
+        for (node, chains) in entered {
             self.waiting.add(node, chains);
         }
     }
@@ -251,27 +223,36 @@ impl Resolver {
         Scorer::new(&self.terms, &self.model).with_memo(memo)
     }
 
-    /// Puts a record in; returns those that it was judged to be together with.
-    fn enter(&mut self, insert: Insert, chains: &[Chain]) -> Vec<NodeId> {
-        let features = self.terms.features(&insert.identity, &self.model);
-        let index = insert.node as usize;
-        if self.nodes.len() <= index {
-            self.nodes.resize_with(index + 1, || None);
+    /// Puts records in; returns them with their chains, and those that they were judged to be together with.
+    fn enter(&mut self, inserted: Vec<Insert>) -> (Vec<(NodeId, Vec<Chain>)>, Vec<NodeId>) {
+        let chains = |insert: &Insert| (insert.node, chains_of(&insert.identity, &self.model));
+        let entered: Vec<(NodeId, Vec<Chain>)> = inserted.par_iter().map(chains).collect();
+        let contents: Vec<&Identity> = inserted.iter().map(|insert| &insert.identity).collect();
+        let features = self.terms.features_of(&contents, &self.model);
+        let mut joined = Vec::new();
+        for (insert, features) in inserted.iter().zip(features) {
+            let Insert { node, key, .. } = *insert;
+            let index = node as usize;
+            if self.nodes.len() <= index {
+                self.nodes.resize_with(index + 1, || None);
+            }
+            assert!(self.nodes[index].is_none(), "a node number is never reused");
+            self.nodes[index] = Some(Node { key, features });
+            self.graph.add(node);
+            for other in self.judged.enter(&key, node) {
+                self.graph.join(node, other);
+                joined.push(other);
+            }
         }
-        assert!(self.nodes[index].is_none(), "a node number is never reused");
-        self.nodes[index] = Some(Node { key: insert.key, features });
-        self.graph.add(insert.node);
         let (nodes, terms, model) = (&self.nodes, &self.terms, &self.model);
-        let of_other = |node: NodeId| {
-            let node = nodes[node as usize].as_ref().expect("blocks hold records of the set");
-            chains_again(terms, &node.features, model)
+        let features = |node: NodeId| {
+            let node = nodes[node as usize].as_ref();
+            &node.expect("blocks and usages hold records of the set").features
         };
-        self.blocks.add(insert.node, chains, of_other);
-        let features = |node: NodeId| nodes[node as usize].as_ref().map(|node| &node.features);
-        self.usages.add(insert.node, features, terms, model);
-        let joined = self.judged.enter(&insert.key, insert.node);
-        joined.iter().for_each(|other| self.graph.join(insert.node, *other));
-        joined
+        let again = |node, rule| chains_again_under(rule, terms, features(node), model);
+        self.blocks.add(&entered, again);
+        self.usages.add(entered.iter().map(|(node, _)| *node), features, terms, model);
+        (entered, joined)
     }
 
     /// Takes a record out; returns those that it was linked to.

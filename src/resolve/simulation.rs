@@ -126,8 +126,11 @@ impl World {
 
     fn rebuild(&mut self) {
         let model = self.resolver.model().clone();
-        let records = self.set.values().cloned();
-        self.resolver = Resolver::load(model, records, self.edges.clone().into_iter());
+        let records: Vec<Insert> = self.set.values().cloned().collect();
+        let mut loader = Loader::new(model);
+        records.chunks(3).for_each(|some| loader.add(some.to_vec()));
+        loader.link(self.edges.clone());
+        self.resolver = loader.finish();
         let judgements: Vec<_> = self.judgements.clone().into_iter().collect();
         self.resolver.judge(&judgements);
     }

@@ -316,8 +316,10 @@ proptest! {
         bench.change(&[], before);
         let keys = bench.set.values().map(|insert| insert.key).collect();
         bench.judge(&judged(&keys, &judgements));
-        let edges = bench.edges.clone().into_iter();
-        bench.resolver = Resolver::load(low_caps(), bench.records().into_iter(), edges);
+        let mut loader = Loader::new(low_caps());
+        loader.add(bench.records());
+        loader.link(bench.edges.clone());
+        bench.resolver = loader.finish();
         let judgements: Vec<(Pair, Verdict)> = bench.judgements.clone().into_iter().collect();
         bench.judge(&judgements);
         prop_assert_eq!(bench.partition(), bench.expected());

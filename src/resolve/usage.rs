@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::normalise::lexicon;
@@ -24,13 +25,29 @@ pub(super) struct Change {
 }
 
 /// Who carries which identifier, and how many people that seem to be.
-#[derive(Default)]
+///
+/// In shards by value, each of which one core fills.
 pub(super) struct Usages {
+    shards: Vec<Shard>,
+    /// The values whose number of users changed since last noted.
+    noted: BTreeSet<(Field, Symbol)>,
+}
+
+/// How many shards there are.
+const SHARDS: usize = 16;
+
+impl Default for Usages {
+    fn default() -> Self {
+        let shards = std::iter::repeat_with(Shard::default).take(SHARDS).collect();
+        Self { shards, noted: BTreeSet::new() }
+    }
+}
+
+#[derive(Default)]
+struct Shard {
     carriers: FxHashMap<(Field, Symbol), Usage>,
     /// The number of users before this change, of each value where it was not always the same since.
     touched: BTreeMap<(Field, Symbol), f64>,
-    /// The values whose number of users changed since last noted.
-    noted: BTreeSet<(Field, Symbol)>,
 }
 
 #[derive(Default)]
@@ -57,54 +74,51 @@ pub(super) struct Counts {
 impl Usages {
     /// How many people seem to use a value.
     pub(super) fn people(&self, field: Field, symbol: Symbol) -> f64 {
-        self.carriers.get(&(field, symbol)).map_or(1.0, Usage::people)
+        self.usage(field, symbol).map_or(1.0, Usage::people)
     }
 
     /// How many values several people seem to use.
     pub(super) fn shared(&self) -> u64 {
-        let counts = self.carriers.values().filter_map(|usage| usage.counts.as_ref());
+        let carriers = self.shards.iter().flat_map(|shard| shard.carriers.values());
+        let counts = carriers.filter_map(|usage| usage.counts.as_ref());
         counts.filter(|counts| counts.people > 1.0).count() as u64
     }
 
     /// The records that carry a value.
     pub(super) fn members(&self, field: Field, symbol: Symbol) -> &[NodeId] {
-        self.carriers.get(&(field, symbol)).map(|usage| &*usage.nodes).unwrap_or_default()
+        self.usage(field, symbol).map(|usage| &*usage.nodes).unwrap_or_default()
     }
 
-    /// Adds a record; `features` gives those of any record of the set, this one among them.
+    fn usage(&self, field: Field, symbol: Symbol) -> Option<&Usage> {
+        self.shards[shard_of(symbol)].carriers.get(&(field, symbol))
+    }
+
+    /// Adds records, on all cores; `features` gives those of any record of the set, these among them.
     pub(super) fn add<'a>(
         &mut self,
-        node: NodeId,
-        features: impl Fn(NodeId) -> Option<&'a Features>,
+        nodes: impl Iterator<Item = NodeId>,
+        features: impl Fn(NodeId) -> &'a Features + Sync,
         terms: &Terms,
         model: &Model,
     ) {
-        let Some(own) = features(node) else { return };
-        for (field, symbol) in shared_identifiers(own, model) {
-            let usage = self.carriers.entry((field, symbol)).or_default();
-            let before = usage.people();
-            usage.nodes.push(node);
-            if let Some(counts) = &mut usage.counts {
-                counts.count(field, own, terms, model);
-                counts.people = counts.estimate(model);
-            } else if usage.nodes.len() >= 3 {
-                let mut counts = Box::<Counts>::default();
-                for features in usage.nodes.iter().filter_map(|node| features(*node)) {
-                    counts.count(field, features, terms, model);
-                }
-                counts.people = counts.estimate(model);
-                usage.counts = Some(counts);
-            }
-            if usage.people() != before {
-                self.touched.entry((field, symbol)).or_insert(before);
+        let mut by_shard: Vec<Vec<(Field, Symbol, NodeId)>> = vec![Vec::new(); SHARDS];
+        for node in nodes {
+            for (field, symbol) in shared_identifiers(features(node), model) {
+                by_shard[shard_of(symbol)].push((field, symbol, node));
             }
         }
+        self.shards.par_iter_mut().zip(by_shard).for_each(|(shard, added)| {
+            for (field, symbol, node) in added {
+                shard.add(node, field, symbol, &features, terms, model);
+            }
+        });
     }
 
     /// Takes a record out.
     pub(super) fn remove(&mut self, node: NodeId, own: &Features, terms: &Terms, model: &Model) {
         for (field, symbol) in shared_identifiers(own, model) {
-            let Some(usage) = self.carriers.get_mut(&(field, symbol)) else { continue };
+            let shard = &mut self.shards[shard_of(symbol)];
+            let Some(usage) = shard.carriers.get_mut(&(field, symbol)) else { continue };
             let before = usage.people();
             usage.nodes.retain(|member| *member != node);
             if usage.nodes.len() < 3 {
@@ -114,17 +128,18 @@ impl Usages {
                 counts.people = counts.estimate(model);
             }
             if usage.people() != before {
-                self.touched.entry((field, symbol)).or_insert(before);
+                shard.touched.entry((field, symbol)).or_insert(before);
             }
             if usage.nodes.is_empty() {
-                self.carriers.remove(&(field, symbol));
+                shard.carriers.remove(&(field, symbol));
             }
         }
     }
 
     /// The values whose number of users changed since last asked, ascending.
     pub(super) fn take_changes(&mut self, model: &Model) -> Vec<Change> {
-        let touched = std::mem::take(&mut self.touched);
+        let mut touched = BTreeMap::new();
+        self.shards.iter_mut().for_each(|shard| touched.append(&mut shard.touched));
         let changes = touched.into_iter().filter_map(|((field, symbol), before)| {
             let now = self.people(field, symbol);
             let over = |people: f64| model.field(field).is_over(people);
@@ -140,6 +155,40 @@ impl Usages {
     pub(super) fn take_notes(&mut self) -> Vec<(Field, Symbol, f64)> {
         let noted = std::mem::take(&mut self.noted).into_iter();
         noted.map(|(field, symbol)| (field, symbol, self.people(field, symbol))).collect()
+    }
+}
+
+fn shard_of(symbol: Symbol) -> usize {
+    symbol as usize % SHARDS
+}
+
+impl Shard {
+    fn add<'a>(
+        &mut self,
+        node: NodeId,
+        field: Field,
+        symbol: Symbol,
+        features: &impl Fn(NodeId) -> &'a Features,
+        terms: &Terms,
+        model: &Model,
+    ) {
+        let usage = self.carriers.entry((field, symbol)).or_default();
+        let before = usage.people();
+        usage.nodes.push(node);
+        if let Some(counts) = &mut usage.counts {
+            counts.count(field, features(node), terms, model);
+            counts.people = counts.estimate(model);
+        } else if usage.nodes.len() >= 3 {
+            let mut counts = Box::<Counts>::default();
+            for node in &usage.nodes {
+                counts.count(field, features(*node), terms, model);
+            }
+            counts.people = counts.estimate(model);
+            usage.counts = Some(counts);
+        }
+        if usage.people() != before {
+            self.touched.entry((field, symbol)).or_insert(before);
+        }
     }
 }
 

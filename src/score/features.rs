@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
+use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use smol_str::SmolStr;
 
@@ -49,16 +50,41 @@ impl Default for Terms {
 impl Terms {
     /// Interns a record's texts, but for the values that say nothing under the model.
     pub fn features(&mut self, identity: &Identity, model: &Model) -> Features {
+        let drafted = self.drafted(identity, model);
+        self.taken(drafted)
+    }
+
+    /// The same of many records, in their order; all cores look up what is known.
+    pub fn features_of(&mut self, identities: &[&Identity], model: &Model) -> Vec<Features> {
+        let drafted: Vec<Drafted> =
+            identities.par_iter().map(|identity| self.drafted(identity, model)).collect();
+        drafted.into_iter().map(|drafted| self.taken(drafted)).collect()
+    }
+
+    /// What is known of a record's texts.
+    fn drafted(&self, identity: &Identity, model: &Model) -> Drafted {
         let identity = model.completed(identity);
-        let mut values = [0; Field::COUNT];
-        for (field, value) in identity.values.iter().filter(|(f, value)| model.hears(*f, value)) {
-            let symbol = self.intern(value);
-            values[*field as usize] = symbol;
-            if *field == Field::Email {
-                self.emails.entry(symbol).or_insert_with(|| EmailParts::of(value, &model.email));
-            }
+        let heard = identity.values.iter().filter(|(field, value)| model.hears(*field, value));
+        let values = heard.map(|(field, value)| (*field, self.look_up(value))).collect();
+        let mut drafted = Drafted { values, ..Drafted::default() };
+        if let Some((_, text)) = drafted.values.iter().find(|(field, _)| *field == Field::Email) {
+            let known = text.symbol().filter(|symbol| self.emails.contains_key(symbol));
+            let address = identity.value(Field::Email).filter(|_| known.is_none());
+            drafted.email = address.map(|address| EmailParts::of(address, &model.email));
         }
-        let tokens = identity.name_tokens.iter().map(|token| self.intern(token)).collect();
+        drafted.tokens = identity.name_tokens.iter().map(|token| self.look_up(token)).collect();
+        drafted
+    }
+
+    fn taken(&mut self, drafted: Drafted) -> Features {
+        let mut values = [0; Field::COUNT];
+        for (field, text) in drafted.values {
+            values[field as usize] = self.intern(text);
+        }
+        if let Some(parts) = drafted.email {
+            self.emails.entry(values[Field::Email as usize]).or_insert(parts);
+        }
+        let tokens = drafted.tokens.into_iter().map(|token| self.intern(token)).collect();
         Features { values, tokens }
     }
 
@@ -99,16 +125,61 @@ impl Terms {
         self.emails.get(&symbol).and_then(EmailParts::initials)
     }
 
-    fn intern(&mut self, text: &str) -> Symbol {
-        let hash = |text: &str| FxBuildHasher.hash_one(text);
-        let texts = &self.texts;
-        let equal = |symbol: &Symbol| texts[*symbol as usize].0 == text;
-        if let Some(symbol) = self.symbols.find(hash(text), equal) {
-            return *symbol;
+    fn look_up(&self, text: &str) -> Text {
+        let hash = hash(text);
+        match self.find(text, hash) {
+            Some(symbol) => Text::Known(symbol),
+            None => Text::New { text: text.into(), marks: Marks::of(text), hash },
         }
-        let symbol = Symbol::try_from(texts.len()).expect("fewer than 2^32 distinct texts");
-        self.symbols.insert_unique(hash(text), symbol, |symbol| hash(&texts[*symbol as usize].0));
-        self.texts.push((text.into(), Marks::of(text)));
+    }
+
+    fn find(&self, text: &str, hash: u64) -> Option<Symbol> {
+        let equal = |symbol: &Symbol| self.texts[*symbol as usize].0 == text;
+        self.symbols.find(hash, equal).copied()
+    }
+
+    fn intern(&mut self, text: Text) -> Symbol {
+        let (text, marks, of_text) = match text {
+            Text::Known(symbol) => return symbol,
+            Text::New { text, marks, hash } => (text, marks, hash),
+        };
+        // Another record may have brought it since.
+        if let Some(symbol) = self.find(&text, of_text) {
+            return symbol;
+        }
+        let symbol = Symbol::try_from(self.texts.len()).expect("fewer than 2^32 distinct texts");
+        let texts = &self.texts;
+        let of_symbol = |symbol: &Symbol| hash(&texts[*symbol as usize].0);
+        self.symbols.insert_unique(of_text, symbol, of_symbol);
+        self.texts.push((text, marks));
         symbol
     }
+}
+
+/// What is known of a record's texts before any of them is interned.
+#[derive(Default)]
+struct Drafted {
+    values: Vec<(Field, Text)>,
+    tokens: Vec<Text>,
+    /// The parts of its e-mail address, where they are not known.
+    email: Option<EmailParts>,
+}
+
+/// A text that may be interned.
+enum Text {
+    Known(Symbol),
+    New { text: SmolStr, marks: Marks, hash: u64 },
+}
+
+impl Text {
+    fn symbol(&self) -> Option<Symbol> {
+        match self {
+            Self::Known(symbol) => Some(*symbol),
+            Self::New { .. } => None,
+        }
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    FxBuildHasher.hash_one(text)
 }

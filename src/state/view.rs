@@ -1,6 +1,7 @@
 //! What did the state hold at one commit?
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::PoisonError;
 
@@ -84,6 +85,14 @@ impl View {
         self.by_node(Space::Records)
     }
 
+    /// The record nodes of a range of numbers, ascending.
+    pub fn records_in(
+        &self,
+        nodes: Range<NodeId>,
+    ) -> impl Iterator<Item = Result<(NodeId, RecordRow)>> + use<> {
+        self.by_node_in(Space::Records, nodes)
+    }
+
     /// One record node.
     pub fn record(&self, node: NodeId) -> Result<Option<RecordRow>> {
         self.row(Space::Records, &node.to_be_bytes())
@@ -92,6 +101,22 @@ impl View {
     /// All nodes that have edges to lower ones, ascending.
     pub fn edges(&self) -> impl Iterator<Item = Result<(NodeId, Vec<Edge>)>> + use<> {
         self.by_node(Space::Edges)
+    }
+
+    /// The nodes of a range of numbers that have edges to lower ones, ascending.
+    pub fn edges_in(
+        &self,
+        nodes: Range<NodeId>,
+    ) -> impl Iterator<Item = Result<(NodeId, Vec<Edge>)>> + use<> {
+        self.by_node_in(Space::Edges, nodes)
+    }
+
+    /// The identity of each node of a range of numbers, ascending by node.
+    pub fn members_in(
+        &self,
+        nodes: Range<NodeId>,
+    ) -> impl Iterator<Item = Result<(NodeId, IdentityId)>> + use<> {
+        self.by_node_in(Space::Members, nodes)
     }
 
     /// The identity of every node, ascending by node.
@@ -300,8 +325,17 @@ impl View {
         &self,
         space: Space,
     ) -> impl Iterator<Item = Result<(NodeId, T)>> + use<T> {
-        self.scan(space, &[]).map(move |row| {
-            let (key, value) = row?;
+        self.by_node_in(space, 0..NodeId::MAX)
+    }
+
+    fn by_node_in<T: DeserializeOwned>(
+        &self,
+        space: Space,
+        nodes: Range<NodeId>,
+    ) -> impl Iterator<Item = Result<(NodeId, T)>> + use<T> {
+        let keys = nodes.start.to_be_bytes()..nodes.end.to_be_bytes();
+        self.snapshot.range(&self.spaces[space], keys).map(move |row| {
+            let (key, value) = row.into_inner().map_err(failed("read rows"))?;
             let node = NodeId::from_be_bytes(key_bytes(space, &key)?);
             Ok((node, decode(space.name(), &value)?))
         })

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::index::load_registry;
 use super::super::testing::{Sent, Shop, crm, published, till, web};
 use super::*;
 use crate::config;
@@ -288,7 +289,7 @@ impl World {
         let (commit, _) =
             carry::commit(&plan, &shop.store, &shop.registry, &earlier, &clusters, &known);
         shop.store.commit(&commit).unwrap();
-        shop.registry = Registry::load(&shop.store.view()).unwrap();
+        shop.registry = load_registry(&shop.store.view()).unwrap();
     }
 
     /// The changes, replayed from empty, and what the warehouse makes of them are the map.

@@ -165,7 +165,7 @@ fn a_rematch_that_was_cut_short_is_published_by_the_next_start() {
     assert_ne!(expected, before);
     {
         let mut store = open_resolved_state(&other.state).unwrap();
-        let mut registry = Registry::load(&store.view()).unwrap();
+        let mut registry = load_registry(&store.view()).unwrap();
         let (model, text) = model::other(&other, &store).unwrap().unwrap();
         commit(model, text, &mut store, &mut registry).unwrap();
     }
