@@ -4,6 +4,7 @@
 //! it (a record without a name lends those that its e-mail spells) and of the distinct values of other fields over
 //! their typical number; 1 below 3, else floored to a power of two, so that pairs are weighed anew rarely.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
@@ -50,25 +51,46 @@ struct Shard {
     touched: BTreeMap<(Field, Symbol), f64>,
 }
 
-#[derive(Default)]
-struct Usage {
+/// The records that carry a value. Few carry most values, and those are one person.
+enum Usage {
+    One(NodeId),
+    Two([NodeId; 2]),
+    Many(Box<Many>),
+}
+
+/// At least three records.
+struct Many {
     nodes: Vec<NodeId>,
-    /// Counts for values that at least three records carry; fewer are one person.
-    counts: Option<Box<Counts>>,
+    counts: Counts,
+    people: f64,
 }
 
 impl Usage {
     fn people(&self) -> f64 {
-        self.counts.as_ref().map_or(1.0, |counts| counts.people)
+        match self {
+            Self::One(_) | Self::Two(_) => 1.0,
+            Self::Many(many) => many.people,
+        }
+    }
+
+    fn nodes(&self) -> &[NodeId] {
+        match self {
+            Self::One(node) => std::slice::from_ref(node),
+            Self::Two(nodes) => nodes,
+            Self::Many(many) => &many.nodes,
+        }
     }
 }
 
+/// What the records say that carry one value, ascending, and how many of them say it.
 #[derive(Clone, Default)]
-pub(super) struct Counts {
-    initials: BTreeMap<[u8; 2], u32>,
-    /// By field: distinct values and how many records carry each.
-    others: Vec<(Field, FxHashMap<Symbol, u32>)>,
-    people: f64,
+pub(super) struct Counts(Vec<(Trait, u32)>);
+
+/// What tells people apart that share a value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trait {
+    Initials([u8; 2]),
+    Value(Field, Symbol),
 }
 
 impl Usages {
@@ -80,13 +102,12 @@ impl Usages {
     /// How many values several people seem to use.
     pub(super) fn shared(&self) -> u64 {
         let carriers = self.shards.iter().flat_map(|shard| shard.carriers.values());
-        let counts = carriers.filter_map(|usage| usage.counts.as_ref());
-        counts.filter(|counts| counts.people > 1.0).count() as u64
+        carriers.filter(|usage| usage.people() > 1.0).count() as u64
     }
 
     /// The records that carry a value.
     pub(super) fn members(&self, field: Field, symbol: Symbol) -> &[NodeId] {
-        self.usage(field, symbol).map(|usage| &*usage.nodes).unwrap_or_default()
+        self.usage(field, symbol).map(Usage::nodes).unwrap_or_default()
     }
 
     fn usage(&self, field: Field, symbol: Symbol) -> Option<&Usage> {
@@ -117,22 +138,7 @@ impl Usages {
     /// Takes a record out.
     pub(super) fn remove(&mut self, node: NodeId, own: &Features, terms: &Terms, model: &Model) {
         for (field, symbol) in shared_identifiers(own, model) {
-            let shard = &mut self.shards[shard_of(symbol)];
-            let Some(usage) = shard.carriers.get_mut(&(field, symbol)) else { continue };
-            let before = usage.people();
-            usage.nodes.retain(|member| *member != node);
-            if usage.nodes.len() < 3 {
-                usage.counts = None;
-            } else if let Some(counts) = &mut usage.counts {
-                counts.uncount(field, own, terms);
-                counts.people = counts.estimate(model);
-            }
-            if usage.people() != before {
-                shard.touched.entry((field, symbol)).or_insert(before);
-            }
-            if usage.nodes.is_empty() {
-                shard.carriers.remove(&(field, symbol));
-            }
+            self.shards[shard_of(symbol)].remove(node, field, symbol, own, terms, model);
         }
     }
 
@@ -172,19 +178,64 @@ impl Shard {
         terms: &Terms,
         model: &Model,
     ) {
-        let usage = self.carriers.entry((field, symbol)).or_default();
-        let before = usage.people();
-        usage.nodes.push(node);
-        if let Some(counts) = &mut usage.counts {
-            counts.count(field, features(node), terms, model);
-            counts.people = counts.estimate(model);
-        } else if usage.nodes.len() >= 3 {
-            let mut counts = Box::<Counts>::default();
-            for node in &usage.nodes {
-                counts.count(field, features(*node), terms, model);
+        let usage = match self.carriers.entry((field, symbol)) {
+            Entry::Vacant(entry) => {
+                entry.insert(Usage::One(node));
+                return;
             }
-            counts.people = counts.estimate(model);
-            usage.counts = Some(counts);
+            Entry::Occupied(entry) => entry.into_mut(),
+        };
+        let before = usage.people();
+        match usage {
+            Usage::One(first) => *usage = Usage::Two([*first, node]),
+            Usage::Two([first, second]) => {
+                let nodes = vec![*first, *second, node];
+                let mut counts = Counts::default();
+                for node in &nodes {
+                    counts.count(field, features(*node), terms, model);
+                }
+                let people = counts.estimate(model);
+                *usage = Usage::Many(Box::new(Many { nodes, counts, people }));
+            }
+            Usage::Many(many) => {
+                many.nodes.push(node);
+                many.counts.count(field, features(node), terms, model);
+                many.people = many.counts.estimate(model);
+            }
+        }
+        if usage.people() != before {
+            self.touched.entry((field, symbol)).or_insert(before);
+        }
+    }
+
+    fn remove(
+        &mut self,
+        node: NodeId,
+        field: Field,
+        symbol: Symbol,
+        own: &Features,
+        terms: &Terms,
+        model: &Model,
+    ) {
+        let Some(usage) = self.carriers.get_mut(&(field, symbol)) else { return };
+        let before = usage.people();
+        match usage {
+            Usage::One(_) => {
+                self.carriers.remove(&(field, symbol));
+                return;
+            }
+            Usage::Two([first, second]) => {
+                *usage = Usage::One(if *first == node { *second } else { *first });
+            }
+            Usage::Many(many) => {
+                many.nodes.retain(|member| *member != node);
+                if let [first, second] = *many.nodes {
+                    *usage = Usage::Two([first, second]);
+                } else {
+                    many.counts.uncount(field, own, terms, model);
+                    many.people = many.counts.estimate(model);
+                }
+            }
         }
         if usage.people() != before {
             self.touched.entry((field, symbol)).or_insert(before);
@@ -194,45 +245,33 @@ impl Shard {
 
 impl Counts {
     pub(super) fn count(&mut self, of: Field, features: &Features, terms: &Terms, model: &Model) {
-        if self.others.is_empty() {
-            let typical = |field: &Field| model.field(*field).typical_values.is_some();
-            let others = Field::ALL.into_iter().filter(|field| *field != of).filter(typical);
-            self.others = others.map(|field| (field, FxHashMap::default())).collect();
-        }
-        if let Some(initials) = initials(features, terms) {
-            *self.initials.entry(initials).or_default() += 1;
-        }
-        for (field, values) in &mut self.others {
-            let symbol = features.symbol(*field);
-            if symbol != 0 {
-                *values.entry(symbol).or_default() += 1;
+        for said in traits(of, features, terms, model) {
+            match self.place(said) {
+                Ok(at) => self.0[at].1 += 1,
+                Err(at) => self.0.insert(at, (said, 1)),
             }
         }
     }
 
-    fn uncount(&mut self, of: Field, features: &Features, terms: &Terms) {
-        if let Some(initials) = initials(features, terms)
-            && let Some(count) = self.initials.get_mut(&initials)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.initials.remove(&initials);
+    fn uncount(&mut self, of: Field, features: &Features, terms: &Terms, model: &Model) {
+        for said in traits(of, features, terms, model) {
+            let Ok(at) = self.place(said) else { continue };
+            self.0[at].1 -= 1;
+            if self.0[at].1 == 0 {
+                self.0.remove(at);
             }
         }
-        for (field, values) in self.others.iter_mut().filter(|(field, _)| *field != of) {
-            let symbol = features.symbol(*field);
-            if let Some(count) = values.get_mut(&symbol) {
-                *count -= 1;
-                if *count == 0 {
-                    values.remove(&symbol);
-                }
-            }
-        }
+    }
+
+    fn place(&self, said: Trait) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&said, |(known, _)| *known)
     }
 
     /// D(v).
     pub(super) fn estimate(&self, model: &Model) -> f64 {
-        let mut counts: Vec<u32> = self.initials.values().copied().collect();
+        let is_initials = |(said, _): &(Trait, u32)| matches!(said, Trait::Initials(_));
+        let (initials, values) = self.0.split_at(self.0.partition_point(is_initials));
+        let mut counts: Vec<u32> = initials.iter().map(|(_, count)| *count).collect();
         counts.sort_unstable();
         let total: f64 = counts.iter().map(|count| f64::from(*count)).sum();
         let entropy: f64 = counts
@@ -241,14 +280,31 @@ impl Counts {
             .map(|share| -share * share.log2())
             .sum();
         let mut people = if counts.is_empty() { 0.0 } else { entropy.exp2() };
-        for (field, values) in &self.others {
-            let typical = model.field(*field).typical_values.unwrap_or(f64::INFINITY);
-            people = people.max((values.len() as f64 / typical).floor());
+        for field in Field::ALL {
+            let Some(typical) = model.field(field).typical_values else { continue };
+            let start = values.partition_point(|(said, _)| *said < Trait::Value(field, 0));
+            let end = values.partition_point(|(said, _)| *said <= Trait::Value(field, Symbol::MAX));
+            people = people.max(((end - start) as f64 / typical).floor());
         }
         // The sum of logarithms may fall short of a whole number by rounding.
         let people = people + 1e-9;
         if people >= 3.0 { people.log2().floor().exp2() } else { 1.0 }
     }
+}
+
+/// What a record that carries a value of a field says beside it.
+fn traits(
+    of: Field,
+    features: &Features,
+    terms: &Terms,
+    model: &Model,
+) -> impl Iterator<Item = Trait> {
+    let is_told = move |field: &Field| *field != of && model.field(*field).typical_values.is_some();
+    let values = Field::ALL.into_iter().filter(is_told);
+    let values = values.map(|field| (field, features.symbol(field)));
+    let values = values.filter(|(_, symbol)| *symbol != 0);
+    let initials = initials(features, terms).map(Trait::Initials);
+    initials.into_iter().chain(values.map(|(field, symbol)| Trait::Value(field, symbol)))
 }
 
 pub(super) fn shared_identifiers<'a>(

@@ -18,82 +18,113 @@ const TYPO: f64 = 0.02;
 /// m of the levels 2, 3 and 4.
 const LEVEL_M: [f64; 3] = [0.06, 0.10, 0.02];
 
-/// An address, taken apart.
+/// An address, taken apart. One text holds all parts: there are as many of these as addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailParts {
+    /// The parts, one after the other; the names with spaces between them, ascending.
+    text: Box<str>,
+    /// Where the parts end, by [`Part`]; the names end with the text.
+    ends: [u32; Part::Names as usize],
+    /// How many single letters there are in the local part.
+    initials: u32,
+}
+
+/// A part of an address.
+#[derive(Clone, Copy)]
+enum Part {
     /// Everything before the `@`.
-    local: Box<str>,
-    domain: Box<str>,
+    Local,
+    Domain,
     /// The letters of the local part.
-    letters: Box<str>,
+    Letters,
     /// The digits of the local part.
-    digits: Box<str>,
-    /// The name tokens in it, ascending.
-    names: Vec<Box<str>>,
-    /// How many single letters there are.
-    initials: usize,
+    Digits,
     /// What neither names nor digits explain.
-    rest: Box<str>,
+    Rest,
+    /// The name tokens in the local part.
+    Names,
+}
+
+/// What the tokens of a local part are.
+#[derive(Default)]
+struct Explained<'a> {
+    names: Vec<&'a str>,
+    initials: u32,
+    rest: Vec<&'a str>,
 }
 
 impl EmailParts {
     /// Takes an address apart.
     pub fn of(address: &str, model: &EmailModel) -> Self {
         let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
-        let mut parts = Self {
-            local: local.into(),
-            domain: domain.into(),
-            letters: local.chars().filter(char::is_ascii_lowercase).collect(),
-            digits: local.chars().filter(char::is_ascii_digit).collect(),
-            names: Vec::new(),
-            initials: 0,
-            rest: "".into(),
-        };
-        let mut rest = Vec::new();
+        let mut explained = Explained::default();
         for token in local.split(|c: char| !c.is_ascii_lowercase()).filter(|t| !t.is_empty()) {
-            parts.explain(token, model, &mut rest);
+            explained.add(token, model);
         }
-        parts.names.sort_unstable();
-        rest.sort_unstable();
-        parts.rest = rest.concat().into();
-        parts
+        explained.names.sort_unstable();
+        explained.rest.sort_unstable();
+        let letters: String = local.chars().filter(char::is_ascii_lowercase).collect();
+        let digits: String = local.chars().filter(char::is_ascii_digit).collect();
+        let mut text = String::with_capacity(address.len() * 3);
+        let ends = [local, domain, &letters, &digits, &explained.rest.concat()].map(|part| {
+            text.push_str(part);
+            u32::try_from(text.len()).expect("no message is that long")
+        });
+        text.push_str(&explained.names.join(" "));
+        Self { text: text.into(), ends, initials: explained.initials }
     }
 
-    fn explain<'a>(&mut self, token: &'a str, model: &EmailModel, rest: &mut Vec<&'a str>) {
-        if model.name_share(token).is_some() {
-            self.names.push(token.into());
-        } else if token.len() == 1 {
-            self.initials += 1;
-        } else if let Some(glued) = Glued::best(token, model) {
-            self.names.extend(glued.names.into_iter().flatten().map(Into::into));
-            self.initials += glued.initials;
-            rest.extend((!glued.rest.is_empty()).then_some(glued.rest));
-        } else {
-            rest.push(token);
-        }
+    fn part(&self, part: Part) -> &str {
+        let part = part as usize;
+        let from = part.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        let to = self.ends.get(part).map_or(self.text.len(), |end| *end as usize);
+        &self.text[from..to]
+    }
+
+    fn local(&self) -> &str {
+        self.part(Part::Local)
     }
 
     /// What stands behind the `@`.
     pub fn domain(&self) -> &str {
-        &self.domain
+        self.part(Part::Domain)
+    }
+
+    fn letters(&self) -> &str {
+        self.part(Part::Letters)
+    }
+
+    fn digits(&self) -> &str {
+        self.part(Part::Digits)
     }
 
     /// What neither names nor digits explain of the local part.
     pub fn rest(&self) -> &str {
-        &self.rest
+        self.part(Part::Rest)
+    }
+
+    /// The name tokens, ascending.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.part(Part::Names).split(' ').filter(|name| !name.is_empty())
     }
 
     /// Names and rest, as [`EmailModel::patterns`] lists them; empty without a name.
     pub fn pattern(&self) -> String {
-        if self.names.is_empty() {
-            return String::new();
+        match self.part(Part::Names) {
+            "" => String::new(),
+            names => format!("{names}|{}", self.rest()),
         }
-        format!("{}|{}", self.names.join(" "), self.rest)
+    }
+
+    /// The name tokens, where there are two.
+    fn two_names(&self) -> Option<[&str; 2]> {
+        let (left, right) = self.part(Part::Names).split_once(' ')?;
+        (!right.contains(' ')).then_some([left, right])
     }
 
     /// The initials of the two names that the local part spells, ascending; `None` where it spells another number.
     pub(super) fn initials(&self) -> Option<[u8; 2]> {
-        let [left, right] = self.names.as_slice() else { return None };
+        let [left, right] = self.two_names()?;
         let initial = |name: &str| lexicon::canonical_given(name).bytes().next();
         let mut pair = [initial(left)?, initial(right)?];
         pair.sort_unstable();
@@ -102,25 +133,25 @@ impl EmailParts {
 
     /// The two names that the local part spells and nothing else, in either order; digits do not count.
     pub(super) fn spelt(&self) -> Option<[&str; 2]> {
-        let [left, right] = self.names.as_slice() else { return None };
-        (self.initials == 0 && self.rest.is_empty() && left != right).then_some([left, right])
+        let names = self.two_names().filter(|[left, right]| left != right);
+        names.filter(|_| self.initials == 0 && self.rest().is_empty())
     }
 
     fn rest_share(&self, model: &EmailModel) -> f64 {
-        if self.rest.is_empty() {
-            PATTERN
-        } else {
-            model.rests.get(&*self.rest).copied().unwrap_or(model.floor())
+        match self.rest() {
+            "" => PATTERN,
+            rest => model.rests.get(rest).copied().unwrap_or(model.floor()),
         }
     }
 
     /// The chance that a random person's names fill the local part so.
     fn name_share(&self, model: &EmailModel) -> f64 {
+        let names = self.names().count();
         let product: f64 =
-            self.names.iter().map(|n| model.name_share(n).unwrap_or(model.floor())).product();
+            self.names().map(|n| model.name_share(n).unwrap_or(model.floor())).product();
         let initials = 0.1_f64.powi(i32::try_from(self.initials).unwrap_or(i32::MAX));
-        let pairing = if self.names.len() >= 2 { PAIRING } else { 1.0 };
-        let seen = if model.patterns.is_empty() || self.names.is_empty() {
+        let pairing = if names >= 2 { PAIRING } else { 1.0 };
+        let seen = if model.patterns.is_empty() || names == 0 {
             0.0
         } else {
             model.patterns.get(&self.pattern()).copied().unwrap_or_default()
@@ -130,14 +161,30 @@ impl EmailParts {
 
     /// What an order between two addresses is taken by, so that weighing is symmetric.
     fn order(&self) -> (usize, &str, &str) {
-        (self.rest.len(), &self.local, &self.domain)
+        (self.rest().len(), self.local(), self.domain())
+    }
+}
+
+impl<'a> Explained<'a> {
+    fn add(&mut self, token: &'a str, model: &EmailModel) {
+        if model.name_share(token).is_some() {
+            self.names.push(token);
+        } else if token.len() == 1 {
+            self.initials += 1;
+        } else if let Some(glued) = Glued::best(token, model) {
+            self.names.extend(glued.names.into_iter().flatten());
+            self.initials += glued.initials;
+            self.rest.extend((!glued.rest.is_empty()).then_some(glued.rest));
+        } else {
+            self.rest.push(token);
+        }
     }
 }
 
 /// A token without separators, read as names glued together.
 struct Glued<'a> {
     names: [Option<&'a str>; 2],
-    initials: usize,
+    initials: u32,
     rest: &'a str,
     /// The lesser explains better.
     rank: (u8, f64),
@@ -209,21 +256,21 @@ struct Agreement {
 
 impl Agreement {
     fn of(first: &EmailParts, second: &EmailParts, model: &EmailModel) -> Option<Self> {
-        let domain = Domain::of(&first.domain, &second.domain, model);
+        let domain = Domain::of(first.domain(), second.domain(), model);
         let names_u = first.name_share(model);
-        if first.local == second.local {
+        if first.local() == second.local() {
             if domain.mistyped {
                 return Some(Self { u: model.floor(), names_u: 1.0, level: 3 });
             }
-            let u = domain.share * digits_share(&first.digits) * first.rest_share(model);
+            let u = domain.share * digits_share(first.digits()) * first.rest_share(model);
             return Some(Self { u, names_u, level: 2 });
         }
-        let same = first.letters == second.letters && !first.letters.is_empty();
+        let same = first.letters() == second.letters() && !first.letters().is_empty();
         let near = !same && nearly(first, second);
-        if let Some(digits) = digits_agreement(&first.digits, &second.digits)
+        if let Some(digits) = digits_agreement(first.digits(), second.digits())
             && (same || near)
         {
-            let rest = if first.rest.is_empty() || second.rest.is_empty() {
+            let rest = if first.rest().is_empty() || second.rest().is_empty() {
                 first.rest_share(model)
             } else {
                 first.rest_share(model).max(second.rest_share(model))
@@ -231,7 +278,7 @@ impl Agreement {
             let slip = if same { 1.0 } else { TYPO };
             return Some(Self { u: domain.share * digits * rest * slip, names_u, level: 3 });
         }
-        let alike = same || near || jaro_winkler(&first.local, &second.local) >= 0.8;
+        let alike = same || near || jaro_winkler(first.local(), second.local()) >= 0.8;
         (domain.few && alike).then_some(Self { u: domain.share * PATTERN, names_u, level: 4 })
     }
 }
@@ -293,11 +340,11 @@ fn digits_agreement(left: &str, right: &str) -> Option<f64> {
 
 /// Whether the letters differ by a slip, and not because they spell two other names.
 fn nearly(left: &EmailParts, right: &EmailParts) -> bool {
-    let length = left.letters.len().min(right.letters.len());
+    let length = left.letters().len().min(right.letters().len());
     let limit = if length >= 6 { 2 } else { 1 };
-    let two_names = left.rest.is_empty()
-        && right.rest.is_empty()
-        && left.names != right.names
-        && left.names.len() == right.names.len();
-    length >= 4 && !two_names && osa_within(&left.letters, &right.letters, limit)
+    let two_names = left.rest().is_empty()
+        && right.rest().is_empty()
+        && left.part(Part::Names) != right.part(Part::Names)
+        && left.names().count() == right.names().count();
+    length >= 4 && !two_names && osa_within(left.letters(), right.letters(), limit)
 }
