@@ -22,6 +22,8 @@ pub enum Step {
     StateSettle,
     /// The end of that note, before anything is written again.
     StateUnsettle,
+    /// The index that is kept as a job ends.
+    StateIndex,
     /// The rows that were written anew, in the place of those that were.
     StateRewrite,
     /// A file of judgements.
@@ -46,12 +48,13 @@ pub enum Step {
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::StateFormat,
         Self::StateBatch,
         Self::StateWitness,
         Self::StateSettle,
         Self::StateUnsettle,
+        Self::StateIndex,
         Self::StateRewrite,
         Self::Ledger,
         Self::DataFile,
@@ -72,6 +75,7 @@ impl Step {
             Self::StateWitness => "state_witness",
             Self::StateSettle => "state_settle",
             Self::StateUnsettle => "state_unsettle",
+            Self::StateIndex => "state_index",
             Self::StateRewrite => "state_rewrite",
             Self::Ledger => "ledger",
             Self::DataFile => "data_file",

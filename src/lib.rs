@@ -1,5 +1,4 @@
-//! Onefold turns streams of customer events into one identity per customer and one profile per
-//! identity.
+//! Onefold turns streams of customer events into one identity per customer and one profile per identity.
 //!
 //! # The flow
 //!
@@ -17,14 +16,14 @@
 //! node*; what happened is folded into the node's *facts*. The resolver finds which nodes speak of
 //! one person, each such *cluster* keeps or gets a durable *identity*, and a *profile* is the fold
 //! of its members' facts. The facts in the state are the truth; the index in memory is derived from
-//! them on each start.
+//! them, and left to the next start by a job that ends well.
 //!
 //! # The modules, in reading order
 //!
 //! | Module | Its question |
 //! |---|---|
 //! | [`record`] | the nouns: [`record::Event`], [`record::Identity`], [`record::RecordKey`], [`record::IdentityId`] |
-//! | [`error`], [`clock`] | what should a caller do about a failure; the only door to time |
+//! | [`error`], [`clock`], [`image`] | what should a caller do about a failure; the only door to time; tables as bytes |
 //! | [`failpoint`] | where can a crash come between two durable steps? |
 //! | `kafka` | what is a client of librdkafka told, whichever way its messages go? |
 //! | [`source`] | where do messages come from, and what does each mean? |
@@ -133,6 +132,7 @@ pub mod error;
 pub mod evaluate;
 pub mod explain;
 pub mod failpoint;
+pub mod image;
 mod kafka;
 pub mod normalise;
 pub mod pipeline;

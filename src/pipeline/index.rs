@@ -1,4 +1,10 @@
 //! How does what the state keeps become the index in memory, and what of the index does the state keep?
+//!
+//! A job that ends well leaves the index as it is, and the next start takes that up within seconds. Where there is none,
+//! after a crash or an upgrade, it is made anew of the records, which gives the same.
+
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
@@ -6,10 +12,11 @@ use rayon::prelude::*;
 
 use super::registry::{Node, Registry};
 use crate::error::{Error, Result};
-use crate::record::{IdentityId, Judgement};
+use crate::record::{IdentityId, Pair, Verdict};
 use crate::resolve::{Insert, Loader, Resolver};
 use crate::score::Model;
 use crate::state::{Edge, NodeId, RecordRow, Store, View};
+use crate::telemetry::{IndexNotKept, IndexNotRead};
 
 /// So many numbers of nodes are taken up together; what is read of them is in memory twice for a moment.
 const NODES_AT_ONCE: NodeId = 200_000;
@@ -19,11 +26,75 @@ const NODES_READ: NodeId = 5_000;
 /// A node's edges to lower ones, with their weights in bits.
 type Links = (NodeId, Vec<(NodeId, f32)>);
 
+/// Of fewer records an index is made anew about as fast.
+const KEPT_FROM: usize = if cfg!(debug_assertions) { 1 } else { 50_000 };
+
+/// An index that was taken up.
+pub(super) struct Opened {
+    pub(super) registry: Registry,
+    pub(super) resolver: Resolver,
+    /// It is as a job left it, which [`keep_notes`] had gone over.
+    pub(super) was_kept: bool,
+}
+
+/// Takes up registry and index as of the last commit.
+///
+/// **Errors:** `Data` where the state contradicts itself; `Unavailable`.
+pub(super) fn open_index(model: Model, store: &Store) -> Result<Opened> {
+    match unpacked(&model, store) {
+        Ok(Some((registry, resolver))) => Ok(Opened { registry, resolver, was_kept: true }),
+        Ok(None) => rebuilt(model, store),
+        Err(error) => {
+            IndexNotRead { error: &error }.emit();
+            rebuilt(model, store)
+        }
+    }
+}
+
+fn rebuilt(model: Model, store: &Store) -> Result<Opened> {
+    let (registry, resolver) = load_index(model, &store.view())?;
+    Ok(Opened { registry, resolver, was_kept: false })
+}
+
+/// Registry and index as a job left them, if one did.
+fn unpacked(model: &Model, store: &Store) -> Result<Option<(Registry, Resolver)>> {
+    let Some(pieces) = store.kept_index()? else { return Ok(None) };
+    let (registry, resolver) =
+        rayon::join(|| Registry::unpack(&pieces), || Resolver::unpack(model.clone(), &pieces));
+    let (registry, mut resolver) = (registry?, resolver?);
+    let view = store.view();
+    if registry.records() != view.nodes() || registry.next_node() != view.next_node() {
+        return Err(Error::data("the index that was kept is of other records"));
+    }
+    resolver.judge(&judgements(&view)?);
+    Ok(Some((registry, resolver)))
+}
+
+/// Leaves the index to the next start. Where that fails, the next start takes longer, and nothing else hangs on it.
+pub(super) fn keep_index(store: &mut Store, registry: &Registry, resolver: &Resolver) {
+    if (registry.next_node() as usize) < KEPT_FROM {
+        return;
+    }
+    let kept = store.keep_index(|sink| {
+        let is_kept = resolver.pack(sink)?;
+        if is_kept {
+            registry.pack(sink)?;
+        }
+        Ok(is_kept)
+    });
+    if let Err(error) = kept {
+        IndexNotKept { error: &error }.emit();
+    }
+}
+
+fn judgements(view: &View) -> Result<Vec<(Pair, Verdict)>> {
+    view.judgements().map(|row| row.map(|it| (it.pair, it.verdict))).collect()
+}
+
 /// Rebuilds registry and index from the state's rows. Where records wait to be resolved, all are put off: what there is
 /// beside them may be of a part of them only.
 pub(super) fn load_index(model: Model, view: &View) -> Result<(Registry, Resolver)> {
-    let judgement = |row: Result<Judgement>| row.map(|it| (it.pair, it.verdict));
-    let judgements = view.judgements().map(judgement).collect::<Result<Vec<_>>>()?;
+    let judgements = judgements(view)?;
     if view.is_unresolved()? {
         let mut resolver = Resolver::new(model);
         resolver.judge(&judgements);

@@ -7,6 +7,7 @@ mod judge;
 mod letters;
 mod publish;
 mod replay;
+mod settle;
 mod tell;
 mod topics;
 
@@ -21,8 +22,7 @@ use super::carry;
 use super::courier::Courier;
 use super::disk::Disk;
 use super::identify;
-use super::index::keep_notes;
-pub(super) use super::index::load_index;
+use super::index::{Opened, keep_notes, open_index};
 use super::intake::Intake;
 use super::letters::Letters;
 use super::model;
@@ -116,9 +116,9 @@ impl Job {
         }
         .emit(telemetry);
         let model = model::frozen(&plan, &mut store)?;
-        let view = store.view();
         let building = Stopwatch::start();
-        let (mut registry, mut resolver) = load_index(model, &view)?;
+        let Opened { mut registry, mut resolver, was_kept } = open_index(model, &store)?;
+        let view = store.view();
         let positions = view.positions()?;
         let records = view.nodes();
         let is_unresolved = view.is_unresolved()?;
@@ -127,8 +127,9 @@ impl Job {
             let mut tell = |_| telemetry.beat(Activity::Opening);
             identify::catch_up(&mut store, &mut registry, &mut resolver, &mut tell)?;
         }
-        let corrected = keep_notes(&mut store, &mut resolver)?;
-        IndexBuilt { records, corrected, duration: building.elapsed() }.emit(telemetry);
+        let corrected = if was_kept { 0 } else { keep_notes(&mut store, &mut resolver)? };
+        let duration = building.elapsed();
+        IndexBuilt { records, corrected, was_kept, duration }.emit(telemetry);
         let carrying = carry::is_pending(&plan, &store)?;
         if carrying {
             carry::check(&plan)?;
@@ -223,8 +224,7 @@ impl Job {
                     self.plains.finish();
                     self.vacuums.finish();
                 }
-                // Where it cannot be settled, questions take longer; nothing else hangs on it.
-                self.store.settle()?;
+                self.settle()?;
             }
             Ok(cause)
         });

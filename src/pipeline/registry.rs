@@ -2,6 +2,8 @@
 //!
 //! In memory, made from the state's rows on open (see `index`). Of the decisions, it keeps the last.
 
+mod image;
+
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -16,7 +18,7 @@ use crate::state::{NodeId, RecordRow, Status, View};
 pub(super) type Version = (Micros, [u8; 16]);
 
 /// What is known of a node besides its content.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub(super) key: RecordKey,
     pub(super) source: Arc<str>,

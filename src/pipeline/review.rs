@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::job::load_index;
+use super::index::{Opened, open_index};
 use super::opening::open_resolved_state;
 use super::registry::Registry;
 use super::{ledger, model};
@@ -111,7 +111,7 @@ impl Reviewed {
 pub fn review(plan: &Plan, limit: usize) -> Result<Review> {
     let mut store = open_resolved_state(&plan.state)?;
     let model = model::frozen(plan, &mut store)?;
-    let (registry, resolver) = load_index(model, &store.view())?;
+    let Opened { registry, resolver, .. } = open_index(model, &store)?;
     // Nothing is written from here: the next question needs no replay.
     store.settle()?;
     let threshold_bits = resolver.model().parameters.threshold_bits;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::batch::{Prepared, Readers};
 use super::identify::{self, Draft};
-use super::job::load_index;
+use super::index::load_index;
 use super::publish::{Publisher, runtime};
 use super::registry::Registry;
 use crate::config;

@@ -1,6 +1,7 @@
 //! The whole loop, from files to tables.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -107,7 +108,7 @@ pub(super) fn outcome(plan: &Plan) -> Outcome {
 }
 
 /// Made-up customers and their events, malformed ones and repeated ones among them.
-fn events() -> tempfile::TempDir {
+pub(super) fn events() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let settings = demo::Settings { customers: 60, seed: 3, ..demo::Settings::default() };
     generate(&settings).write_to(folder.path()).unwrap();
@@ -127,12 +128,24 @@ fn batches_restarts_and_publishing_do_not_show_in_the_outcome() {
     assert_eq!(expected.dead_letters.len() as u64, report.counters.dead_lettered);
     assert_eq!(expected.customers.len() as u64, report.identities);
 
-    for batch in [37, 211] {
+    // The second start finds the index that the first run left, or finds none, or one that is damaged.
+    type Spoil = fn(&Path);
+    let spoilt: [(usize, Spoil); 3] = [
+        (37, |_| {}),
+        (211, |index| fs::remove_file(index).unwrap()),
+        (100, |index| {
+            let mut bytes = fs::read(index).unwrap();
+            bytes[100] ^= 1;
+            fs::write(index, bytes).unwrap();
+        }),
+    ];
+    for (batch, spoil) in spoilt {
         let folder = tempfile::tempdir().unwrap();
         let mut plan = plan(events.path(), folder.path(), batch);
         plan.publish.interval = Duration::from_millis(1);
         let first = run(&plan, STREAM, 150);
         assert!(first.messages >= 150 && first.counters.read < report.counters.read);
+        spoil(&plan.state.path.join("index"));
         let second = run(&plan, STREAM, u64::MAX);
         assert_eq!(first.messages + second.messages, report.messages, "each is read once");
         assert_eq!(second.counters, report.counters);
@@ -347,7 +360,7 @@ fn explained(plan: &Plan) -> Explained {
     let mut store = Store::open(&plan.state.path, &state::Options::default()).unwrap();
     store.verify().unwrap();
     let frozen = super::model::frozen(plan, &mut store).unwrap();
-    let (registry, mut resolver) = super::job::load_index(frozen, &store.view()).unwrap();
+    let (registry, mut resolver) = super::index::load_index(frozen, &store.view()).unwrap();
     let notes = resolver.take_notes();
     let view = store.view();
     let (capped, shared) = (view.capped().count(), view.shared().count());

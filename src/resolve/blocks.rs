@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 use self::shard::{List, Shard};
 use crate::block::{Chain, Key};
+use crate::error::Result;
+use crate::image::{self, Pieces, Sink};
 use crate::record::NodeId;
 
 /// Which way a block crossed its cap.
@@ -31,6 +33,9 @@ pub(super) struct Blocks {
 
 /// How many shards there are. Each grows by itself, so that no table of all keys is ever there twice.
 const SHARDS: usize = 64;
+
+/// What the pieces of an image are called that hold blocks.
+const PIECES: &str = "blocks";
 
 /// In which blocks each record is: blocks by their numbers, record by record.
 pub(super) struct Memberships {
@@ -181,6 +186,29 @@ impl Blocks {
             }
         }
         crossed.into_values().collect()
+    }
+
+    /// Whether everything that happened was asked for.
+    pub(super) fn is_told(&self) -> bool {
+        self.noted.is_empty() && self.shards.iter().all(|shard| shard.was_within.is_empty())
+    }
+
+    /// Packs them; everything that happened must have been asked for.
+    ///
+    /// **Errors:** those of `sink`.
+    pub(super) fn pack(&self, sink: &mut dyn Sink) -> Result<()> {
+        image::pack_each(sink, PIECES, &self.shards, Shard::pack)
+    }
+
+    /// Come back as they were packed.
+    ///
+    /// **Errors:** `Data` where that does not fit together; those of `pieces`.
+    pub(super) fn unpack(pieces: &dyn Pieces, cap: usize) -> Result<Self> {
+        let shards = image::unpack_each(pieces, PIECES, Shard::unpack)?;
+        if shards.len() != SHARDS {
+            return Err(image::misshapen());
+        }
+        Ok(Self { cap, shards, noted: BTreeMap::new() })
     }
 
     /// The keys whose block crossed its cap since last asked, ascending; whether it is over it now.

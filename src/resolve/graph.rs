@@ -1,5 +1,6 @@
 //! Which records are linked, and which hang together?
 
+mod image;
 mod regroup;
 
 use rayon::prelude::*;

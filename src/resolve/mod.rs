@@ -18,6 +18,7 @@ mod chains;
 mod decide;
 mod doubt;
 mod graph;
+mod image;
 mod judged;
 mod limits;
 mod link;

@@ -4,7 +4,7 @@
 //!
 //! A history is drawn from a seed and nothing else: rows that come, change, go and come again, contents without a row
 //! key, judgements and their withdrawal, in batches of several, with the index rebuilt from what a state keeps now and
-//! then. Words are few and caps low,
+//! then, or packed and unpacked. Words are few and caps low,
 //! so that blocks go over their cap and back, identifiers gain and lose users, and components grow too large; that all
 //! of this happened is counted, and a run in which something did not happen fails.
 //!
@@ -21,6 +21,7 @@ use rayon::prelude::*;
 use super::oracle::{self, Whole};
 use super::*;
 use crate::clock::Stopwatch;
+use crate::image::testing::Kept;
 use crate::record::{EventKey, Pair, Verdict};
 
 /// How many histories there are where nobody asks for more.
@@ -40,9 +41,18 @@ struct History {
 /// What one change of the set holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Step {
-    /// The index is rebuilt from what was kept, before anything is changed.
-    rebuilt: bool,
+    /// How the index comes back before anything is changed, as after a restart; `None` where it stays.
+    reopened: Option<Reopened>,
     acts: Vec<Act>,
+}
+
+/// How an index comes back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Reopened {
+    /// It is made anew from what a state keeps.
+    Rebuilt,
+    /// It is unpacked as it was packed.
+    Unpacked,
 }
 
 /// One thing that happens. Every act makes sense in any set, so that acts may be left out to find those that matter.
@@ -90,7 +100,10 @@ impl fmt::Display for History {
         writeln!(f, "block cap {}, component cap {}", self.block_cap, self.component_cap)?;
         writeln!(f, "edges from {} bits, merges to {}", self.edge_bits, self.threshold_bits)?;
         for (number, step) in self.steps.iter().enumerate() {
-            writeln!(f, "step {number}{}", if step.rebuilt { ", rebuilt before" } else { "" })?;
+            match step.reopened {
+                Some(reopened) => writeln!(f, "step {number}, before it {reopened:?}")?,
+                None => writeln!(f, "step {number}")?,
+            }
             step.acts.iter().try_for_each(|act| writeln!(f, "  {act}"))?;
         }
         Ok(())
@@ -124,13 +137,23 @@ impl World {
         }
     }
 
-    fn rebuild(&mut self) {
+    fn reopen(&mut self, how: Reopened) {
         let model = self.resolver.model().clone();
-        let records: Vec<Insert> = self.set.values().cloned().collect();
-        let mut loader = Loader::new(model);
-        records.chunks(3).for_each(|some| loader.add(some.to_vec()));
-        loader.link(self.edges.clone());
-        self.resolver = loader.finish();
+        self.resolver = match how {
+            Reopened::Rebuilt => {
+                let records: Vec<Insert> = self.set.values().cloned().collect();
+                let mut loader = Loader::new(model);
+                records.chunks(3).for_each(|some| loader.add(some.to_vec()));
+                loader.link(self.edges.clone());
+                loader.finish()
+            }
+            Reopened::Unpacked => {
+                let mut image = Kept::default();
+                self.resolver.take_notes();
+                assert!(self.resolver.pack(&mut image).expect("memory takes it"));
+                Resolver::unpack(model, &image).expect("it fits together")
+            }
+        };
         let judgements: Vec<_> = self.judgements.clone().into_iter().collect();
         self.resolver.judge(&judgements);
     }
@@ -247,7 +270,7 @@ struct Tally {
 }
 
 /// What must have happened in a run that is worth anything.
-const MUST_HAPPEN: [&str; 20] = [
+const MUST_HAPPEN: [&str; 21] = [
     "inserts",
     "re-inserts",
     "updates",
@@ -256,6 +279,7 @@ const MUST_HAPPEN: [&str; 20] = [
     "judgements apart",
     "judgements withdrawn",
     "rebuilds",
+    "unpackings",
     "blocks over their cap",
     "blocks within their cap again",
     "sub-blocks over their cap",
@@ -338,9 +362,12 @@ fn live(history: &History) -> Result<Tally, String> {
     let mut before = Whole::default();
     let mut bases = BTreeSet::new();
     for (number, step) in history.steps.iter().enumerate() {
-        if step.rebuilt {
-            world.rebuild();
-            tally.count("rebuilds");
+        if let Some(reopened) = step.reopened {
+            world.reopen(reopened);
+            tally.count(match reopened {
+                Reopened::Rebuilt => "rebuilds",
+                Reopened::Unpacked => "unpackings",
+            });
         }
         world.change(&step.acts, &mut tally);
         let after = world.whole();
@@ -401,8 +428,8 @@ fn shrink(history: &History, fails: &dyn Fn(&History) -> bool) -> History {
                 continue;
             }
             let mut less = least.clone();
-            less.steps[step].rebuilt = false;
-            if gone.rebuilt && fails(&less) {
+            less.steps[step].reopened = None;
+            if gone.reopened.is_some() && fails(&less) {
                 least = less;
             }
             for act in (0..gone.acts.len()).rev() {
@@ -485,7 +512,11 @@ fn draw(seed: u64) -> History {
         if number > 1 && chance.percent(35) {
             coming = chance.pick(&[15, 50, 85]);
         }
-        let mut step = Step { rebuilt: number > 0 && chance.percent(15), acts: Vec::new() };
+        let reopened = (number > 0 && chance.percent(20)).then(|| match chance.percent(50) {
+            true => Reopened::Rebuilt,
+            false => Reopened::Unpacked,
+        });
+        let mut step = Step { reopened, acts: Vec::new() };
         for _ in 0..1 + chance.below(8) {
             let act = match chance.percent(judged) {
                 true => draw_judgement(&mut chance, &rows, &present),
@@ -600,5 +631,5 @@ fn what_fails_is_told_by_the_acts_that_matter() {
     let culprit = history.steps[2].acts[0].clone();
     let fails = |history: &History| history.steps.iter().any(|step| step.acts.contains(&culprit));
     let least = shrink(&history, &fails);
-    assert_eq!(least.steps, [Step { rebuilt: false, acts: vec![culprit] }]);
+    assert_eq!(least.steps, [Step { reopened: None, acts: vec![culprit] }]);
 }

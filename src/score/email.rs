@@ -7,6 +7,8 @@
 
 use super::model::EmailModel;
 use super::similarity::{jaro_winkler, osa_within};
+use crate::error::Result;
+use crate::image::{Pack, Unpack, misshapen};
 use crate::normalise::lexicon;
 
 /// Part of the people whose address is a pattern of their names alone.
@@ -72,6 +74,29 @@ impl EmailParts {
         });
         text.push_str(&explained.names.join(" "));
         Self { text: text.into(), ends, initials: explained.initials }
+    }
+
+    /// Packs the parts of many addresses.
+    pub(super) fn pack<'a>(all: impl Iterator<Item = &'a Self> + Clone, into: &mut Pack) {
+        into.texts(all.clone().map(|parts| &*parts.text));
+        into.words(all.clone().flat_map(|parts| parts.ends));
+        into.words(all.map(|parts| parts.initials));
+    }
+
+    /// They come back as they were packed.
+    ///
+    /// **Errors:** `Data` where that does not fit together.
+    pub(super) fn unpack<'a>(
+        from: &mut Unpack<'a>,
+    ) -> Result<impl Iterator<Item = Self> + use<'a>> {
+        let (texts, mut ends, initials) = (from.texts()?, from.words()?, from.words()?);
+        if ends.len() != texts.len() * (Part::Names as usize) {
+            return Err(misshapen());
+        }
+        Ok(texts.zip(initials).map(move |(text, initials)| {
+            let ends = std::array::from_fn(|_| ends.next().expect("there are as many as that"));
+            Self { text: text.into(), ends, initials }
+        }))
     }
 
     fn part(&self, part: Part) -> &str {

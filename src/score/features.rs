@@ -10,6 +10,8 @@ use smol_str::SmolStr;
 use super::email::EmailParts;
 use super::model::Model;
 use super::similarity::{Marked, Marks};
+use crate::error::Result;
+use crate::image::{self, Pieces, Sink, misshapen};
 use crate::record::{Field, Identity};
 
 /// An interned text; 0 stands for "no value". Equal symbols of one [`Terms`] are equal texts.
@@ -125,6 +127,78 @@ impl Terms {
         self.emails.get(&symbol).and_then(EmailParts::initials)
     }
 
+    /// Packs those texts that records have; of others, that no record has any more, nothing is packed.
+    ///
+    /// **Errors:** those of `sink`.
+    pub fn pack<'a>(
+        &self,
+        records: impl Iterator<Item = &'a Features>,
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        let mut has = vec![false; self.texts.len()];
+        for features in records {
+            let symbols = features.values.iter().chain(&features.tokens);
+            symbols.for_each(|symbol| has[*symbol as usize] = true);
+        }
+        let has = |symbol: &Symbol| has[*symbol as usize];
+        let symbols: Vec<Symbol> = (0..).take(self.texts.len()).collect();
+        image::pack_entries(sink, TEXTS, &symbols, |symbols, into| {
+            let nothing = ("", Marks::of(""));
+            let text = |symbol: &Symbol| {
+                let (text, marks) = &self.texts[*symbol as usize];
+                if has(symbol) { (text.as_str(), *marks) } else { nothing }
+            };
+            into.texts(symbols.iter().map(|symbol| text(symbol).0));
+            into.longs(symbols.iter().map(|symbol| text(symbol).1.bits()));
+        })?;
+        image::pack_one(sink, SYMBOLS, |into| {
+            let symbols = self.symbols.iter().filter(|symbol| has(symbol));
+            into.words(symbols.clone().copied());
+            into.longs(symbols.map(|symbol| hash(self.text(*symbol))));
+        })?;
+        image::pack_one(sink, EMAILS, |into| {
+            let emails = self.emails.iter().filter(|(symbol, _)| has(symbol));
+            into.words(emails.clone().map(|(symbol, _)| *symbol));
+            EmailParts::pack(emails.map(|(_, parts)| parts), into);
+        })
+    }
+
+    /// Come back as they were packed.
+    ///
+    /// **Errors:** `Data` where that does not fit together; those of `pieces`.
+    pub fn unpack(pieces: &dyn Pieces) -> Result<Self> {
+        let texts = || {
+            image::unpack_entries(pieces, TEXTS, |from| {
+                let (texts, marks) = (from.texts()?, from.longs()?);
+                let marks = marks.map(Marks::of_bits);
+                Ok(texts.map(SmolStr::from).zip(marks).collect())
+            })
+        };
+        let symbols = || {
+            image::unpack_one(pieces, SYMBOLS, |from| {
+                let (symbols, hashes) = (from.words()?, from.longs()?);
+                let mut table = HashTable::with_capacity(symbols.len());
+                for (symbol, hash) in symbols.zip(hashes) {
+                    table.insert_unique(hash, symbol, |_| unreachable!("the table never grows"));
+                }
+                Ok(table)
+            })
+        };
+        let emails = || {
+            image::unpack_one(pieces, EMAILS, |from| {
+                let symbols = from.words()?;
+                let parts = EmailParts::unpack(from)?;
+                let mut emails = FxHashMap::default();
+                emails.reserve(symbols.len());
+                emails.extend(symbols.zip(parts));
+                Ok(emails)
+            })
+        };
+        let (texts, (symbols, emails)) = rayon::join(texts, || rayon::join(symbols, emails));
+        let (texts, symbols, emails) = (texts?, symbols?, emails?);
+        if texts.is_empty() { Err(misshapen()) } else { Ok(Self { texts, symbols, emails }) }
+    }
+
     fn look_up(&self, text: &str) -> Text {
         let hash = hash(text);
         match self.find(text, hash) {
@@ -155,6 +229,11 @@ impl Terms {
         symbol
     }
 }
+
+/// What the pieces of an image are called that hold the texts, the table of their symbols, and the parts of addresses.
+const TEXTS: &str = "texts";
+const SYMBOLS: &str = "symbols";
+const EMAILS: &str = "emails";
 
 /// What is known of a record's texts before any of them is interned.
 #[derive(Default)]

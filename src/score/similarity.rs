@@ -28,6 +28,16 @@ impl Marks {
         Self(if lexicon::formal_names(text).is_empty() { marks & !NICKNAME } else { marks })
     }
 
+    /// The marks as a number, and back.
+    pub(super) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// See [`Marks::bits`].
+    pub(super) fn of_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The same without a look into the lexicon.
     fn at_once(text: &str) -> Self {
         let unusual = if short(text).is_none() { UNUSUAL } else { 0 };

@@ -4,8 +4,8 @@
 //! [`Store::commit`] writes it as one atomic, fsynced batch; [`Store::view`] reads the state as it
 //! was at one commit; what is to be published waits in the outbox until [`Store::clear_outbox`], and
 //! what goes to a topic, until that has it ([`Store::clear_letters`], [`Store::clear_forwarded`]).
-//! The index that the matcher reads is in memory, made from the rows of [`View::records`],
-//! [`View::edges`] and [`View::members`] on open, and no part of this module.
+//! The index that the matcher reads is in memory, made on open from the rows of [`View::records`],
+//! [`View::edges`] and [`View::members`], or as it was kept ([`Store::keep_index`]); what is in it is no part of this module.
 //!
 //! A state is a folder:
 //!
@@ -14,6 +14,7 @@
 //! lock       held by the process that has it open
 //! witness    the last batch that was acknowledged
 //! settled    says that all rows are written out, after a job ended well
+//! index      the index as of the last commit, after a job ended well; may be missing
 //! rows/      the keyspaces of the embedded store, and its journals
 //! ```
 //!
@@ -44,6 +45,7 @@ mod database;
 mod erasure;
 mod folder;
 mod forward;
+mod index;
 mod journal;
 mod keyspace;
 mod letters;
@@ -65,6 +67,7 @@ pub use commit::Commit;
 pub use erasure::{ErasedRecord, Erasure, ErasureAsked, PendingErasure};
 pub use folder::check;
 pub use forward::{Followed, Forwarded, Place, Said, Waiting};
+pub use index::KeptIndex;
 pub use reader::Reader;
 pub use row::{
     Counters, Edge, IdentityRow, MappingChange, Model, NodeId, Positions, RecordRow, Status,

@@ -65,6 +65,8 @@ pub struct Store {
     pub(super) options: Options,
     pub(super) poisoned: bool,
     pub(super) is_settled: bool,
+    /// An index is kept, perhaps of another commit.
+    pub(super) has_index: bool,
 }
 
 impl Store {
@@ -78,6 +80,7 @@ impl Store {
         let folder = Folder::open(path)?;
         unsettle(&folder)?;
         let acknowledged = Witness::read(&folder)?;
+        let has_index = folder.has_index()?;
         let (database, spaces, mut head) = open_database(&folder, acknowledged, options)?;
         head.batch += 1;
         head.epoch += 1;
@@ -94,6 +97,7 @@ impl Store {
             options: *options,
             poisoned: false,
             is_settled: false,
+            has_index,
         };
         if store.folder.is_older {
             store.bring_up_to_date()?;
@@ -111,6 +115,7 @@ impl Store {
     /// **Errors:** after any error of a write the outcome is unknown, and every later write fails:
     /// open the state anew.
     pub fn commit(&mut self, commit: &Commit) -> Result<u64> {
+        self.forget_index()?;
         let sequence = self.head.sequence + 1;
         let mut writes = Writes::default();
         if commit.carried_from.is_some() {

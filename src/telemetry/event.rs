@@ -5,6 +5,7 @@
 
 mod disk;
 mod erasure;
+mod index;
 mod letters;
 mod matching;
 mod plain;
@@ -20,6 +21,7 @@ use tracing::{debug, info, warn};
 
 pub use disk::{IntakePaused, IntakeResumed};
 pub use erasure::{Erased, ErasuresBegun, ErasuresDelayed, ErasuresUndecided, InteractionsExpired};
+pub use index::{IndexBuilt, IndexNotKept, IndexNotRead};
 pub use letters::{
     LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft, LettersResumed,
 };
@@ -167,31 +169,6 @@ impl StateOpened {
             (facts.sequence, facts.published) = (sequence, published);
             (facts.epoch, facts.open_duration) = (epoch, duration);
         });
-    }
-}
-
-/// The index in memory was made from the state's rows.
-#[derive(Clone, Copy, Debug)]
-pub struct IndexBuilt {
-    /// How many records it holds.
-    pub records: u64,
-    /// How many rows for explanations the state lacked or had wrong; none, unless another version
-    /// of the program wrote it.
-    pub corrected: u64,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-impl IndexBuilt {
-    /// Logs it at `INFO`, and tells `to`.
-    pub fn emit(self, to: &Telemetry) {
-        let Self { records, corrected, duration } = self;
-        info!(
-            name: "index_built",
-            records, corrected, duration_ms = milliseconds(duration),
-            "index built"
-        );
-        to.note(|facts| (facts.records, facts.index_duration) = (records, duration));
     }
 }
 

@@ -30,14 +30,15 @@ mod tests;
 pub use event::{
     BatchCommitted, BatchUnreadable, CheckpointNotWritten, CommandFailed, DeadLettersReplayed,
     Erased, ErasuresBegun, ErasuresDelayed, ErasuresUndecided, HttpListening, IdentitiesCarried,
-    IndexBuilt, IntakePaused, IntakeResumed, InteractionsExpired, JudgementsTaken, LettersDelayed,
-    LettersDelivered, LettersForgotten, LettersLeft, LettersResumed, ModelBuiltIn, ModelTrained,
-    OffsetsLost, OffsetsNotAcknowledged, OffsetsRefused, PipelineProgressed, PipelineStarted,
-    PipelineStopped, PlainTablesFailed, PlainTablesWritten, PublishDelayed, PublishHeldBack,
-    RecordsRejected, RecordsRematched, ShutdownRequested, SnapshotFailed, SnapshotTaken,
-    SourceFinished, SourceLagged, SourceRecovered, SourceResumed, SourceUnavailable, StateOpened,
-    StopCause, TablesPublished, TablesVacuumed, ThreadPanicked, TopicDelayed, TopicDelivered,
-    TopicForgotten, TopicLeft, TopicResumed, VacuumFailed,
+    IndexBuilt, IndexNotKept, IndexNotRead, IntakePaused, IntakeResumed, InteractionsExpired,
+    JudgementsTaken, LettersDelayed, LettersDelivered, LettersForgotten, LettersLeft,
+    LettersResumed, ModelBuiltIn, ModelTrained, OffsetsLost, OffsetsNotAcknowledged,
+    OffsetsRefused, PipelineProgressed, PipelineStarted, PipelineStopped, PlainTablesFailed,
+    PlainTablesWritten, PublishDelayed, PublishHeldBack, RecordsRejected, RecordsRematched,
+    ShutdownRequested, SnapshotFailed, SnapshotTaken, SourceFinished, SourceLagged,
+    SourceRecovered, SourceResumed, SourceUnavailable, StateOpened, StopCause, TablesPublished,
+    TablesVacuumed, ThreadPanicked, TopicDelayed, TopicDelivered, TopicForgotten, TopicLeft,
+    TopicResumed, VacuumFailed,
 };
 pub use facts::{Facts, Moment, SourceFacts};
 pub use handle::Telemetry;

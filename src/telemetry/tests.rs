@@ -130,11 +130,26 @@ fn the_state() {
             "epoch": 2, "duration_ms": 1000}),
     );
     check(
-        || IndexBuilt { records: 3, corrected: 0, duration: SECOND }.emit(&Telemetry::default()),
+        || {
+            IndexBuilt { records: 3, corrected: 0, was_kept: true, duration: SECOND }
+                .emit(&Telemetry::default())
+        },
         json!({
             "level": "INFO", "message": "index built", "records": 3, "corrected": 0,
+            "was_kept": true,
             "duration_ms": 1000,
         }),
+    );
+    let error = Error::data("it is damaged");
+    check(
+        || IndexNotKept { error: &error }.emit(),
+        json!({"level": "WARN", "message": "index not kept: the next start takes longer",
+            "error": "it is damaged"}),
+    );
+    check(
+        || IndexNotRead { error: &error }.emit(),
+        json!({"level": "WARN", "message": "index not read: it is made anew of the records",
+            "error": "it is damaged"}),
     );
     check(
         || ModelTrained { records: 300, customers: 100, duration: SECOND }.emit(),

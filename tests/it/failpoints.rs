@@ -201,7 +201,7 @@ fn a_kill_at_any_step_of_the_state_loses_and_repeats_nothing() {
 
 #[test]
 fn a_kill_as_a_job_ends_or_begins_loses_and_repeats_nothing() {
-    assert_survives(&[Step::StateSettle, Step::StateUnsettle, Step::Latest]);
+    assert_survives(&[Step::StateSettle, Step::StateUnsettle, Step::StateIndex, Step::Latest]);
 }
 
 #[test]

@@ -249,7 +249,7 @@ impl Job {
         self.publish_finally()?;
         self.take_up(self.store.view().erasures_asked()?)?;
         let receipts = self.finish_erasures()?;
-        self.store.settle()?;
+        self.settle()?;
         Ok((receipts, self.undecided()))
     }
 

@@ -101,7 +101,7 @@ impl Job {
                 )
             })?;
         }
-        self.store.settle()?;
+        self.settle()?;
         Ok(judged)
     }
 

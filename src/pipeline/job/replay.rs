@@ -96,6 +96,6 @@ impl Job {
     /// Publishes what was replayed, and leaves the state as a job that ends does.
     pub(in crate::pipeline) fn finish_replay(&mut self) -> Result<()> {
         self.publish_finally()?;
-        self.store.settle().map(drop)
+        self.settle()
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::block::{Chain, Key};
+use crate::error::Result;
+use crate::image::{Pack, Unpack, misshapen};
 use crate::record::NodeId;
 
 /// Blocks whose coarsest keys fall into one shard, with their sub-blocks.
@@ -134,5 +136,45 @@ impl Shard {
             Some(Slot::One(node)) => std::slice::from_ref(node),
             Some(Slot::Many(list)) => &self.lists[*list as usize].nodes,
         }
+    }
+
+    /// Packs it; what crossed its cap must have been asked for.
+    pub(super) fn pack(&self, into: &mut Pack) {
+        into.longs(self.index.keys().copied());
+        let several = |slot: &Slot| u8::from(matches!(slot, Slot::Many(_)));
+        into.bytes(self.index.values().map(several));
+        into.words(self.index.values().map(|slot| match slot {
+            Slot::One(number) | Slot::Many(number) => *number,
+        }));
+        into.bytes(self.lists.iter().map(|list| list.rule));
+        into.bytes(self.lists.iter().map(|list| u8::from(list.divided)));
+        into.lists(self.lists.iter().map(|list| &*list.nodes));
+    }
+
+    /// Comes back as it was packed.
+    ///
+    /// **Errors:** `Data` where that does not fit together.
+    pub(super) fn unpack(from: &mut Unpack<'_>) -> Result<Self> {
+        let (keys, several, numbers) = (from.longs()?, from.bytes()?, from.words()?);
+        let mut shard = Self::default();
+        shard.index.reserve(keys.len());
+        for ((key, several), number) in keys.zip(several).zip(numbers) {
+            let slot = if *several == 1 { Slot::Many(number) } else { Slot::One(number) };
+            shard.index.insert(key, slot);
+        }
+        let (rules, divided, lists) = (from.bytes()?, from.bytes()?, from.lists()?);
+        if lists.len() != rules.len() || lists.len() != divided.len() {
+            return Err(misshapen());
+        }
+        let lists = lists.zip(rules).zip(divided);
+        let list = |((nodes, rule), divided): ((Vec<NodeId>, &u8), &u8)| List {
+            nodes,
+            rule: *rule,
+            divided: *divided == 1,
+        };
+        shard.lists = lists.map(list).collect();
+        let empty = (0..).zip(&shard.lists).filter(|(_, list)| list.nodes.is_empty());
+        shard.free = empty.map(|(number, _)| number).collect();
+        Ok(shard)
     }
 }

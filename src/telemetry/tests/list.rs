@@ -5,10 +5,11 @@ use std::fmt::Write;
 use crate::contract::assert_is_current;
 
 /// The files of the events.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     include_str!("../event.rs"),
     include_str!("../event/disk.rs"),
     include_str!("../event/erasure.rs"),
+    include_str!("../event/index.rs"),
     include_str!("../event/letters.rs"),
     include_str!("../event/matching.rs"),
     include_str!("../event/plain.rs"),
