@@ -7,11 +7,11 @@
 //! two countries may share a key; that is rare, and what else the records say decides. Of two
 //! numbers in one field the first counts.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{LazyLock, OnceLock, PoisonError};
 
 use phonenumber::PhoneNumber;
 use phonenumber::country::Id;
-use phonenumber::metadata::DATABASE;
+use phonenumber::metadata::{DATABASE, Database};
 use quick_cache::sync::Cache;
 
 use crate::record::{Field, Issue, Normalised, RawField, RawIdentity};
@@ -28,6 +28,8 @@ const KEY_DIGITS_MAX: usize = 10;
 
 /// So many numbers are remembered: a customer's comes with every event, and plans are slow to ask.
 const REMEMBERED: usize = 30_000;
+/// So many patterns of numbering plans stay compiled.
+const PATTERNS: usize = 1_000;
 
 /// A number as it is compared and as it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -174,10 +176,10 @@ fn parse(dialled: &Dialled, region: Option<Id>) -> Option<PhoneNumber> {
 
 /// `digits` begin with a country code.
 fn parse_international(digits: &str) -> Option<PhoneNumber> {
-    let number = phonenumber::parse(None, format!("+{digits}")).ok().filter(phonenumber::is_valid);
+    let number = parse_in_plans(None, &format!("+{digits}"));
     number.or_else(|| {
         let national = &digits[country_code(digits)?..];
-        let plans = DATABASE.by_code(&digits[..digits.len() - national.len()].parse().ok()?)?;
+        let plans = plans().by_code(&digits[..digits.len() - national.len()].parse().ok()?)?;
         plans.iter().find_map(|plan| parse_in(plan.id().parse().ok()?, national))
     })
 }
@@ -185,14 +187,29 @@ fn parse_international(digits: &str) -> Option<PhoneNumber> {
 /// A national number in its plan. The parser takes a first digit for the trunk prefix also where it
 /// is part of the number (Belarus dials 8 before 801 …), so the prefix is tried in front as well.
 fn parse_in(region: Id, digits: &str) -> Option<PhoneNumber> {
-    let parsed =
-        |text: &str| phonenumber::parse(Some(region), text).ok().filter(phonenumber::is_valid);
+    let parsed = |text: &str| parse_in_plans(Some(region), text);
     parsed(digits).or_else(|| {
-        let prefix = DATABASE.by_id(region.as_ref())?.national_prefix()?;
+        let prefix = plans().by_id(region.as_ref())?.national_prefix()?;
         let own = digits.starts_with(prefix) && !matches!(prefix, "0" | "1");
         let again = |count: usize| parsed(&(prefix.repeat(count) + digits));
         if own { again(1).or_else(|| again(2)) } else { None }
     })
+}
+
+/// The numbering plans of all countries.
+fn plans() -> &'static Database {
+    // Their library keeps a hundred patterns compiled: less than North America's plans alone have.
+    static PLANS: LazyLock<&'static Database> = LazyLock::new(|| {
+        let cache = DATABASE.cache();
+        cache.lock().unwrap_or_else(PoisonError::into_inner).set_capacity(PATTERNS);
+        &DATABASE
+    });
+    &PLANS
+}
+
+fn parse_in_plans(region: Option<Id>, text: &str) -> Option<PhoneNumber> {
+    let parsed = phonenumber::parse_with(plans(), region, text).ok();
+    parsed.filter(|number| phonenumber::is_valid_with(plans(), number))
 }
 
 /// What is dialled before a country code, other than `00`, where it is one fixed prefix.
@@ -207,13 +224,13 @@ fn access_code(region: Id) -> Option<&'static str> {
 }
 
 fn country_code_of(region: Id) -> Option<u16> {
-    DATABASE.by_id(region.as_ref()).map(|plan| plan.country_code())
+    plans().by_id(region.as_ref()).map(|plan| plan.country_code())
 }
 
 /// How many of the first digits are a country code.
 fn country_code(digits: &str) -> Option<usize> {
     static CODES: OnceLock<Vec<u16>> = OnceLock::new();
-    let codes = CODES.get_or_init(|| (1..1000).filter(|c| DATABASE.by_code(c).is_some()).collect());
+    let codes = CODES.get_or_init(|| (1..1000).filter(|c| plans().by_code(c).is_some()).collect());
     (1..=3).find(|&length| {
         let code = digits.get(..length).and_then(|code| code.parse::<u16>().ok());
         code.is_some_and(|code| codes.binary_search(&code).is_ok())
