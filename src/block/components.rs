@@ -2,8 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
+use quick_cache::sync::Cache;
 use rphonetic::DoubleMetaphone;
+use smol_str::SmolStr;
 
 use crate::normalise::lexicon;
 use crate::record::Field;
@@ -14,7 +17,7 @@ use crate::record::Field;
 pub struct Components<'a> {
     pub values: [Option<&'a str>; Field::COUNT],
     /// How the surname sounds.
-    pub surname_sound: Option<String>,
+    pub surname_sound: Option<SmolStr>,
     pub year: Option<&'a str>,
     /// Month and day, the lesser first, so that swapped ones meet.
     pub month_day: Option<String>,
@@ -24,7 +27,7 @@ pub struct Components<'a> {
     pub street1: Option<&'a str>,
     pub outward: Option<&'a str>,
     /// How each name token sounds, in its nickname-canonical form; ascending, so that swapped names meet.
-    pub tokens: Vec<String>,
+    pub tokens: Vec<SmolStr>,
 }
 
 impl<'a> Components<'a> {
@@ -41,7 +44,7 @@ impl<'a> Components<'a> {
             format!("{}{}", month.min(day), month.max(day))
         });
         let names = given.into_iter().chain(surname).chain(tokens);
-        let sounds: BTreeSet<String> =
+        let sounds: BTreeSet<SmolStr> =
             names.map(|name| sound(lexicon::canonical_given(name))).collect();
         Self {
             values,
@@ -70,10 +73,19 @@ impl<'a> Components<'a> {
     }
 }
 
+/// So many names' sounds are remembered: a few thousand names are most of those that come.
+const REMEMBERED: usize = 50_000;
+
 /// How a name sounds: double metaphone, or the name itself where that is empty.
-fn sound(name: &str) -> String {
+fn sound(name: &str) -> SmolStr {
+    static KNOWN: LazyLock<Cache<SmolStr, SmolStr>> = LazyLock::new(|| Cache::new(REMEMBERED));
+    if let Some(known) = KNOWN.get(name) {
+        return known;
+    }
     let coded = DoubleMetaphone::new(Some(16)).double_metaphone(name).primary();
-    if coded.is_empty() { name.to_owned() } else { coded }
+    let sound = if coded.is_empty() { name.into() } else { SmolStr::from(coded) };
+    KNOWN.insert(name.into(), sound.clone());
+    sound
 }
 
 /// The first `length` characters.
