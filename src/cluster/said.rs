@@ -5,17 +5,28 @@ use crate::score::{FieldModel, Model};
 /// What one field says between two groups.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Said {
-    /// The bits of all pairs that have a value, added up.
-    pub sum: f64,
+    /// The bits of all pairs that have a value, added up: in whole numbers of [`UNIT_BITS`], so that it does not depend on
+    /// the order in which pairs come.
+    sum: i64,
     /// Those of the best pair.
     pub max: f64,
     /// How many pairs have a value.
     pub pairs: u32,
 }
 
+/// What sums are counted in. **Units:** bits.
+const UNIT_BITS: f64 = 1.0 / (1_u64 << 32) as f64;
+
 impl Said {
     /// No pair has a value.
-    pub const NOTHING: Self = Self { sum: 0.0, max: f64::NEG_INFINITY, pairs: 0 };
+    pub const NOTHING: Self = Self { sum: 0, max: f64::NEG_INFINITY, pairs: 0 };
+
+    /// What one pair says.
+    pub fn of(bits: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "a few hundred bits at most")]
+        let sum = (bits / UNIT_BITS).round() as i64;
+        Self { sum, max: bits, pairs: 1 }
+    }
 
     /// How much the best pair counts beside the mean of all: of an identifier that people share or
     /// exchange, one agreement says it all.
@@ -26,7 +37,12 @@ impl Said {
     /// What it comes to in bits; some pair must have a value.
     pub fn bits(self, field: &FieldModel, model: &Model) -> f64 {
         let share = Self::best_share(field, model);
-        share * self.max + (1.0 - share) * self.sum / f64::from(self.pairs)
+        share * self.max + (1.0 - share) * self.mean_bits()
+    }
+
+    /// The mean of all pairs that have a value; some must.
+    pub fn mean_bits(self) -> f64 {
+        self.sum as f64 * UNIT_BITS / f64::from(self.pairs)
     }
 
     /// Whether the groups have an identifier in common, or one that is nearly the same.

@@ -106,7 +106,7 @@ impl Between {
                     if bits > said[at].max {
                         best[at] = Some((i, j, level));
                     }
-                    said[at] = said[at].and(Said { sum: bits, max: bits, pairs: 1 });
+                    said[at] = said[at].and(Said::of(bits));
                 }
             }
         }
@@ -146,7 +146,7 @@ impl GroupTerm {
             level,
             label: of_field.label(level),
             best_bits: said.max,
-            mean_bits: said.sum / f64::from(said.pairs),
+            mean_bits: said.mean_bits(),
             best_share: Said::best_share(of_field, weighing.model),
             apart_bits,
             bits,

@@ -3,9 +3,12 @@
 mod image;
 mod regroup;
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::regroup::Loose;
 use super::reach::Reach;
 use crate::cluster::{JUDGED_BITS, JUDGED_LEVEL, Level, level};
 use crate::record::NodeId;
@@ -23,9 +26,31 @@ pub(super) struct Graph {
     part_of: Vec<u32>,
     parts: Vec<Vec<NodeId>>,
     free: Vec<u32>,
+    /// By part: how its records were merged, where that is kept.
+    merges: FxHashMap<u32, Arc<Merges>>,
     /// Nodes whose edges to lower nodes changed.
     changed: FxHashSet<NodeId>,
+    /// Where those were whose part is to be formed anew.
+    loose: Loose,
     reach: Reach,
+}
+
+/// How the records of a part were merged, in the order of merges: the group that stayed and the one that joined it, each by its
+/// record of the lowest key, and the match weight in bits.
+pub(super) type Merges = Vec<(NodeId, NodeId, f64)>;
+
+/// A part that was formed anew.
+pub(super) struct Formed {
+    /// Ascending by node.
+    pub(super) members: Vec<NodeId>,
+    /// What is known of some of them.
+    pub(super) known: Option<Known>,
+}
+
+/// How records were merged, and which of a part's records are among those, with pairs that weigh as they did; ascending.
+pub(super) struct Known {
+    pub(super) merges: Arc<Merges>,
+    pub(super) members: Vec<NodeId>,
 }
 
 /// The part of a node that is in none.
@@ -43,7 +68,9 @@ impl Graph {
             part_of: Vec::new(),
             parts: Vec::new(),
             free: Vec::new(),
+            merges: FxHashMap::default(),
             changed: FxHashSet::default(),
+            loose: Loose::default(),
             reach: Reach::default(),
         }
     }
@@ -74,7 +101,7 @@ impl Graph {
             self.unjoin(node, other);
             left.push(other);
         }
-        let rest = self.dissolve(node).map(|(_, members)| members).unwrap_or_default();
+        let rest = self.loosen(node);
         left.extend(rest.into_iter().filter(|member| *member != node));
         left
     }
@@ -171,6 +198,11 @@ impl Graph {
                 }
             }
         }
+    }
+
+    /// Keeps how the records of a part were merged, one of which is `member`.
+    pub(super) fn keep_merges(&mut self, member: NodeId, merges: Arc<Merges>) {
+        self.merges.insert(self.part_of[member as usize], merges);
     }
 
     /// The parts of components, in no order; some may be empty.

@@ -211,11 +211,8 @@ impl Resolver {
     }
 
     fn compare(&self, left: &Node, right: &Node) -> Evidence {
-        self.compare_by(Scorer::new(&self.terms, &self.model), left, right)
-    }
-
-    fn compare_by(&self, scorer: Scorer<'_>, left: &Node, right: &Node) -> Evidence {
         let people = |field: Field, symbol: Symbol| self.usages.people(field, symbol);
+        let scorer = Scorer::new(&self.terms, &self.model);
         scorer.compare(&left.features, &right.features, people)
     }
 

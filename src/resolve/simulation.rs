@@ -194,6 +194,9 @@ impl World {
             self.edges.remove(node);
         }
         let outcome = self.resolver.apply(&removed, inserted.into_values().collect());
+        if outcome.work.replays > 0 {
+            tally.count("merges replayed");
+        }
         self.keep(outcome);
         let judged: Vec<(Pair, Verdict)> = acts.iter().filter_map(Act::judgement).collect();
         if !judged.is_empty() {
@@ -270,7 +273,7 @@ struct Tally {
 }
 
 /// What must have happened in a run that is worth anything.
-const MUST_HAPPEN: [&str; 21] = [
+const MUST_HAPPEN: [&str; 22] = [
     "inserts",
     "re-inserts",
     "updates",
@@ -288,6 +291,7 @@ const MUST_HAPPEN: [&str; 21] = [
     "identifiers with fewer users",
     "components over their cap",
     "components within their cap again",
+    "merges replayed",
     "clusters that grew",
     "clusters that fell apart",
     "sets in bulk",

@@ -98,7 +98,35 @@ enum Trait {
     Value(Field, Symbol),
 }
 
+/// The values of some records that several people seem to use: few, and asked for all the time.
+pub(super) struct Shared(Vec<((Field, Symbol), f64)>);
+
+impl Shared {
+    /// How many people seem to use a value of these records.
+    pub(super) fn people(&self, field: Field, symbol: Symbol) -> f64 {
+        if self.0.is_empty() {
+            return 1.0;
+        }
+        let at = self.0.binary_search_by_key(&(field, symbol), |(value, _)| *value);
+        at.map_or(1.0, |at| self.0[at].1)
+    }
+}
+
 impl Usages {
+    /// The values of some records that several people seem to use.
+    pub(super) fn shared_by<'a>(
+        &self,
+        records: impl Iterator<Item = &'a Features>,
+        model: &'a Model,
+    ) -> Shared {
+        let values = records.flat_map(|features| shared_identifiers(features, model));
+        let people = values.map(|value| (value, self.people(value.0, value.1)));
+        let mut shared: Vec<_> = people.filter(|(_, people)| *people > 1.0).collect();
+        shared.sort_unstable_by_key(|(value, _)| *value);
+        shared.dedup_by_key(|(value, _)| *value);
+        Shared(shared)
+    }
+
     /// How many people seem to use a value.
     pub(super) fn people(&self, field: Field, symbol: Symbol) -> f64 {
         self.usage(field, symbol).map_or(1.0, Usage::people)

@@ -1,16 +1,19 @@
 //! How is the graph packed, and how does it come back?
 
-use rustc_hash::FxHashSet;
+use std::sync::Arc;
 
-use super::{Graph, NOWHERE};
+use rustc_hash::FxHashMap;
+
+use super::{Graph, Merges, NOWHERE};
 use crate::error::Result;
 use crate::image::{self, Pieces, Sink, misshapen};
 use crate::record::NodeId;
 use crate::score::Model;
 
-/// What the pieces of an image are called that hold edges, by node, and parts.
+/// What the pieces of an image are called that hold edges, by node, parts, and how parts were merged.
 const EDGES: &str = "edges";
 const PARTS: &str = "parts";
+const MERGES: &str = "merges";
 
 impl Graph {
     /// Whether everything that happened was asked for.
@@ -32,6 +35,18 @@ impl Graph {
         })?;
         image::pack_entries(sink, PARTS, &self.parts, |parts, into| {
             into.lists(parts.iter().map(Vec::as_slice));
+        })?;
+        let merges: Vec<(u32, &Merges)> =
+            self.merges.iter().map(|(part, merges)| (*part, &**merges)).collect();
+        image::pack_entries(sink, MERGES, &merges, |merges, into| {
+            into.words(merges.iter().map(|(part, _)| *part));
+            into.words(merges.iter().map(|(_, merges)| {
+                u32::try_from(merges.len()).expect("a part has fewer merges than nodes")
+            }));
+            let merges = merges.iter().flat_map(|(_, merges)| *merges);
+            into.words(merges.clone().map(|(kept, _, _)| *kept));
+            into.words(merges.clone().map(|(_, joined, _)| *joined));
+            into.longs(merges.map(|(_, _, weight_bits)| weight_bits.to_bits()));
         })
     }
 
@@ -53,8 +68,23 @@ impl Graph {
             })
         };
         let parts = || image::unpack_entries(pieces, PARTS, |from| Ok(from.lists()?.collect()));
-        let (edges, parts): (_, Result<Vec<Vec<NodeId>>>) = rayon::join(edges, parts);
-        let (edges, parts) = (edges?, parts?);
+        let merges = || {
+            image::unpack_entries(pieces, MERGES, |from| {
+                let (parts, lengths) = (from.words()?, from.words()?);
+                let (kept, joined, weights) = (from.words()?, from.words()?, from.longs()?);
+                let mut all = kept.zip(joined).zip(weights.map(f64::from_bits));
+                let merges = parts.zip(lengths).map(|(part, length)| -> (u32, Arc<Merges>) {
+                    let mut merges = Vec::with_capacity(length as usize);
+                    let some = all.by_ref().take(length as usize);
+                    merges.extend(some.map(|((kept, joined), weight)| (kept, joined, weight)));
+                    (part, Arc::new(merges))
+                });
+                Ok(merges.collect())
+            })
+        };
+        let (edges, (parts, merges)) = rayon::join(edges, || rayon::join(parts, merges));
+        let (edges, parts): (_, Vec<Vec<NodeId>>) = (edges?, parts?);
+        let merges: FxHashMap<u32, Arc<Merges>> = merges?.into_iter().collect();
         let mut part_of = vec![NOWHERE; edges.len()];
         let mut free = Vec::new();
         for (part, members) in (0..).zip(&parts) {
@@ -65,6 +95,6 @@ impl Graph {
                 free.push(part);
             }
         }
-        Ok(Self { edges, part_of, parts, free, changed: FxHashSet::default(), ..Self::new(model) })
+        Ok(Self { edges, part_of, parts, free, merges, ..Self::new(model) })
     }
 }
