@@ -3,7 +3,7 @@
 //! `cargo bench --bench latency -- PIPELINE MODEL [BASE] [NEW]`, with what PIPELINE reads from the environment and a model
 //! file, or `built-in`: the first BASE records of its sources (500,000 unless told, or all but NEW), by key, are resolved
 //! together, and the next NEW (5,000) one by one, each with all that it changes: blocks, edges, clusters. Prints one figure a
-//! line.
+//! line; work is the mean of a record.
 
 mod measure;
 
@@ -15,7 +15,7 @@ use onefold::config;
 use onefold::error::{Context, Error, Kind, Result};
 use onefold::pipeline::gather;
 use onefold::record::{Identity, RecordKey};
-use onefold::resolve::{Insert, NodeId, Resolver};
+use onefold::resolve::{Insert, NodeId, Resolver, Work};
 use onefold::score::Model;
 
 fn main() -> Result<()> {
@@ -49,22 +49,30 @@ fn main() -> Result<()> {
     resolver.catch_up();
     report("base", base as f64);
     report("base_resolved_s", clock.elapsed().as_secs_f64());
-    let mut latencies: Vec<f64> = inserts
+    let mut resolved: Vec<(f64, Work)> = inserts
         .take(new)
         .map(|insert| {
             let clock = Stopwatch::start();
-            std::hint::black_box(resolver.apply(&[], vec![insert]));
-            clock.elapsed().as_secs_f64() * 1e3
+            let outcome = resolver.apply(&[], vec![insert]);
+            (clock.elapsed().as_secs_f64() * 1e3, outcome.work)
         })
         .collect();
-    latencies.sort_unstable_by(f64::total_cmp);
-    let quantile = |share: f64| {
-        let at = (latencies.len() as f64 * share) as usize;
-        latencies.get(at.min(latencies.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    resolved.sort_unstable_by(|(left, _), (right, _)| left.total_cmp(right));
+    let at = |share: f64| {
+        let at = (resolved.len() as f64 * share) as usize;
+        at.min(resolved.len().saturating_sub(1))
     };
-    report("records", latencies.len() as f64);
+    report("records", resolved.len() as f64);
     for (name, share) in [("p50_ms", 0.5), ("p90_ms", 0.9), ("p99_ms", 0.99), ("max_ms", 1.0)] {
-        report(name, quantile(share));
+        report(name, resolved.get(at(share)).map_or(f64::NAN, |(milliseconds, _)| *milliseconds));
+    }
+    for (name, some) in [("all", &*resolved), ("slowest_percent", &resolved[at(0.99)..])] {
+        let mean = |of: fn(&Work) -> u64| {
+            some.iter().map(|(_, work)| of(work) as f64).sum::<f64>() / some.len() as f64
+        };
+        report(&format!("{name}_candidates"), mean(|work| work.candidates));
+        report(&format!("{name}_components"), mean(|work| work.components));
+        report(&format!("{name}_component_pairs"), mean(|work| work.component_pairs));
     }
     Ok(())
 }
