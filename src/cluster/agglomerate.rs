@@ -222,6 +222,17 @@ pub(super) mod tests {
         }
     }
 
+    pub(in crate::cluster) fn model(prior: f64, threshold: f64, households: bool) -> Model {
+        let mut model = Model::default_with(50.0);
+        model.parameters.prior_bits = prior;
+        model.parameters.threshold_bits = threshold;
+        model.parameters.apart_bits = 0.5;
+        if !households {
+            model.parameters.household_bits = Model::NO_HOUSEHOLDS_BITS;
+        }
+        model
+    }
+
     /// What a pair says in a few fields.
     pub(in crate::cluster) fn evidence() -> impl Strategy<Value = Evidence> {
         let fields = [Field::Given, Field::Surname, Field::BirthDate, Field::Email, Field::Phone];
@@ -249,13 +260,7 @@ pub(super) mod tests {
             [prior, threshold] in [-25.0_f64..0.0, -6.0..3.0],
             households in any::<bool>(),
         ) {
-            let mut model = Model::default_with(50.0);
-            model.parameters.prior_bits = prior;
-            model.parameters.threshold_bits = threshold;
-            model.parameters.apart_bits = 0.5;
-            if !households {
-                model.parameters.household_bits = Model::NO_HOUSEHOLDS_BITS;
-            }
+            let model = model(prior, threshold, households);
             let expected = plainly(nodes, &model, &said);
             let found = agglomerate(nodes, &model, &Constraints::NONE, |i, j| said[i][j].clone());
             prop_assert_eq!(found.len(), expected.len());

@@ -86,23 +86,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::agglomerate::agglomerate;
-    use super::super::agglomerate::tests::evidence;
+    use super::super::agglomerate::tests::{evidence, model};
     use super::super::constraint::Constraints;
     use super::*;
     use crate::record::Field;
 
     const NODES: usize = 12;
-
-    fn model(prior: f64, threshold: f64, households: bool) -> Model {
-        let mut model = Model::default_with(50.0);
-        model.parameters.prior_bits = prior;
-        model.parameters.threshold_bits = threshold;
-        model.parameters.apart_bits = 0.5;
-        if !households {
-            model.parameters.household_bits = Model::NO_HOUSEHOLDS_BITS;
-        }
-        model
-    }
 
     /// By node: not there (0), saying something else than before (1), or there.
     fn change() -> impl Strategy<Value = Vec<u32>> {

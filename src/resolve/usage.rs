@@ -4,14 +4,14 @@
 //! it (a record without a name lends those that its e-mail spells) and of the distinct values of other fields over
 //! their typical number; 1 below 3, else floored to a power of two, so that pairs are weighed anew rarely.
 
+mod image;
+
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use crate::error::Result;
-use crate::image::{self, Pack, Pieces, Sink, Unpack, misshapen};
 use crate::normalise::lexicon;
 use crate::record::{Field, NodeId};
 use crate::score::{Features, Model, Symbol, Terms};
@@ -35,9 +35,6 @@ pub(super) struct Usages {
     /// The values whose number of users changed since last noted.
     noted: BTreeSet<(Field, Symbol)>,
 }
-
-/// What the pieces of an image are called that hold usages.
-const PIECES: &str = "usages";
 
 /// How many shards there are.
 const SHARDS: usize = 16;
@@ -195,24 +192,6 @@ impl Usages {
         self.noted.is_empty() && self.shards.iter().all(|shard| shard.touched.is_empty())
     }
 
-    /// Packs them; everything that happened must have been asked for.
-    ///
-    /// **Errors:** those of `sink`.
-    pub(super) fn pack(&self, sink: &mut dyn Sink) -> Result<()> {
-        image::pack_each(sink, PIECES, &self.shards, Shard::pack)
-    }
-
-    /// Come back as they were packed.
-    ///
-    /// **Errors:** `Data` where that does not fit together; those of `pieces`.
-    pub(super) fn unpack(pieces: &dyn Pieces) -> Result<Self> {
-        let shards = image::unpack_each(pieces, PIECES, Shard::unpack)?;
-        if shards.len() != SHARDS {
-            return Err(misshapen());
-        }
-        Ok(Self { shards, noted: BTreeSet::new() })
-    }
-
     /// The values whose number of users changed since last asked, with the number now.
     pub(super) fn take_notes(&mut self) -> Vec<(Field, Symbol, f64)> {
         let noted = std::mem::take(&mut self.noted).into_iter();
@@ -297,74 +276,6 @@ impl Shard {
             self.touched.entry((field, symbol)).or_insert(before);
         }
     }
-}
-
-impl Shard {
-    fn pack(&self, into: &mut Pack) {
-        into.bytes(self.carriers.keys().map(|(field, _)| *field as u8));
-        into.words(self.carriers.keys().map(|(_, symbol)| *symbol));
-        into.lists(self.carriers.values().map(Usage::nodes));
-        let many = self.carriers.values().filter_map(|usage| match usage {
-            Usage::Many(many) => Some(many),
-            Usage::One(_) | Usage::Two(_) => None,
-        });
-        into.longs(many.clone().map(|many| many.people.to_bits()));
-        into.words(many.clone().map(|many| {
-            u32::try_from(many.counts.0.len()).expect("fewer than 2^32 symbols and initials")
-        }));
-        let counts = many.flat_map(|many| &many.counts.0);
-        into.words(counts.clone().map(|(said, _)| match said {
-            Trait::Initials(_) => u32::MAX,
-            Trait::Value(field, _) => *field as u32,
-        }));
-        into.words(counts.clone().map(|(said, _)| match said {
-            Trait::Initials([first, second]) => u32::from(u16::from_be_bytes([*first, *second])),
-            Trait::Value(_, symbol) => *symbol,
-        }));
-        into.words(counts.map(|(_, count)| *count));
-    }
-
-    fn unpack(from: &mut Unpack<'_>) -> Result<Self> {
-        let (fields, symbols) = (from.bytes()?, from.words()?);
-        let (carriers, mut nodes) = (from.words()?, from.words()?);
-        let (mut people, mut lengths) = (from.longs()?, from.words()?);
-        let (kinds, values, counts) = (from.words()?, from.words()?, from.words()?);
-        let mut counts = kinds.zip(values).zip(counts).map(|((kind, value), count)| {
-            let said = match kind {
-                u32::MAX => {
-                    let [_, _, first, second] = value.to_be_bytes();
-                    Trait::Initials([first, second])
-                }
-                field => Trait::Value(field_of(field)?, value),
-            };
-            Ok((said, count))
-        });
-        let mut shard = Self::default();
-        shard.carriers.reserve(symbols.len());
-        for ((field, symbol), carriers) in fields.iter().zip(symbols).zip(carriers) {
-            let mut node = || nodes.next().ok_or_else(misshapen);
-            let usage = match carriers {
-                1 => Usage::One(node()?),
-                2 => Usage::Two([node()?, node()?]),
-                _ => {
-                    let nodes = nodes.by_ref().take(carriers as usize).collect();
-                    let length = lengths.next().ok_or_else(misshapen)? as usize;
-                    let mut kept = Vec::with_capacity(length);
-                    for count in counts.by_ref().take(length) {
-                        kept.push(count?);
-                    }
-                    let people = f64::from_bits(people.next().ok_or_else(misshapen)?);
-                    Usage::Many(Box::new(Many { nodes, counts: Counts(kept), people }))
-                }
-            };
-            shard.carriers.insert((field_of(u32::from(*field))?, symbol), usage);
-        }
-        Ok(shard)
-    }
-}
-
-fn field_of(number: u32) -> Result<Field> {
-    Field::ALL.get(number as usize).copied().ok_or_else(misshapen)
 }
 
 impl Counts {
