@@ -46,6 +46,8 @@ pub(super) fn open_index(model: Model, store: &Store) -> Result<Opened> {
         Ok(None) => rebuilt(model, store),
         Err(error) => {
             IndexNotRead { error: &error }.emit();
+            // The job's end leaves another.
+            store.forget_index()?;
             rebuilt(model, store)
         }
     }

@@ -187,6 +187,15 @@ impl Folder {
         self.sync()
     }
 
+    /// Removes a file durably, if it is there.
+    pub(super) fn remove(&self, name: &str) -> std::io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Ok(()) => self.sync(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes it durable which files there are.
     pub(super) fn sync(&self) -> std::io::Result<()> {
         if cfg!(unix) { File::open(&self.path)?.sync_all() } else { Ok(()) }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::Hasher;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -68,9 +68,8 @@ impl Store {
         let Some(stamp) = self.stamp()? else { return Ok(false) };
         let kept = write(&self.folder, stamp, pack);
         if !matches!(kept, Ok(true)) {
-            remove(&self.folder.path().join(NEW_INDEX_FILE))?;
+            self.remove(NEW_INDEX_FILE)?;
         }
-        self.has_index |= matches!(kept, Ok(true));
         kept
     }
 
@@ -78,28 +77,27 @@ impl Store {
     ///
     /// **Errors:** `Unavailable`.
     pub fn kept_index(&self) -> Result<Option<KeptIndex>> {
-        if !self.has_index {
+        let path = self.folder.path().join(INDEX_FILE);
+        // The stamp takes longer to tell.
+        if !path.exists() {
             return Ok(None);
         }
         let Some(stamp) = self.stamp()? else { return Ok(None) };
-        let path = self.folder.path().join(INDEX_FILE);
         let contents = contents(&path).context(Kind::Unavailable, "state: read the index")?;
         let contents = contents.filter(|contents| contents.stamp == stamp);
         Ok(contents.map(|contents| KeptIndex { path, pieces: contents.pieces }))
     }
 
-    /// Sees to it that no index is kept: there will be another commit.
+    /// Sees to it that no index is kept, nor what is left of one that was not finished: it cannot be used, or there will be
+    /// another commit.
     ///
     /// **Errors:** `Unavailable`.
-    pub(super) fn forget_index(&mut self) -> Result<()> {
-        if self.has_index {
-            let path = self.folder.path().join(INDEX_FILE);
-            fs::remove_file(path)
-                .and_then(|()| self.folder.sync())
-                .context(Kind::Unavailable, "state: remove the index")?;
-            self.has_index = false;
-        }
-        Ok(())
+    pub fn forget_index(&self) -> Result<()> {
+        [INDEX_FILE, NEW_INDEX_FILE].into_iter().try_for_each(|name| self.remove(name))
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        self.folder.remove(name).context(Kind::Unavailable, "state: remove the index")
     }
 
     /// What an index of now is made of; `None` where that cannot be told for certain.
@@ -113,14 +111,6 @@ impl Store {
             sequence: self.head.sequence,
         };
         Ok(program().zip(self.model()?).map(stamp))
-    }
-}
-
-impl Folder {
-    /// Whether an index is kept; what is left of one that was not finished is removed.
-    pub(super) fn has_index(&self) -> Result<bool> {
-        remove(&self.path().join(NEW_INDEX_FILE))?;
-        Ok(self.path().join(INDEX_FILE).exists())
     }
 }
 
@@ -204,15 +194,6 @@ fn contents(path: &Path) -> std::io::Result<Option<Contents>> {
 
 fn checksum(bytes: &[u8]) -> u64 {
     XxHash64::oneshot(0, bytes)
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).context(Kind::Unavailable, "state: remove the index")
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Which program this is: a hash of its file. `None` where that cannot be read, or is another one by now.

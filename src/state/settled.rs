@@ -74,11 +74,8 @@ const CHECKSUM_BYTES: usize = 8;
 
 /// Notes durably that the tables alone are not the state any more.
 pub(super) fn unsettle(folder: &Folder) -> Result<()> {
-    match around(Step::StateUnsettle, || fs::remove_file(folder.path().join(SETTLED_FILE))) {
-        Ok(()) => folder.sync().context(Kind::Unavailable, "state: unsettle"),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).context(Kind::Unavailable, "state: unsettle"),
-    }
+    around(Step::StateUnsettle, || folder.remove(SETTLED_FILE))
+        .context(Kind::Unavailable, "state: unsettle")
 }
 
 /// The tables of a settled state, each keyspace opened when it is first asked.

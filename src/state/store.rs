@@ -65,8 +65,6 @@ pub struct Store {
     pub(super) options: Options,
     pub(super) poisoned: bool,
     pub(super) is_settled: bool,
-    /// An index is kept, perhaps of another commit.
-    pub(super) has_index: bool,
 }
 
 impl Store {
@@ -80,7 +78,6 @@ impl Store {
         let folder = Folder::open(path)?;
         unsettle(&folder)?;
         let acknowledged = Witness::read(&folder)?;
-        let has_index = folder.has_index()?;
         let (database, spaces, mut head) = open_database(&folder, acknowledged, options)?;
         head.batch += 1;
         head.epoch += 1;
@@ -97,7 +94,6 @@ impl Store {
             options: *options,
             poisoned: false,
             is_settled: false,
-            has_index,
         };
         if store.folder.is_older {
             store.bring_up_to_date()?;

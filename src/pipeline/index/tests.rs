@@ -11,12 +11,12 @@ use crate::pipeline::opening::open_existing_state;
 use crate::record::{Field, RecordKey};
 use crate::state::Commit;
 
-/// A pipeline that was run to an end.
-fn ended() -> (tempfile::TempDir, Plan) {
+/// A pipeline that was run to an end, with the folders of its events and its own.
+fn ended() -> ([tempfile::TempDir; 2], Plan) {
     let (events, folder) = (events(), tempfile::tempdir().unwrap());
     let plan = plan(events.path(), folder.path(), 100);
     run(&plan, STREAM, u64::MAX);
-    (folder, plan)
+    ([events, folder], plan)
 }
 
 fn open(plan: &Plan) -> (Store, Opened) {
@@ -28,7 +28,7 @@ fn open(plan: &Plan) -> (Store, Opened) {
 
 #[test]
 fn what_was_kept_is_what_would_be_made() {
-    let (_folder, plan) = ended();
+    let (_folders, plan) = ended();
     let (store, mut kept) = open(&plan);
     assert!(kept.was_kept);
     let (registry, mut resolver) =
@@ -59,7 +59,7 @@ fn what_was_kept_is_what_would_be_made() {
 
 #[test]
 fn an_index_counts_for_its_commit_alone() {
-    let (_folder, plan) = ended();
+    let (_folders, plan) = ended();
     let index = plan.state.path.join("index");
     let (mut store, opened) = open(&plan);
     assert!(opened.was_kept && index.exists(), "to ask changes nothing");
@@ -76,7 +76,7 @@ fn an_index_counts_for_its_commit_alone() {
 
 #[test]
 fn an_index_that_is_damaged_or_cut_short_is_made_anew() {
-    let (_folder, plan) = ended();
+    let (_folders, plan) = ended();
     let index = plan.state.path.join("index");
     let whole = fs::read(&index).unwrap();
     let places = [0, whole.len() / 2, whole.len() - 1];
@@ -93,8 +93,29 @@ fn an_index_that_is_damaged_or_cut_short_is_made_anew() {
 }
 
 #[test]
+fn an_index_that_was_found_damaged_is_kept_again() {
+    let (_folders, plan) = ended();
+    let index = plan.state.path.join("index");
+    let mut bytes = fs::read(&index).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&index, bytes).unwrap();
+    // Nothing is new: this start commits nothing.
+    run(&plan, STREAM, u64::MAX);
+    assert!(open(&plan).1.was_kept);
+}
+
+#[test]
+fn an_index_that_somebody_removed_stops_no_commit() {
+    let (_folders, plan) = ended();
+    let (mut store, opened) = open(&plan);
+    assert!(opened.was_kept);
+    fs::remove_file(plan.state.path.join("index")).unwrap();
+    store.commit(&Commit::default()).unwrap();
+}
+
+#[test]
 fn nothing_is_kept_of_a_record_that_left() {
-    let (_folder, plan) = ended();
+    let (_folders, plan) = ended();
     let (_store, opened) = open(&plan);
     let Opened { registry, mut resolver, .. } = opened;
     let address_of = |node: &NodeId| {
