@@ -139,6 +139,11 @@ pub fn misshapen() -> Error {
 pub struct Pack(Vec<u8>);
 
 impl Pack {
+    /// A column of truth values.
+    pub fn flags(&mut self, column: impl IntoIterator<Item = bool>) {
+        self.bytes(column.into_iter().map(u8::from));
+    }
+
     /// A column of bytes.
     pub fn bytes(&mut self, column: impl IntoIterator<Item = u8>) {
         self.arrays(column.into_iter().map(|byte| [byte]));
@@ -166,22 +171,24 @@ impl Pack {
         self.0[at..at + 8].copy_from_slice(&length.to_le_bytes());
     }
 
+    /// A column of lengths, of lists whose items make columns of their own.
+    pub fn lengths(&mut self, column: impl IntoIterator<Item = usize>) {
+        let length = |length| u32::try_from(length).expect("no list and no text is that long");
+        self.words(column.into_iter().map(length));
+    }
+
     /// A column of texts.
     pub fn texts<'a>(&mut self, column: impl Iterator<Item = &'a str> + Clone) {
-        self.words(column.clone().map(|text| length(text.len())));
+        self.lengths(column.clone().map(str::len));
         self.arrays([(column.clone().map(str::len).sum::<usize>() as u64).to_le_bytes()]);
         column.for_each(|text| self.0.extend_from_slice(text.as_bytes()));
     }
 
     /// A column of lists of numbers.
     pub fn lists<'a>(&mut self, column: impl Iterator<Item = &'a [u32]> + Clone) {
-        self.words(column.clone().map(|list| length(list.len())));
+        self.lengths(column.clone().map(<[u32]>::len));
         self.words(column.flatten().copied());
     }
-}
-
-fn length(length: usize) -> u32 {
-    u32::try_from(length).expect("no list and no text is that long")
 }
 
 /// A piece that is being unpacked, column by column as it was packed.
@@ -195,9 +202,14 @@ impl<'a> Unpack<'a> {
         Ok(taken)
     }
 
-    /// A column of bytes.
+    /// A column of truth values.
     ///
     /// **Errors:** of this and the others: `Data` where it is not all there.
+    pub fn flags(&mut self) -> Result<impl ExactSizeIterator<Item = bool> + use<'a>> {
+        Ok(self.bytes()?.iter().map(|flag| *flag != 0))
+    }
+
+    /// A column of bytes.
     pub fn bytes(&mut self) -> Result<&'a [u8]> {
         let length = self.length()?;
         self.take(length)
@@ -247,22 +259,44 @@ impl<'a> Unpack<'a> {
 
     /// A column of lists of numbers.
     pub fn lists(&mut self) -> Result<impl ExactSizeIterator<Item = Vec<u32>> + use<'a>> {
-        let lengths = self.words()?;
-        let mut all = self.words()?;
-        if lengths.clone().map(u64::from).sum::<u64>() != all.len() as u64 {
-            return Err(misshapen());
-        }
-        Ok(lengths.map(move |length| {
-            let mut list = Vec::with_capacity(length as usize);
-            list.extend(all.by_ref().take(length as usize));
-            list
-        }))
+        let (lengths, all) = (self.words()?, self.words()?);
+        lists_of(lengths, all)
     }
 
     fn length(&mut self) -> Result<u64> {
         let length = self.take(8)?.try_into().map_err(|_| misshapen())?;
         Ok(u64::from_le_bytes(length))
     }
+}
+
+/// Lists of such lengths, of items that lie one after the other.
+///
+/// **Errors:** `Data` where there are more of them, or fewer.
+pub fn lists_of<T>(
+    lengths: impl ExactSizeIterator<Item = u32> + Clone,
+    mut items: impl ExactSizeIterator<Item = T>,
+) -> Result<impl ExactSizeIterator<Item = Vec<T>>> {
+    if lengths.clone().map(u64::from).sum::<u64>() != items.len() as u64 {
+        return Err(misshapen());
+    }
+    Ok(lengths.map(move |length| {
+        let mut list = Vec::with_capacity(length as usize);
+        list.extend(items.by_ref().take(length as usize));
+        list
+    }))
+}
+
+/// What is there of a table with gaps: of each place, whether something is, and what comes next.
+///
+/// **Errors:** `Data` where there is less than that.
+pub fn with_gaps<T>(
+    is_there: impl Iterator<Item = bool>,
+    mut next: impl FnMut() -> Option<T>,
+) -> Result<Vec<Option<T>>> {
+    let next = |is_there: bool| {
+        if is_there { next().map(Some).ok_or_else(misshapen) } else { Ok(None) }
+    };
+    is_there.map(next).collect()
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Resolver {
 }
 
 fn pack(nodes: &[Option<Node>], into: &mut Pack) {
-    into.bytes(nodes.iter().map(|node| u8::from(node.is_some())));
+    into.flags(nodes.iter().map(Option::is_some));
     let nodes = nodes.iter().flatten();
     into.arrays(nodes.clone().map(|node| node.key.0));
     into.words(nodes.clone().flat_map(|node| node.features.values));
@@ -61,19 +61,15 @@ fn pack(nodes: &[Option<Node>], into: &mut Pack) {
 }
 
 fn unpack(from: &mut Unpack<'_>) -> Result<Vec<Option<Node>>> {
-    let (is_there, mut keys) = (from.bytes()?, from.arrays()?);
+    let (is_there, mut keys) = (from.flags()?, from.arrays()?);
     let (mut values, mut tokens) = (from.words()?, from.lists()?);
     if values.len() != keys.len() * Field::COUNT || tokens.len() != keys.len() {
         return Err(misshapen());
     }
-    let mut node = || {
+    let node = || {
         let (key, tokens) = (RecordKey(keys.next()?), tokens.next()?.into());
         let values = std::array::from_fn(|_| values.next().unwrap_or_default());
         Some(Node { key, features: Features { values, tokens } })
     };
-    let nodes = is_there.iter().map(|there| match there {
-        0 => Ok(None),
-        _ => node().map(Some).ok_or_else(misshapen),
-    });
-    nodes.collect()
+    image::with_gaps(is_there, node)
 }

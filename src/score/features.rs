@@ -187,11 +187,7 @@ impl Terms {
         let emails = || {
             image::unpack_one(pieces, EMAILS, |from| {
                 let symbols = from.words()?;
-                let parts = EmailParts::unpack(from)?;
-                let mut emails = FxHashMap::default();
-                emails.reserve(symbols.len());
-                emails.extend(symbols.zip(parts));
-                Ok(emails)
+                Ok(symbols.zip(EmailParts::unpack(from)?).collect())
             })
         };
         let (texts, (symbols, emails)) = rayon::join(texts, || rayon::join(symbols, emails));

@@ -141,13 +141,12 @@ impl Shard {
     /// Packs it; what crossed its cap must have been asked for.
     pub(super) fn pack(&self, into: &mut Pack) {
         into.longs(self.index.keys().copied());
-        let several = |slot: &Slot| u8::from(matches!(slot, Slot::Many(_)));
-        into.bytes(self.index.values().map(several));
+        into.flags(self.index.values().map(|slot| matches!(slot, Slot::Many(_))));
         into.words(self.index.values().map(|slot| match slot {
             Slot::One(number) | Slot::Many(number) => *number,
         }));
         into.bytes(self.lists.iter().map(|list| list.rule));
-        into.bytes(self.lists.iter().map(|list| u8::from(list.divided)));
+        into.flags(self.lists.iter().map(|list| list.divided));
         into.lists(self.lists.iter().map(|list| &*list.nodes));
     }
 
@@ -155,26 +154,23 @@ impl Shard {
     ///
     /// **Errors:** `Data` where that does not fit together.
     pub(super) fn unpack(from: &mut Unpack<'_>) -> Result<Self> {
-        let (keys, several, numbers) = (from.longs()?, from.bytes()?, from.words()?);
-        let mut shard = Self::default();
-        shard.index.reserve(keys.len());
-        for ((key, several), number) in keys.zip(several).zip(numbers) {
-            let slot = if *several == 1 { Slot::Many(number) } else { Slot::One(number) };
-            shard.index.insert(key, slot);
-        }
-        let (rules, divided, lists) = (from.bytes()?, from.bytes()?, from.lists()?);
+        let (keys, several, numbers) = (from.longs()?, from.flags()?, from.words()?);
+        let slots = several
+            .zip(numbers)
+            .map(|(several, number)| if several { Slot::Many(number) } else { Slot::One(number) });
+        let index = keys.zip(slots).collect();
+        let (rules, divided, lists) = (from.bytes()?, from.flags()?, from.lists()?);
         if lists.len() != rules.len() || lists.len() != divided.len() {
             return Err(misshapen());
         }
-        let lists = lists.zip(rules).zip(divided);
-        let list = |((nodes, rule), divided): ((Vec<NodeId>, &u8), &u8)| List {
+        let list = |((nodes, rule), divided): ((Vec<NodeId>, &u8), bool)| List {
             nodes,
             rule: *rule,
-            divided: *divided == 1,
+            divided,
         };
-        shard.lists = lists.map(list).collect();
-        let empty = (0..).zip(&shard.lists).filter(|(_, list)| list.nodes.is_empty());
-        shard.free = empty.map(|(number, _)| number).collect();
-        Ok(shard)
+        let lists: Vec<List> = lists.zip(rules).zip(divided).map(list).collect();
+        let empty = (0..).zip(&lists).filter(|(_, list)| list.nodes.is_empty());
+        let free = empty.map(|(number, _)| number).collect();
+        Ok(Self { index, lists, free, was_within: BTreeMap::new() })
     }
 }

@@ -26,10 +26,7 @@ impl Graph {
     /// **Errors:** those of `sink`.
     pub(in crate::resolve) fn pack(&self, sink: &mut dyn Sink) -> Result<()> {
         image::pack_entries(sink, EDGES, &self.edges, |edges, into| {
-            into.words(edges.iter().map(|edges| {
-                u32::try_from(edges.len())
-                    .expect("a node has fewer neighbours than there are nodes")
-            }));
+            into.lengths(edges.iter().map(Vec::len));
             into.words(edges.iter().flatten().map(|(other, _)| *other));
             into.words(edges.iter().flatten().map(|(_, weight)| weight.to_bits()));
         })?;
@@ -40,9 +37,7 @@ impl Graph {
             self.merges.iter().map(|(part, merges)| (*part, &**merges)).collect();
         image::pack_entries(sink, MERGES, &merges, |merges, into| {
             into.words(merges.iter().map(|(part, _)| *part));
-            into.words(merges.iter().map(|(_, merges)| {
-                u32::try_from(merges.len()).expect("a part has fewer merges than nodes")
-            }));
+            into.lengths(merges.iter().map(|(_, merges)| merges.len()));
             let merges = merges.iter().flat_map(|(_, merges)| *merges);
             into.words(merges.clone().map(|(kept, _, _)| *kept));
             into.words(merges.clone().map(|(_, joined, _)| *joined));
@@ -56,15 +51,9 @@ impl Graph {
     pub(in crate::resolve) fn unpack(pieces: &dyn Pieces, model: &Model) -> Result<Self> {
         let edges = || {
             image::unpack_entries(pieces, EDGES, |from| {
-                let (lengths, mut others, mut weights) =
-                    (from.words()?, from.words()?, from.words()?);
-                let edges = lengths.map(|length| -> Vec<(NodeId, f32)> {
-                    let mut edges = Vec::with_capacity(length as usize);
-                    let both = others.by_ref().zip(weights.by_ref().map(f32::from_bits));
-                    edges.extend(both.take(length as usize));
-                    edges
-                });
-                Ok(edges.collect())
+                let (lengths, others, weights) = (from.words()?, from.words()?, from.words()?);
+                let all = others.zip(weights.map(f32::from_bits));
+                Ok(image::lists_of(lengths, all)?.collect())
             })
         };
         let parts = || image::unpack_entries(pieces, PARTS, |from| Ok(from.lists()?.collect()));
@@ -72,14 +61,10 @@ impl Graph {
             image::unpack_entries(pieces, MERGES, |from| {
                 let (parts, lengths) = (from.words()?, from.words()?);
                 let (kept, joined, weights) = (from.words()?, from.words()?, from.longs()?);
-                let mut all = kept.zip(joined).zip(weights.map(f64::from_bits));
-                let merges = parts.zip(lengths).map(|(part, length)| -> (u32, Arc<Merges>) {
-                    let mut merges = Vec::with_capacity(length as usize);
-                    let some = all.by_ref().take(length as usize);
-                    merges.extend(some.map(|((kept, joined), weight)| (kept, joined, weight)));
-                    (part, Arc::new(merges))
-                });
-                Ok(merges.collect())
+                let all = kept.zip(joined).zip(weights.map(f64::from_bits));
+                let all = all.map(|((kept, joined), weight)| (kept, joined, weight));
+                let merges = image::lists_of(lengths, all)?.map(Arc::new);
+                Ok(parts.zip(merges).collect())
             })
         };
         let (edges, (parts, merges)) = rayon::join(edges, || rayon::join(parts, merges));

@@ -40,9 +40,7 @@ impl Shard {
             Usage::One(_) | Usage::Two(_) => None,
         });
         into.longs(many.clone().map(|many| many.people.to_bits()));
-        into.words(many.clone().map(|many| {
-            u32::try_from(many.counts.0.len()).expect("fewer than 2^32 symbols and initials")
-        }));
+        into.lengths(many.clone().map(|many| many.counts.0.len()));
         let counts = many.flat_map(|many| &many.counts.0);
         into.words(counts.clone().map(|(said, _)| match said {
             Trait::Initials(_) => u32::MAX,
